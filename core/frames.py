@@ -1,0 +1,160 @@
+"""Column contracts: schema, row key and units of every frame that passes between floors.
+
+`store` and `calc` never see each other; they meet here. Suffixes say the unit: `_minor` minor units of the row's currency,
+`_micro` millionths of a unit, `_ppm` millionths of a rate, `_on` a date, `[start, end)` half-open.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+# A subscription's identity. Key: subscription_id.
+SUBSCRIPTIONS: Schema = {
+    "subscription_id": pl.Int64,
+    "customer_id": pl.Int64,
+    "currency": pl.String,
+    "started_on": pl.Date,
+    "terms_days": pl.Int32,
+}
+
+# Dated facts about subscriptions (domain/subscriptions.py ChangeKind). Key: change_id.
+CHANGES: Schema = {
+    "change_id": pl.Int64,
+    "subscription_id": pl.Int64,
+    "kind": pl.String,
+    "effective_on": pl.Date,
+    "undoes_id": pl.Int64,
+    "price_version_id": pl.Int64,
+    "quantity_micro": pl.Int64,
+    "item": pl.String,
+    "coupon_id": pl.Int64,
+    "periods_left": pl.Int32,
+    "anchor_on": pl.Date,
+    "until_on": pl.Date,
+    "credit": pl.String,
+    "cause": pl.String,
+    "reason": pl.String,
+}
+
+# Price versions as the engine needs them. Key: price_version_id.
+PRICE_VERSIONS: Schema = {
+    "price_version_id": pl.Int64,
+    "plan_id": pl.Int64,
+    "currency": pl.String,
+    "interval_months": pl.Int32,  # 0 when the interval counts days
+    "interval_days": pl.Int32,  # 0 when the interval counts months
+    "calendar": pl.Boolean,
+    "tax_inclusive": pl.Boolean,
+    "minimum_minor": pl.Int64,
+}
+
+# Charges of price versions; amounts and quantities as exact decimal text. Key: charge_id.
+CHARGES: Schema = {
+    "charge_id": pl.Int64,
+    "price_version_id": pl.Int64,
+    "position": pl.Int32,
+    "code": pl.String,
+    "name": pl.String,
+    "kind": pl.String,
+    "model": pl.String,
+    "timing": pl.String,
+    "meter": pl.String,
+    "included_units": pl.String,
+    "package_rounding": pl.String,
+    "convert_by": pl.String,
+    "convert_rounding": pl.String,
+    "first_tier_flat_at_zero": pl.Boolean,
+    "min_amount": pl.String,
+    "max_amount": pl.String,
+    "vat_category": pl.String,
+    "event_rate_percent": pl.String,
+    "event_fixed_amount": pl.String,
+    "free_events": pl.Int64,
+    "free_amount": pl.String,
+    "min_per_event": pl.String,
+    "max_per_event": pl.String,
+}
+
+# Tiers of charges. Key: charge_id, position. `up_to` null = open.
+TIERS: Schema = {
+    "charge_id": pl.Int64,
+    "position": pl.Int32,
+    "up_to": pl.String,
+    "unit_amount": pl.String,
+    "flat_amount": pl.String,
+    "package_size": pl.String,
+    "rate_percent": pl.String,
+}
+
+# Metered events. Key: event_id (order of recording).
+USAGE_EVENTS: Schema = {
+    "event_id": pl.Int64,
+    "subscription_id": pl.Int64,
+    "meter": pl.String,
+    "occurred_on": pl.Date,
+    "quantity_micro": pl.Int64,
+    "amount_micro": pl.Int64,
+}
+
+# Coupons. Key: coupon_id.
+COUPONS: Schema = {
+    "coupon_id": pl.Int64,
+    "code": pl.String,
+    "name": pl.String,
+    "kind": pl.String,  # percent | amount
+    "rate_ppm": pl.Int64,
+    "amount_minor": pl.Int64,
+    "currency": pl.String,
+    "duration": pl.String,  # once | periods | forever
+    "periods": pl.Int32,
+    "scope": pl.String,  # charge | plan | invoice
+    "charge_code": pl.String,
+    "plan_id": pl.Int64,
+    "includes_true_up": pl.Boolean,
+}
+
+# Lines as rated or as billed, before or after discount. Key: subscription_id, charge_id, service_start, service_end, revision.
+LINES: Schema = {
+    "line_id": pl.Int64,  # null until issued
+    "subscription_id": pl.Int64,
+    "price_version_id": pl.Int64,
+    "charge_id": pl.Int64,  # null for the true-up to a minimum commitment
+    "kind": pl.String,
+    "service_start": pl.Date,
+    "service_end": pl.Date,
+    "period_start": pl.Date,
+    "period_end": pl.Date,
+    "timing": pl.String,
+    "due_on": pl.Date,
+    "quantity_micro": pl.Int64,
+    "period_amount_minor": pl.Int64,
+    "period_discount_minor": pl.Int64,
+    "amount_minor": pl.Int64,
+    "discount_minor": pl.Int64,
+    "revision": pl.Int32,
+    "corrects_id": pl.Int64,
+    "tax_treatment": pl.String,
+    "tax_rate_ppm": pl.Int64,
+}
+
+
+def empty(schema: Schema) -> pl.DataFrame:
+    """A frame with the columns and no rows: an empty table read without it would have Null columns."""
+    return pl.DataFrame(schema=schema)
+
+
+def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """The frame with exactly the schema's columns, in order and cast; a missing column becomes null."""
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in schema.items()
+    )
+
+
+def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Assert that the frame carries the schema's columns with their types; our own bug otherwise."""
+    wrong = {name: (frame.schema.get(name), dtype) for name, dtype in schema.items() if frame.schema.get(name) != dtype}
+    assert not wrong, f"columns differ from the contract: {wrong}"
+    return frame
