@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol
@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from core.domain.access import Actor, Permission, require
 from core.domain.errors import Conflict
 from core.store.engine import lock, writing
-from core.store.tables import AuditEntry, Command, Revision
+from core.store.tables import AuditEntry, Command, Revision, core_table
 
 Answer = dict[str, Any]
 P = ParamSpec("P")
@@ -105,8 +105,9 @@ def claim(session: Session, command_id: str, content_hash: str) -> Answer | None
     """The earlier answer of this command, None if it is new; serialises commands so that the audit chain stays one."""
     assert command_id, "a command needs an id"
     lock(session, "forbli.command")
+    commands = core_table(Command).c
     earlier = session.execute(
-        select(Command.content_hash, Command.result_json).where(Command.id == command_id)  # type: ignore[arg-type]
+        select(commands.content_hash, commands.result_json).where(commands.id == command_id)
     ).first()
     if earlier is None:
         return None
@@ -124,31 +125,26 @@ def _record(work: Work, name: str, content_hash: str, answer: Answer) -> None:
             actor=work.actor.name, recorded_at=work.now,
         )
     )  # fmt: skip
-    previous = work.session.execute(
-        select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)  # type: ignore[union-attr]
-    ).scalar()
-    previous = previous or ""
+    entries = core_table(AuditEntry).c
+    previous = work.session.execute(select(entries.hash).order_by(entries.id.desc()).limit(1)).scalar() or ""
     rows = []
     for subject, fields in work._audits or [("", "")]:
-        digest = audit_hash(previous, work.now, work.actor.name, name, subject, fields, work.command_id)
-        rows.append(
-            {
-                "command_id": work.command_id, "recorded_at": work.now, "actor": work.actor.name, "action": name,
-                "subject": subject, "fields": fields, "previous_hash": previous, "hash": digest,
-            }
-        )  # fmt: skip
-        previous = digest
+        entry = {
+            "command_id": work.command_id, "recorded_at": work.now, "actor": work.actor.name, "action": name,
+            "subject": subject, "fields": fields, "previous_hash": previous,
+        }  # fmt: skip
+        previous = audit_hash(entry)
+        rows.append({**entry, "hash": previous})
     work.session.execute(insert(AuditEntry), rows)
     raised = work.session.execute(update(Revision).where(text("id = 1")).values(value=text("value + 1")))
     if raised.rowcount == 0:  # type: ignore[attr-defined]
         work.session.execute(insert(Revision).values(id=1, value=1, demo_state=""))
 
 
-def audit_hash(
-    previous: str, now: datetime, actor: str, action: str, subject: str, fields: str, command_id: str
-) -> str:
-    """SHA-256 over the previous hash and the entry's content; verified by reports/integrity.py."""
-    return _hash([previous, now.isoformat(), actor, action, subject, fields, command_id])
+def audit_hash(entry: dict[str, Any]) -> str:
+    """SHA-256 over an audit entry's content and the hash before it; verified by reports/integrity.py."""
+    instant: datetime = entry["recorded_at"]
+    return _hash({**entry, "recorded_at": instant.astimezone(UTC).isoformat(timespec="microseconds")})
 
 
 def _hash(content: object) -> str:

@@ -9,6 +9,7 @@ Triggers, checks of types and partial indexes that SQLModel cannot say stand in 
 import datetime as dt
 from typing import Any, ClassVar
 
+import sqlalchemy
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -704,3 +705,8 @@ class SearchEntry(Table, table=True):
 
 
 METADATA = Table.metadata
+
+
+def core_table(model: type[Table]) -> sqlalchemy.Table:
+    """The SQLAlchemy Core table of a model: what bulk writers and typed queries use."""
+    return METADATA.tables[model.__tablename__]
