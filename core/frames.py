@@ -115,6 +115,34 @@ COUPONS: Schema = {
     "includes_true_up": pl.Boolean,
 }
 
+# What is said about each customer on a day. Key: customer_id.
+CUSTOMERS: Schema = {
+    "customer_id": pl.Int64,
+    "external_id": pl.String,
+    "created_on": pl.Date,
+    "effective_from": pl.Date,
+    "kind": pl.String,
+    "name": pl.String,
+    "contact": pl.String,
+    "address": pl.String,
+    "postal_code": pl.String,
+    "city": pl.String,
+    "country": pl.String,
+    "emails": pl.String,
+    "phone": pl.String,
+    "language": pl.String,
+    "organisation_number": pl.String,
+    "vat_number": pl.String,
+    "reference": pl.String,
+    "purchase_order": pl.String,
+    "bill_to_id": pl.Int64,
+    "einvoice_id": pl.String,
+    "payment_option": pl.String,
+    "channel": pl.String,
+    "terms_days": pl.Int32,
+    "separate_invoices": pl.Boolean,
+}
+
 # Lines as rated or as billed, before or after discount. Key: subscription_id, charge_id, service_start, service_end, revision.
 LINES: Schema = {
     "line_id": pl.Int64,  # null until issued

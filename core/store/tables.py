@@ -39,7 +39,7 @@ def key() -> Any:
 
 def whole(*, default: int | None = 0, nullable: bool = False, index: bool = False) -> Any:
     """A 64-bit integer: money, quantity, rate or count."""
-    return Field(default=default, sa_column=Column(Whole, nullable=nullable, index=index))
+    return Field(default=default, sa_column=Column(Whole, nullable=nullable, index=index, default=default))
 
 
 def ref(target: str, *, nullable: bool = False, index: bool = True) -> Any:
@@ -52,7 +52,9 @@ def ref(target: str, *, nullable: bool = False, index: bool = True) -> Any:
 
 def string(*, default: Any = "", unique: bool = False, index: bool = False, nullable: bool = False) -> Any:
     """A text column."""
-    return Field(default=default, sa_column=Column(Text, nullable=nullable, unique=unique, index=index))
+    return Field(
+        default=default, sa_column=Column(Text, nullable=nullable, unique=unique, index=index, default=default)
+    )
 
 
 # --- people, commands, audit -------------------------------------------------------------------------------------
@@ -645,7 +647,10 @@ class LedgerEntry(Table, table=True):
     id: int | None = Field(
         default=None,
         sa_column=Column(
-            Whole, ForeignKey("ledger_seal.entry_id", deferrable=True, initially="DEFERRED"), primary_key=True
+            Whole,
+            ForeignKey("ledger_seal.entry_id", deferrable=True, initially="DEFERRED"),
+            primary_key=True,
+            autoincrement=True,
         ),
     )
     kind: str = string()
