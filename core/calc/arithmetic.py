@@ -1,0 +1,104 @@
+"""Exact arithmetic over columns: rounding half away from zero, shares by days, splits by largest remainder.
+
+Polars integers wrap silently, so every product here is proven to fit 64 bits from the column's own extremes, or computed
+in 128 bits. Source: billing.md section 1, performance.md section 6.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from core.domain.errors import InvalidInput
+
+FITS = 2**62  # products below this leave room for the rounding half
+LARGEST_LINE_MINOR = 2**53  # a line beyond this cannot be shown, summed and exported exactly; it is refused
+
+
+def divide(numerator: pl.Expr, denominator: pl.Expr | int) -> pl.Expr:
+    """Quotient rounded half away from zero; the denominator is positive: −3 / 2 → −2."""
+    half = denominator // 2
+    return (numerator.abs() + half) // denominator * numerator.sign()
+
+
+def wide_enough(*factors: int) -> pl.DataType:
+    """The integer type that holds the product of the factors' largest values."""
+    product = 1
+    for factor in factors:
+        product *= max(1, abs(factor))
+    if product < FITS:
+        return pl.Int64()
+    if product < 2**126:
+        return pl.Int128()
+    raise InvalidInput("The amount is too large to be billed exactly", code="amount_too_large")
+
+
+def largest(column: pl.Series) -> int:
+    """Largest absolute value in a column of integers; 0 when it is empty."""
+    if column.len() == 0 or column.null_count() == column.len():
+        return 0
+    low: Any = column.min()
+    high: Any = column.max()
+    return max(abs(low), abs(high))
+
+
+def part_of_period(
+    frame: pl.DataFrame,
+    amount: str = "period_amount_minor",
+    *,
+    period_start: str = "period_start",
+    period_end: str = "period_end",
+) -> pl.Series:
+    """Amount of the part `[service_start, service_end)` of a period, in the unit of `amount`.
+
+    round(A·(P−s)/D) − round(A·(P−e)/D) with P the period's end and D its days: parts of a period sum exactly to A,
+    whichever way and however often it is cut (billing.md, Decisions: Segments).
+    """
+    days = (pl.col(period_end) - pl.col(period_start)).dt.total_days()
+    longest = frame.select(days.max()).item() or 1
+    kind = wide_enough(largest(frame[amount]), longest)
+
+    def rest(day: str) -> pl.Expr:
+        left = (pl.col(period_end) - pl.col(day)).dt.total_days().cast(kind)
+        whole = pl.col(amount).cast(kind)
+        return divide(whole * left, days.cast(kind))
+
+    cut = (pl.col("service_start") > pl.col(period_start)) | (pl.col("service_end") < pl.col(period_end))
+    if not frame.select(cut.any()).item():
+        return frame[amount].alias("part")
+    part = pl.when(cut).then(rest("service_start") - rest("service_end")).otherwise(pl.col(amount).cast(kind))
+    return frame.select(part.cast(pl.Int64).alias("part"))["part"]
+
+
+def share(frame: pl.DataFrame, amount: str, numerator: pl.Expr, denominator: pl.Expr | int) -> pl.Series:
+    """round(amount · numerator / denominator), half away from zero, never wrapping."""
+    top = frame.select(numerator.cast(pl.Int64).abs().max()).item() or 1
+    kind = wide_enough(largest(frame[amount]), top)
+    below = pl.lit(denominator) if isinstance(denominator, int) else denominator
+    quotient = divide(pl.col(amount).cast(kind) * numerator.cast(kind), below.cast(kind))
+    return frame.select(quotient.cast(pl.Int64).alias("share"))["share"]
+
+
+def allocate(frame: pl.DataFrame, group: list[str], total: str, weight: str) -> pl.Series:
+    """Each row's part of its group's `total` by non-negative `weight`, parts summing exactly to the total.
+
+    Largest remainder; ties go to the earlier row. `total` is the same in all rows of a group. A group without weight
+    gives everything to its first row.
+    """
+    numbered = frame.with_columns(
+        _row=pl.int_range(pl.len(), dtype=pl.UInt32),
+        _total=pl.col(total).abs().cast(pl.Int128),
+        _weight=pl.col(weight).cast(pl.Int128),
+    ).with_columns(_sum=pl.col("_weight").sum().over(group))
+    exact = numbered.with_columns(
+        _base=pl.when(pl.col("_sum") > 0).then(pl.col("_total") * pl.col("_weight") // pl.col("_sum")).otherwise(0),
+        _rest=pl.when(pl.col("_sum") > 0).then(pl.col("_total") * pl.col("_weight") % pl.col("_sum")).otherwise(0),
+    ).with_columns(_left=pl.col("_total") - pl.col("_base").sum().over(group))
+    ranked = exact.sort([*group, "_rest", "_row"], descending=[False] * len(group) + [True, False]).with_columns(
+        _rank=pl.int_range(pl.len()).over(group)
+    )
+    whole = pl.when((pl.col("_sum") == 0) & (pl.col("_rank") == 0)).then(pl.col("_total")).otherwise(
+        pl.col("_base") + (pl.col("_rank") < pl.col("_left")).cast(pl.Int128) * (pl.col("_sum") > 0).cast(pl.Int128)
+    )  # fmt: skip
+    return ranked.with_columns(part=(whole * pl.col(total).sign()).cast(pl.Int64)).sort("_row")["part"]

@@ -1,0 +1,61 @@
+"""Billing boundaries over columns: the arithmetic of `domain/periods.py` as Polars expressions.
+
+An interval is a pair of columns: months (0 when it counts days) and days (0 when it counts months). Boundary n is counted
+from the anchor, day clamped to the month's length (billing.md section 3).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from core.domain.periods import Alignment, Interval, calendar_anchor
+
+OPEN = date(2199, 12, 31)  # stands for "no end" inside the engine
+_FIRST_YEAR, _LAST_YEAR = 1900, 2300
+_EPOCH = date(1970, 1, 1)
+_FIRST_DAYS = pl.Series(
+    "first_day",
+    [(date(year, month, 1) - _EPOCH).days for year in range(_FIRST_YEAR, _LAST_YEAR) for month in range(1, 13)],
+    dtype=pl.Int32,
+)
+
+
+def boundary(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, n: pl.Expr) -> pl.Expr:
+    """Date of boundary `n` counted from `anchor`; `n` may be negative."""
+    index = _month_index(anchor) + months * n
+    first = pl.lit(_FIRST_DAYS).gather(index)
+    length = pl.lit(_FIRST_DAYS).gather(index + 1) - first
+    by_month = first + pl.min_horizontal(anchor.dt.day().cast(pl.Int32), length) - 1
+    by_day = anchor.to_physical() + days * n
+    return pl.when(days > 0).then(by_day).otherwise(by_month).cast(pl.Int32).cast(pl.Date)
+
+
+def index_on(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, on: pl.Expr) -> pl.Expr:
+    """Largest n with boundary n ≤ `on`."""
+    by_day = (on.to_physical() - anchor.to_physical()) // days
+    guess = (_month_index(on) - _month_index(anchor)) // months
+    # The month count ignores days: the boundary of that index may lie ahead of `on`, never by more than one.
+    clamped = pl.min_horizontal(anchor.dt.day(), on.dt.month_end().dt.day())
+    whole = (_month_index(on) - _month_index(anchor)) % months == 0
+    by_month = guess - (whole & (on.dt.day() < clamped)).cast(pl.Int32)
+    return pl.when(days > 0).then(by_day).otherwise(by_month).cast(pl.Int32)
+
+
+def aligned_anchor(anchor: pl.Expr, calendar: pl.Expr, days: pl.Expr) -> pl.Expr:
+    """The anchor itself, or its 1 January (its Monday for weeks) where the price version bills on the calendar."""
+    monday = anchor - pl.duration(days=anchor.dt.weekday().cast(pl.Int64) - 1)
+    january = pl.date(anchor.dt.year(), 1, 1)
+    on_calendar = pl.when(days == 0).then(january).when(days % 7 == 0).then(monday).otherwise(anchor)
+    return pl.when(calendar).then(on_calendar).otherwise(anchor)
+
+
+def anchor_of(anchor: date, interval: Interval, alignment: Alignment) -> date:
+    """`aligned_anchor` for one subscription."""
+    return calendar_anchor(interval, anchor) if alignment is Alignment.CALENDAR else anchor
+
+
+def _month_index(day: pl.Expr) -> pl.Expr:
+    """Months since January of the table's first year."""
+    return (day.dt.year() - _FIRST_YEAR) * 12 + day.dt.month().cast(pl.Int32) - 1
