@@ -21,13 +21,13 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from core.store.engine import open_engine
-from core.store.tables import METADATA
+from core.store.migrate import migrate
 
 
 def build(url: str) -> None:
     """Bring an empty database to the newest schema and let go of it."""
     engine = open_engine(url)
-    METADATA.create_all(engine)
+    migrate(engine)
     engine.dispose()
 
 

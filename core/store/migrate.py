@@ -1,0 +1,116 @@
+"""Bring a database to the newest schema: `migrate(engine)`, at every start.
+
+All steps and the version mark are one transaction under a lock (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock),
+so that of two processes starting together one migrates and the other waits, and a killed migration leaves nothing.
+A file that is no database, other people's tables and a newer schema are refused in plain words.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from core.domain.errors import Conflict, InvalidInput
+from core.store.tables import METADATA
+
+FOLDER = Path(__file__).parent / "migrations"
+LOCK_WAIT = "10s"
+
+
+def migrate(engine: Engine) -> None:
+    """Run the missing revisions; nothing happens when the schema is the newest."""
+    try:
+        with engine.connect() as connection:
+            if _is_newest(connection):
+                return
+        with engine.connect().execution_options(writing=True) as connection, connection.begin():
+            _lock(connection)
+            if not _is_newest(connection):
+                _upgrade(connection)
+    except DatabaseError as error:
+        raise _in_plain_words(engine, error) from error
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None when it was never migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """The revision that this version of Forbli brings."""
+    head = _scripts().get_current_head()
+    assert head is not None, "there is a first revision"
+    return head
+
+
+def _is_newest(connection: Connection) -> bool:
+    """Is there nothing to do? Refuses a database that this version must not touch."""
+    current = current_revision(connection)
+    if current is None:
+        _refuse_foreign_tables(connection)
+        return False
+    if current not in {script.revision for script in _scripts().walk_revisions()}:
+        raise Conflict(
+            "This database was written by a newer version of Forbli (schema {schema}); this version knows up to {newest}",
+            code="newer_schema", hint="Start the newer version, or restore a backup made before it",
+            schema=current, newest=newest_revision(),
+        )  # fmt: skip
+    return current == newest_revision()
+
+
+def _refuse_foreign_tables(connection: Connection) -> None:
+    """Tables of our names without our version mark are somebody else's: leave them alone."""
+    taken = sorted(set(inspect(connection).get_table_names()) & set(METADATA.tables))
+    if taken:
+        raise Conflict(
+            "This database already holds a table called {table} that Forbli did not make",
+            code="foreign_tables", hint="Name an empty database", table=taken[0],
+        )  # fmt: skip
+
+
+def _lock(connection: Connection) -> None:
+    """Wait for another process that migrates; then wait only briefly for tables in use."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('forbli.migrate'))"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _in_plain_words(engine: Engine, error: DatabaseError) -> Exception:
+    """The sentence for a database that cannot be opened; other errors are ours and stay what they are."""
+    place = engine.url.render_as_string(hide_password=True)
+    reason = str(error.orig)
+    if "not a database" in reason or "malformed" in reason:
+        return InvalidInput(
+            "{place} is not a database, or it is damaged", code="not_a_database",
+            hint="Name another file, or restore a backup", place=place,
+        )  # fmt: skip
+    if "locked" in reason or "lock timeout" in reason:
+        return Conflict("The database is busy; nothing was changed", code="busy", hint="Try again in a minute")
+    if isinstance(error, OperationalError) and ("unable to open" in reason or "readonly" in reason):
+        return InvalidInput("{place} cannot be opened for writing", code="cannot_open", place=place)
+    if isinstance(error, OperationalError) and error.connection_invalidated is False and "connection" in reason:
+        return InvalidInput("The database {place} does not answer", code="no_answer", place=place)
+    return error

@@ -1,0 +1,24 @@
+"""The first schema: the statements stand beside this file, one script for each database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0001"
+down_revision: str | None = None
+
+
+def upgrade() -> None:
+    """Run this database's script statement by statement."""
+    connection = op.get_bind()
+    script = Path(__file__).with_name(f"0001_first.{connection.dialect.name}.sql").read_text(encoding="utf-8")
+    for statement in script.split(";\n\n"):
+        if statement.strip():
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def downgrade() -> None:
+    """There is nothing before it; books are not dropped."""
+    raise NotImplementedError("the first schema has none before it")
