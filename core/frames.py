@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import polars as pl
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
@@ -166,6 +168,79 @@ LINES: Schema = {
     "tax_treatment": pl.String,
     "tax_rate_ppm": pl.Int64,
 }
+
+
+# Which subscriptions a draft looks at, and how far back. Key: subscription_id.
+SCOPE: Schema = {
+    "subscription_id": pl.Int64,
+    "after": pl.Date,  # only periods that end after this day are looked at
+    "billed_through": pl.Date,  # what fell due until here has been billed
+    "touched": pl.Boolean,  # facts were recorded since: compare with what was billed
+    "opening": pl.Date,  # billed elsewhere through this day, by the facts up to opening_change_id; null for our own
+    "opening_change_id": pl.Int64,
+}
+
+# What coupon grants have given on issued lines; a credit gives it back (negative). Key: line_id, grant_id.
+USED_DISCOUNTS: Schema = {
+    "line_id": pl.Int64,
+    "grant_id": pl.Int64,
+    "period_start": pl.Date,
+    "amount_minor": pl.Int64,
+}
+
+# VAT rules of the seller's country; "*" matches anything, null has_vat_number too. `valid_to` is exclusive.
+VAT_RULES: Schema = {
+    "customer_kind": pl.String,
+    "customer_country": pl.String,
+    "has_vat_number": pl.Boolean,
+    "category": pl.String,
+    "treatment": pl.String,
+    "rate_ppm": pl.Int64,
+    "valid_from": pl.Date,
+    "valid_to": pl.Date,
+}
+
+CURRENCY_RATE_SCALE = 10**10  # a currency rate as an integer
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the engine rates: CHANGES, PRICE_VERSIONS, CHARGES, TIERS, USAGE_EVENTS."""
+
+    changes: pl.DataFrame
+    versions: pl.DataFrame
+    charges: pl.DataFrame
+    tiers: pl.DataFrame
+    usage: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Seller:
+    """What the company profile says that matters for amounts and terms."""
+
+    country: str = "NO"
+    currency: str = "NOK"
+    terms_days: int = 14
+    skip_zero: bool = True
+
+
+@dataclass(frozen=True)
+class BillingInputs:
+    """Everything a draft is made from: SCOPE, SUBSCRIPTIONS, CUSTOMERS, COUPONS, VAT_RULES, LINES, USED_DISCOUNTS.
+
+    `currency_rates`: units of the company's currency for one unit of another, times CURRENCY_RATE_SCALE.
+    """
+
+    facts: Facts
+    scope: pl.DataFrame
+    subscriptions: pl.DataFrame
+    customers: pl.DataFrame
+    coupons: pl.DataFrame
+    vat_rules: pl.DataFrame
+    billed: pl.DataFrame
+    used: pl.DataFrame
+    currency_rates: dict[str, int] = field(default_factory=dict)
+    seller: Seller = field(default_factory=Seller)
 
 
 def empty(schema: Schema) -> pl.DataFrame:

@@ -40,7 +40,8 @@ def largest(column: pl.Series) -> int:
         return 0
     low: Any = column.min()
     high: Any = column.max()
-    return max(abs(low), abs(high))
+    most: int = max(abs(low), abs(high))
+    return most
 
 
 def part_of_period(

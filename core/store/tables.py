@@ -421,6 +421,7 @@ class BillingCursor(Table, table=True):
     seen_change_id: int = whole()
     seen_event_id: int = whole()
     opening: dt.date | None = None
+    opening_change_id: int | None = whole(default=None, nullable=True)
     next_due_on: dt.date | None = Field(default=None, index=True)
 
 

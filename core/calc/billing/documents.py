@@ -6,7 +6,7 @@ billing.md, Decisions (Documents and money).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -14,53 +14,15 @@ import polars as pl
 from core import frames
 from core.calc.arithmetic import divide
 from core.calc.billing import discounts
-from core.calc.billing.expected import ONCE, Facts, expected_lines
+from core.calc.billing.expected import ONCE, expected_lines
 from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
 from core.calc.timeline import live_changes, timeline
 from core.domain.money import exponent_of
 from core.domain.subscriptions import CustomerKind
+from core.frames import CURRENCY_RATE_SCALE, BillingInputs, Facts
 
-RATE_SCALE = 10**10  # decimals of a currency rate
 _GROUP = ["customer_id", "bill_to_id", "currency", "terms_days", "tax_inclusive", "own_invoice"]
-SCOPE: frames.Schema = {
-    "subscription_id": pl.Int64,
-    "after": pl.Date,  # only periods that end after this day are looked at
-    "billed_through": pl.Date,  # what fell due until here has been billed
-    "touched": pl.Boolean,  # facts were recorded since: compare with what was billed
-}
-USED: frames.Schema = {
-    "line_id": pl.Int64,
-    "grant_id": pl.Int64,
-    "period_start": pl.Date,
-    "amount_minor": pl.Int64,
-}
-
-
-@dataclass(frozen=True)
-class Seller:
-    """What the company profile says that matters for amounts and terms."""
-
-    country: str = "NO"
-    currency: str = "NOK"
-    terms_days: int = 14
-    skip_zero: bool = True
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Everything a draft is made from; frames by the contracts of frames.py and of this module."""
-
-    facts: Facts
-    scope: pl.DataFrame
-    subscriptions: pl.DataFrame
-    customers: pl.DataFrame
-    coupons: pl.DataFrame
-    vat_rules: pl.DataFrame
-    billed: pl.DataFrame
-    used: pl.DataFrame
-    currency_rates: dict[str, int] = field(default_factory=dict)  # company currency for one unit, times RATE_SCALE
-    seller: Seller = Seller()
 
 
 @dataclass(frozen=True)
@@ -78,12 +40,13 @@ class Draft:
     review: pl.DataFrame
 
 
-def draft(inputs: Inputs, through: date) -> Draft:
+def draft(inputs: BillingInputs, through: date) -> Draft:
     """What would be billed through a day, issued today."""
     facts = inputs.facts
     track = timeline(facts.changes, facts.versions)
     expected = expected_lines(facts, inputs.scope, through, track=track)
-    to_bill = differences(expected, inputs.billed, inputs.scope)
+    billed = pl.concat([inputs.billed, opening_lines(facts, inputs.scope)])
+    to_bill = differences(expected, billed, inputs.scope)
     described = _described(to_bill, inputs)
     taxed = with_tax(described, inputs.vat_rules)
     taxed, review = _reviewed(taxed, inputs)
@@ -92,6 +55,20 @@ def draft(inputs: Inputs, through: date) -> Draft:
     discounted, given = discounts.discount(taxed, grants, inputs.used.drop("line_id"))
     back = discounts.credited_shares(discounted.filter(pl.col("corrects_id").is_not_null()), inputs.used)
     return _documents(discounted, pl.concat([given, back]), review, inputs)
+
+
+def opening_lines(facts: Facts, scope: pl.DataFrame) -> pl.DataFrame:
+    """What another system had billed when touched subscriptions were taken over: expected by the facts of that day."""
+    taken = scope.filter(pl.col("touched") & (pl.col("after") < pl.col("opening")))
+    if taken.is_empty():
+        return frames.empty(frames.LINES)
+    limits = taken.select("subscription_id", "opening_change_id")
+    known = facts.changes.join(limits, on="subscription_id").filter(pl.col("change_id") <= pl.col("opening_change_id"))
+    then = replace(facts, changes=known.drop("opening_change_id"))
+    latest = taken["opening"].max()
+    assert isinstance(latest, date), "a subscription that was taken over has its day"
+    lines = expected_lines(then, taken, latest).join(taken.select("subscription_id", "opening"), on="subscription_id")
+    return frames.conform(lines.filter(pl.col("due_on") <= pl.col("opening")), frames.LINES)
 
 
 def differences(expected: pl.DataFrame, billed: pl.DataFrame, scope: pl.DataFrame) -> pl.DataFrame:
@@ -104,7 +81,7 @@ def differences(expected: pl.DataFrame, billed: pl.DataFrame, scope: pl.DataFram
     return pl.concat([frames.conform(fresh, frames.LINES), frames.conform(changed, frames.LINES)])
 
 
-def _described(lines: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+def _described(lines: pl.DataFrame, inputs: BillingInputs) -> pl.DataFrame:
     """Lines with what decides on their tax, coupons and document: the charge, the subscription and the buyer."""
     charges = inputs.facts.charges.select("charge_id", "position", charge_code="code", category="vat_category")
     versions = inputs.facts.versions.select("price_version_id", "plan_id", "tax_inclusive")
@@ -133,7 +110,7 @@ def _described(lines: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     ).sort("customer_id", "subscription_id", "position", "service_start", "amount_minor").with_row_index("line")  # fmt: skip
 
 
-def _reviewed(lines: pl.DataFrame, inputs: Inputs) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _reviewed(lines: pl.DataFrame, inputs: BillingInputs) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Without the customers that need a decision first, and the reasons."""
     known = [inputs.seller.currency, *inputs.currency_rates]
     code = (
@@ -147,7 +124,7 @@ def _reviewed(lines: pl.DataFrame, inputs: Inputs) -> tuple[pl.DataFrame, pl.Dat
     return lines.join(reasons, on="customer_id", how="anti", maintain_order="left"), reasons
 
 
-def _documents(lines: pl.DataFrame, shares: pl.DataFrame, review: pl.DataFrame, inputs: Inputs) -> Draft:
+def _documents(lines: pl.DataFrame, shares: pl.DataFrame, review: pl.DataFrame, inputs: BillingInputs) -> Draft:
     """Lines grouped to documents, with VAT per rate and totals; documents of nothing but zeros are left out."""
     charged = lines.with_columns(charged_minor=pl.col("amount_minor") - pl.col("discount_minor"))
     group = pl.struct(_GROUP).rank("dense").cast(pl.Int64)
@@ -162,7 +139,7 @@ def _documents(lines: pl.DataFrame, shares: pl.DataFrame, review: pl.DataFrame, 
     return Draft(placed, documents, taxes, kept, review)
 
 
-def _without_zero_documents(lines: pl.DataFrame, shares: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+def _without_zero_documents(lines: pl.DataFrame, shares: pl.DataFrame, inputs: BillingInputs) -> pl.DataFrame:
     """Leaves out documents whose every line is nothing. A one-time amount that made it nothing must be kept on record."""
     spent = shares.select("line").unique().with_columns(spends=pl.lit(True))
     marked = lines.join(spent, on="line", how="left", maintain_order="left")
@@ -170,7 +147,7 @@ def _without_zero_documents(lines: pl.DataFrame, shares: pl.DataFrame, inputs: I
     return marked.filter(worth.any().over("document")).drop("spends")
 
 
-def _totals(lines: pl.DataFrame, taxes: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+def _totals(lines: pl.DataFrame, taxes: pl.DataFrame, inputs: BillingInputs) -> pl.DataFrame:
     """One row a document: what is on it and what it sums to; signed, a credit note is negative."""
     head = lines.group_by("document", maintain_order=True).agg(
         *(pl.col(name).first() for name in _GROUP if name != "own_invoice"),
@@ -188,13 +165,13 @@ def _totals(lines: pl.DataFrame, taxes: pl.DataFrame, inputs: Inputs) -> pl.Data
     )
 
 
-def _in_company_currency(inputs: Inputs) -> pl.Expr:
+def _in_company_currency(inputs: BillingInputs) -> pl.Expr:
     """VAT in the company's currency by its dated rate; null for documents that are in it already."""
     home = exponent_of(inputs.seller.currency)
     wide = pl.Int128()
     result = pl.lit(None, dtype=pl.Int64)
     for currency, rate in inputs.currency_rates.items():
-        top, below = rate * 10**home, RATE_SCALE * 10 ** exponent_of(currency)
+        top, below = rate * 10**home, CURRENCY_RATE_SCALE * 10 ** exponent_of(currency)
         converted = divide(pl.col("tax_minor").cast(wide) * pl.lit(top, dtype=wide), pl.lit(below, dtype=wide)).cast(
             pl.Int64
         )

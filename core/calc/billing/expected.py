@@ -19,24 +19,10 @@ from core.calc.rating import rate
 from core.calc.timeline import Timeline, overlap, periods, timeline, within
 from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel
+from core.frames import Facts
 
 TRUE_UP = "true_up"
 ONCE = [ChargeKind.USAGE.value, ChargeKind.ONE_OFF.value, TRUE_UP]  # billed as one sum, not by the day
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything the engine reads: frames by the contracts of frames.py."""
-
-    changes: pl.DataFrame
-    versions: pl.DataFrame
-    charges: pl.DataFrame
-    tiers: pl.DataFrame
-    usage: pl.DataFrame
-
-    def book(self) -> PriceBook:
-        """The compiled price lists."""
-        return compile_book(self.versions, self.charges, self.tiers)
 
 
 def expected_lines(
@@ -47,7 +33,7 @@ def expected_lines(
     `scope`: subscription_id, after - only periods that end after that day. Key: subscription_id, charge_id (null for a
     true-up), service_start, service_end.
     """
-    book = book or facts.book()
+    book = book or compile_book(facts.versions, facts.charges, facts.tiers)
     track = track or timeline(facts.changes, facts.versions)
     scoped = _Scoped(track, scope, facts, book, through)
     lines = [*scoped.recurring(), scoped.usage_lines(), scoped.one_off()]

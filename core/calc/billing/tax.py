@@ -14,16 +14,12 @@ from core.calc.arithmetic import allocate, divide, part_of_period
 
 PPM = 10**6
 _BUYER = ["customer_kind", "country", "has_vat_number"]
-RULES = {
-    "customer_kind": pl.String, "customer_country": pl.String, "has_vat_number": pl.Boolean, "category": pl.String,
-    "treatment": pl.String, "rate_ppm": pl.Int64, "valid_from": pl.Date, "valid_to": pl.Date,
-}  # fmt: skip
 
 
 def treatments(buyers: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
     """The rule that fits best for each sort of buyer, VAT category and span of days.
 
-    In: `buyers` customer_kind, country, has_vat_number, category (any rows); `rules` RULES of the seller's country, "*"
+    In: `buyers` customer_kind, country, has_vat_number, category (any rows); `rules` VAT_RULES of the seller's country, "*"
     matching anything. Out: those columns + valid_from, valid_to, treatment, rate_ppm; overlapping spans are left to the
     more specific rule. A combination without a rule has no row: it needs review.
     """
