@@ -102,7 +102,7 @@ def _type_rule(column: sqlalchemy.Column[object]) -> str:
     if isinstance(kind, sqlalchemy.Integer):
         rule = f"typeof({name}) = 'integer'"
     elif isinstance(kind, sqlalchemy.Date):
-        return f"{name} IS date({name})"
+        return f"{name} IS date({name}, '+0 days')"  # the modifier makes it turn 30 February into March
     elif isinstance(kind, UTCDateTime):
         rule = f"length({name}) = 26 AND datetime({name}) IS NOT NULL"
     else:

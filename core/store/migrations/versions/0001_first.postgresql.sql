@@ -450,6 +450,7 @@ CREATE TABLE billing_cursor (
     seen_change_id BIGINT NOT NULL,
     seen_event_id BIGINT NOT NULL,
     opening DATE,
+    opening_change_id BIGINT,
     next_due_on DATE,
     CONSTRAINT pk_billing_cursor PRIMARY KEY (subscription_id),
     CONSTRAINT fk_billing_cursor_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id)

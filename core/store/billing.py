@@ -1,0 +1,317 @@
+"""What billing reads and writes in bulk: who is due, the inputs of a draft, and issued documents with their ledger.
+
+Reading joins facts by subscription; nothing here knows how an amount comes about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from core import frames
+from core.domain.coupons import CouponKind
+from core.domain.errors import Conflict
+from core.store import load
+from core.store.engine import is_sqlite
+from core.store.save import insert_many
+from core.store.tables import (
+    BillingCursor,
+    BillingHold,
+    BooksClosed,
+    CompanyProfile,
+    Coupon,
+    CurrencyRate,
+    Document,
+    DocumentLine,
+    LineDiscount,
+    NumberSeries,
+    Subscription,
+    SubscriptionChange,
+    UsageEvent,
+    VatRule,
+    core_table,
+)
+
+DUE: frames.Schema = {
+    "subscription_id": pl.Int64,
+    "customer_id": pl.Int64,
+    "started_on": pl.Date,
+    "billed_through": pl.Date,
+    "opening": pl.Date,
+    "opening_change_id": pl.Int64,
+    "unseen_from": pl.Date,
+}
+LONGEST_LATE = timedelta(days=400)  # a period of usage is at most a year; its events lie at most this far back
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The newest facts that a draft knows."""
+
+    change_id: int
+    event_id: int
+
+
+def newest_facts(session: Session) -> Seen:
+    """Highest ids of changes and usage events now."""
+    changes, events = core_table(SubscriptionChange).c, core_table(UsageEvent).c
+    return Seen(
+        session.execute(select(func.coalesce(func.max(changes.id), 0))).scalar_one(),
+        session.execute(select(func.coalesce(func.max(events.id), 0))).scalar_one(),
+    )
+
+
+def due_subscriptions(session: Session, through: date, customer_ids: load.Ids = None) -> pl.DataFrame:
+    """Subscriptions with something to bill through a day, or touched by facts recorded since they were billed.
+
+    Out: DUE, key subscription_id. `unseen_from`: first day that an unseen fact speaks about, null when there is none.
+    Customers on hold, and subscriptions billed beyond that day, are left out.
+    """
+    sub, cursor = core_table(Subscription), core_table(BillingCursor)
+    changed, used = _unseen_changes(), _unseen_events()
+    unseen = func.coalesce(_least(session, changed.c.first_on, used.c.first_on), changed.c.first_on, used.c.first_on)
+    statement = (
+        select(
+            sub.c.id.label("subscription_id"), sub.c.customer_id, sub.c.started_on, cursor.c.billed_through,
+            cursor.c.opening, cursor.c.opening_change_id, unseen.label("unseen_from"),
+        )
+        .join_from(sub, cursor, cursor.c.subscription_id == sub.c.id, isouter=True)
+        .join(changed, changed.c.subscription_id == sub.c.id, isouter=True)
+        .join(used, used.c.subscription_id == sub.c.id, isouter=True)
+        .where(
+            or_(
+                and_(cursor.c.subscription_id.is_(None), sub.c.started_on <= through),
+                cursor.c.next_due_on <= through,
+                unseen.is_not(None),
+            ),
+            or_(cursor.c.subscription_id.is_(None), cursor.c.billed_through <= through),
+            load.among(session, sub.c.customer_id, customer_ids),
+            sub.c.customer_id.not_in(_held_customers()),
+        )
+        .order_by(sub.c.customer_id, sub.c.id)
+    )  # fmt: skip
+    return load.frame(session, statement, DUE)
+
+
+def _least(session: Session, left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The earlier of two days, null when one is missing."""
+    return func.min(left, right) if is_sqlite(session) else func.least(left, right)
+
+
+def _unseen_changes() -> Any:
+    """First day of the changes that a subscription's last billing had not seen; an undo speaks about what it undoes."""
+    change, cursor = core_table(SubscriptionChange), core_table(BillingCursor)
+    undone = change.alias("undone")
+    return (
+        select(
+            change.c.subscription_id,
+            func.min(func.coalesce(undone.c.effective_on, change.c.effective_on)).label("first_on"),
+        )
+        .join_from(change, cursor, cursor.c.subscription_id == change.c.subscription_id)
+        .join(undone, undone.c.id == change.c.undoes_id, isouter=True)
+        .where(change.c.id > cursor.c.seen_change_id, change.c.id > _lowest(cursor.c.seen_change_id))
+        .group_by(change.c.subscription_id)
+        .subquery("changed")
+    )
+
+
+def _unseen_events() -> Any:
+    """First day of the usage recorded after a subscription was billed, about days that were billed."""
+    event, cursor = core_table(UsageEvent), core_table(BillingCursor)
+    return (
+        select(event.c.subscription_id, func.min(event.c.occurred_on).label("first_on"))
+        .join_from(event, cursor, cursor.c.subscription_id == event.c.subscription_id)
+        .where(
+            event.c.id > cursor.c.seen_event_id,
+            event.c.id > _lowest(cursor.c.seen_event_id),
+            event.c.occurred_on <= cursor.c.billed_through,
+        )
+        .group_by(event.c.subscription_id)
+        .subquery("used")
+    )
+
+
+def _lowest(column: ColumnElement[int]) -> Any:
+    """The lowest id that any cursor has seen: what lies below need not be read at all."""
+    return select(func.coalesce(func.min(column), 0)).scalar_subquery()
+
+
+def _held_customers() -> Select[Any]:
+    """Customers whose newest hold row says held."""
+    hold = core_table(BillingHold)
+    newest = select(func.max(hold.c.id)).group_by(hold.c.customer_id)
+    return select(hold.c.customer_id).where(hold.c.id.in_(newest), hold.c.held)
+
+
+def inputs(session: Session, due: pl.DataFrame, through: date, as_of: date) -> frames.BillingInputs:
+    """Everything a draft of the DUE subscriptions needs, as known now and in force on `as_of`."""
+    ids = due["subscription_id"]
+    scope = _scope(due)
+    changes = load.changes(session, ids)
+    prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
+    earliest = scope["after"].min() if scope.height else through
+    assert isinstance(earliest, date), "a scope has a first day"
+    touched = scope.filter("touched")["subscription_id"]
+    company = company_profile(session, as_of)
+    owners = due["customer_id"].unique()
+    return frames.BillingInputs(
+        facts=frames.Facts(changes, *prices, usage=_usage(session, ids, earliest, through, company)),
+        scope=scope,
+        subscriptions=load.subscriptions(session, ids),
+        customers=load.customers(session, as_of, owners),
+        coupons=load.coupons(session),
+        vat_rules=vat_rules(session, company.country),
+        billed=load.billed_lines(session, touched, earliest) if touched.len() else frames.empty(frames.LINES),
+        used=_used_discounts(session, ids, touched),
+        currency_rates=_currency_rates(session, as_of, company.currency),
+        seller=frames.Seller(company.country, company.currency, company.terms_days, company.skip_zero_invoices),
+    )
+
+
+def _scope(due: pl.DataFrame) -> pl.DataFrame:
+    """How far back each subscription is looked at: to its last billing, or to the first day that unseen facts touch."""
+    day = pl.duration(days=1)
+    billed = pl.coalesce("billed_through", pl.col("started_on") - day)
+    touched = pl.col("unseen_from").is_not_null() & pl.col("billed_through").is_not_null()
+    after = pl.when(touched).then(pl.min_horizontal(billed, pl.col("unseen_from") - day)).otherwise(billed)
+    scope = due.with_columns(billed_through=billed, touched=touched, after=after)
+    return frames.conform(scope, frames.SCOPE)
+
+
+def _usage(session: Session, ids: pl.Series, earliest: date, through: date, company: Any) -> pl.DataFrame:
+    """Usage of the periods in scope, without what came too late to be billed unasked (company setting)."""
+    event = core_table(UsageEvent).c
+    columns = [event.id.label("event_id"), *(event[name] for name in list(frames.USAGE_EVENTS)[1:])]
+    statement = (
+        select(*columns)
+        .where(
+            load.among(session, event.subscription_id, ids),
+            event.occurred_on >= earliest - LONGEST_LATE,
+            event.occurred_on <= through,
+            ~too_late(session, company.late_usage_days),
+        )
+        .order_by(event.subscription_id, event.occurred_on, event.id)
+    )
+    return load.frame(session, statement, frames.USAGE_EVENTS)
+
+
+def too_late(session: Session, days: int) -> ColumnElement[bool]:
+    """Was the usage event recorded more than so many days after it occurred?"""
+    event = core_table(UsageEvent).c
+    if is_sqlite(session):
+        return func.julianday(event.recorded_at) - func.julianday(event.occurred_at) > days
+    return event.recorded_at - event.occurred_at > timedelta(days=days)
+
+
+def _used_discounts(session: Session, ids: pl.Series, touched: pl.Series) -> pl.DataFrame:
+    """What fixed coupons have given so far, and all discounts of subscriptions whose lines may be credited."""
+    share, line = core_table(LineDiscount).c, core_table(DocumentLine).c
+    change, coupon = core_table(SubscriptionChange).c, core_table(Coupon).c
+    fixed = (
+        select(change.id)
+        .join_from(core_table(SubscriptionChange), core_table(Coupon), coupon.id == change.coupon_id)
+        .where(coupon.kind == CouponKind.AMOUNT, load.among(session, change.subscription_id, ids))
+    )
+    columns = [share[name] for name in frames.USED_DISCOUNTS]
+    by_grant = select(*columns).where(share.grant_id.in_(fixed))
+    found = [load.frame(session, by_grant, frames.USED_DISCOUNTS)]
+    if touched.len():
+        by_line = (
+            select(*columns)
+            .join_from(core_table(LineDiscount), core_table(DocumentLine), line.id == share.line_id)
+            .where(load.among(session, line.subscription_id, touched))
+        )
+        found.append(load.frame(session, by_line, frames.USED_DISCOUNTS))
+    return pl.concat(found).unique(maintain_order=True)
+
+
+def company_profile(session: Session, as_of: date) -> Any:
+    """The company's row in force on a day; without one, nothing can be billed."""
+    company = core_table(CompanyProfile)
+    row = session.execute(
+        select(company)
+        .where(company.c.effective_from <= as_of)
+        .order_by(company.c.effective_from.desc(), company.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        raise Conflict("Fill in your company in Settings before billing", code="no_company")
+    return row
+
+
+def vat_rules(session: Session, seller_country: str) -> pl.DataFrame:
+    """frames.VAT_RULES of the seller's country."""
+    rule = core_table(VatRule).c
+    statement = (
+        select(*(rule[name] for name in frames.VAT_RULES))
+        .where(rule.seller_country == seller_country)
+        .order_by(rule.id)
+    )
+    return load.frame(session, statement, frames.VAT_RULES)
+
+
+def _currency_rates(session: Session, as_of: date, home: str) -> dict[str, int]:
+    """The latest rate of each currency on or before a day, scaled."""
+    rate = core_table(CurrencyRate).c
+    rows = session.execute(
+        select(rate.currency, rate.rate)
+        .where(rate.on_date <= as_of, rate.currency != home)
+        .order_by(rate.on_date, rate.id)
+    )
+    return {currency: int(Decimal(value) * frames.CURRENCY_RATE_SCALE) for currency, value in rows}
+
+
+def books_closed_through(session: Session) -> date | None:
+    """The last day whose books are closed."""
+    closed = core_table(BooksClosed).c
+    through: date | None = session.execute(select(closed.through).order_by(closed.id.desc()).limit(1)).scalar()
+    return through
+
+
+def take_numbers(session: Session, kind: str, year: int, prefix: str, count: int) -> tuple[int, int]:
+    """(series id, first number) of `count` consecutive numbers, taken in this transaction so that none is ever lost."""
+    series = core_table(NumberSeries)
+    chosen = and_(series.c.kind == kind, series.c.year == year)
+    if session.execute(select(series.c.id).where(chosen)).first() is None:
+        session.execute(insert(series).values(kind=kind, year=year, prefix=prefix, last=0))
+    session.execute(update(series).where(chosen).values(last=series.c.last + count))
+    row = session.execute(select(series.c.id, series.c.last).where(chosen)).one()
+    return row.id, row.last - count + 1
+
+
+def last_documents(session: Session, customer_ids: load.Ids) -> pl.DataFrame:
+    """The newest document of each customer: customer_id, previous_id."""
+    document = core_table(Document).c
+    statement = (
+        select(document.customer_id, func.max(document.id).label("previous_id"))
+        .where(load.among(session, document.customer_id, customer_ids))
+        .group_by(document.customer_id)
+    )
+    return load.frame(session, statement, {"customer_id": pl.Int64, "previous_id": pl.Int64})
+
+
+def move_cursors(session: Session, cursors: pl.DataFrame) -> None:
+    """Replace the cursors of these subscriptions. In: the columns of billing_cursor."""
+    cursor = core_table(BillingCursor)
+    session.execute(delete(cursor).where(load.among(session, cursor.c.subscription_id, cursors["subscription_id"])))
+    insert_many(session, BillingCursor, cursors)
+
+
+def see_all(session: Session, seen: Seen) -> None:
+    """Every billed subscription without unseen facts has now seen everything up to `seen`; keeps later runs short."""
+    cursor = core_table(BillingCursor)
+    changed, used = _unseen_changes(), _unseen_events()
+    untouched = and_(
+        cursor.c.subscription_id.not_in(select(changed.c.subscription_id)),
+        cursor.c.subscription_id.not_in(select(used.c.subscription_id)),
+    )
+    behind = or_(cursor.c.seen_change_id < seen.change_id, cursor.c.seen_event_id < seen.event_id)
+    session.execute(
+        update(cursor).where(untouched, behind).values(seen_change_id=seen.change_id, seen_event_id=seen.event_id)
+    )
