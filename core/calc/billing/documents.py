@@ -39,6 +39,16 @@ class Draft:
     shares: pl.DataFrame
     review: pl.DataFrame
 
+    def without(self, customer_ids: pl.Series) -> Draft:
+        """The draft without some customers."""
+        if customer_ids.is_empty():
+            return self
+        documents = self.documents.filter(~pl.col("customer_id").is_in(customer_ids.implode()))
+        lines = self.lines.join(documents.select("document"), on="document", how="semi", maintain_order="left")
+        taxes = self.taxes.join(documents.select("document"), on="document", how="semi", maintain_order="left")
+        shares = self.shares.join(lines.select("line"), on="line", how="semi", maintain_order="left")
+        return Draft(lines, documents, taxes, shares, self.review)
+
 
 def draft(inputs: BillingInputs, through: date) -> Draft:
     """What would be billed through a day, issued today."""
