@@ -69,7 +69,7 @@ def draft(inputs: BillingInputs, through: date) -> Draft:
 
 def opening_lines(facts: Facts, scope: pl.DataFrame) -> pl.DataFrame:
     """What another system had billed when touched subscriptions were taken over: expected by the facts of that day."""
-    taken = scope.filter(pl.col("touched") & (pl.col("after") < pl.col("opening")))
+    taken = scope.filter(pl.col("touched") & pl.col("opening").is_not_null())
     if taken.is_empty():
         return frames.empty(frames.LINES)
     limits = taken.select("subscription_id", "opening_change_id")

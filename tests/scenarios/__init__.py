@@ -1,0 +1,1 @@
+"""Stories told month by month, on both databases."""
