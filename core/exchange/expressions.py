@@ -22,6 +22,8 @@ ACROSS_ROWS = {
     "CumProd", "Sort", "SortBy", "Filter", "Gather", "Slice", "Explode", "Unique", "Reverse", "FillNullWithStrategy",
     "Diff", "Random", "NUnique", "Quantile", "ArgUnique", "Mode", "AnyBoolean", "Any", "All", "SubPlan",
 }  # fmt: skip
+# Parts of an expression tree that name no operation over rows: constants, columns, functions of one text, list or date.
+WITHIN_A_CELL = {"Literal", "Column", "StringExpr", "ListExpr", "ArrayExpr", "TemporalExpr", "dtype"}
 MOST_BAD_ROWS = 1_000
 ISO = "'%Y-%m-%d'"
 
@@ -119,7 +121,7 @@ def _words(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield key
-            if key not in ("Literal", "Column"):
+            if key not in WITHIN_A_CELL:
                 yield from _words(value)
     elif isinstance(tree, list):
         for value in tree:

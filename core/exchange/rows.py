@@ -159,7 +159,7 @@ def _number(lines: pl.Series, values: pl.Series, findings: Findings) -> pl.Serie
 
     def exact(value: Any) -> str:
         text = repr(round(value, places)) if isinstance(value, float) else str(value)
-        return format(parse_decimal(text, places=PRICE_PLACES), "f")
+        return format(parse_decimal(text, places=PRICE_PLACES).normalize(), "f")
 
     return _by_value(lines, values, exact, pl.String, findings)
 

@@ -1,0 +1,172 @@
+"""`python -m core`: the jobs that a scheduler or a person runs without the app.
+
+    migrate                                       bring the database to the newest schema
+    import MAPPING.toml FILE [--as-of D] [--dry-run]   take in a file; the same file twice does nothing
+    bill --through D [--dry-run]                  issue what falls due; started again it only completes
+    check                                         verify the books
+
+`--json` prints one JSON object. Exit code 0: done; 1: there are findings; 2: refused, with one sentence on standard error.
+The database is `FORBLI_DATABASE_URL`, else a file in the folder `.forbli`. The clock is read here, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from core.domain.access import SYSTEM
+from core.domain.errors import ForbliError, InvalidInput, NotFound
+from core.store.engine import open_engine
+from core.store.migrate import migrate
+
+DONE, FINDINGS, REFUSED = 0, 1, 2
+Result = tuple[int, dict[str, Any]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one job; the exit code."""
+    options = parser().parse_args(arguments)
+    now = datetime.now(UTC)
+    job: Callable[[argparse.Namespace, Engine, datetime], Result] = options.job
+    try:
+        engine = open_engine()
+        migrate(engine)
+        code, answer = job(options, engine, now)
+    except ForbliError as error:
+        return refuse(error, as_json=options.json)
+    show(answer, as_json=options.json)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="python -m core", description="Forbli's jobs")
+    jobs = root.add_subparsers(required=True, metavar="JOB")
+
+    def add(name: str, job: Callable[..., Result], words: str) -> argparse.ArgumentParser:
+        sub = jobs.add_parser(name, help=words, description=words)
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        sub.set_defaults(job=job)
+        return sub
+
+    add("migrate", do_migrate, "bring the database to the newest schema")
+    intake = add("import", do_import, "take in a file by a mapping; the same file twice does nothing")
+    intake.add_argument("mapping", metavar="MAPPING.toml", help="what the file's columns mean")
+    intake.add_argument("file", metavar="FILE", help="a text file with a header line")
+    intake.add_argument("--as-of", type=_day, metavar="DATE", help="the day the file speaks of")
+    intake.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+    bill = add("bill", do_bill, "issue what falls due; started again it only completes")
+    bill.add_argument("--through", type=_day, required=True, metavar="DATE", help="bill what falls due up to this day")
+    bill.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+    add("check", do_check, "verify the books")
+    return root
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a date such as 2024-01-31") from None
+
+
+def do_migrate(_options: argparse.Namespace, engine: Engine, _now: datetime) -> Result:
+    """The schema is brought up to date before every job; this job does nothing else."""
+    return DONE, {"database": engine.dialect.name, "schema": "newest"}
+
+
+def do_import(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
+    """Take in a file."""
+    from core.actions.imports import import_file, preview_import
+
+    content = {
+        "name": Path(options.file).name,
+        "mapping": _text(options.mapping),
+        "data": _bytes(options.file),
+        "as_of": options.as_of,
+    }
+    if options.dry_run:
+        return DONE, {"dry_run": True, **preview_import(engine, today=now.date(), **content)}
+    return DONE, import_file(engine, SYSTEM, command_id=f"import:{uuid.uuid4()}", now=now, **content)
+
+
+def do_bill(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
+    """Run billing through a day."""
+    from core.actions.invoices import run_billing
+
+    result = run_billing(engine, SYSTEM, now=now, through=options.through, dry_run=options.dry_run)
+    return DONE, dataclasses.asdict(result)
+
+
+def do_check(_options: argparse.Namespace, engine: Engine, _now: datetime) -> Result:
+    """Verify the books."""
+    from core.reports.integrity import check
+    from core.store.engine import reading
+
+    with reading(engine) as session:
+        findings = check(session)
+    return FINDINGS if findings else DONE, {"findings": findings}
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError:
+        raise NotFound("There is no file {name}", code="no_file", name=name) from None
+    except OSError as error:
+        raise InvalidInput(
+            "{name} cannot be read: {reason}", code="unreadable", name=name, reason=error.strerror
+        ) from None
+
+
+def _text(name: str) -> str:
+    try:
+        return _bytes(name).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput("The mapping {name} is not UTF-8 text", code="bad_mapping", name=name) from None
+
+
+def refuse(error: ForbliError, *, as_json: bool) -> int:
+    """One sentence on standard error, then the findings of single rows; as JSON on standard output."""
+    rows = [{"line": row.line, "reason": row.sentence()} for row in getattr(error, "findings", [])]
+    if as_json:
+        count = getattr(error, "count", 0)
+        print(json.dumps({"error": str(error), "code": error.code, "count": count, "rows": rows}, ensure_ascii=False))
+    else:
+        print(str(error), file=sys.stderr)
+        for row in rows:
+            print(f"  line {row['line']}: {row['reason']}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+    return REFUSED
+
+
+def show(answer: dict[str, Any], *, as_json: bool) -> None:
+    """The answer as JSON, or one line for each thing it says."""
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False, default=str))
+        return
+    for name, value in answer.items():
+        print(f"{name.replace('_', ' ')}: {_words(value)}")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list):
+        return "".join(f"\n  {_words(part)}" for part in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
