@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 
 from core.actions.invoices import RunResult, hold, run_billing
 from core.domain.access import SYSTEM
+from core.reports.integrity import check
 from core.store.engine import reading, writing
 from core.store.save import insert_many, reserve_ids
 from core.store.tables import (
@@ -172,3 +173,9 @@ class World:
 def sums(lines: list[Any]) -> int:
     """Net of lines in minor units."""
     return int(pl.Series([line.net_minor for line in lines], dtype=pl.Int64).sum())
+
+
+def assert_books_hold(world: World) -> None:
+    """The books have no finding."""
+    with reading(world.engine) as session:
+        assert [finding.sentence() for finding in check(session)] == []

@@ -5,7 +5,7 @@ Reading joins facts by subscription; nothing here knows how an amount comes abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -172,6 +172,26 @@ def inputs(session: Session, due: pl.DataFrame, through: date, as_of: date) -> f
         currency_rates=_currency_rates(session, as_of, company.currency),
         seller=frames.Seller(company.country, company.currency, company.terms_days, company.skip_zero_invoices),
     )
+
+
+def as_seen(inputs: frames.BillingInputs, cursors: pl.DataFrame) -> frames.BillingInputs:
+    """The inputs as the last billing of each subscription saw them: without later changes and usage.
+
+    `cursors`: subscription_id, seen_change_id, seen_event_id.
+    """
+    seen = cursors.select("subscription_id", "seen_change_id", "seen_event_id")
+    changes = inputs.facts.changes.join(seen, on="subscription_id", maintain_order="left").filter(
+        pl.col("change_id") <= pl.col("seen_change_id")
+    )
+    usage = inputs.facts.usage.join(seen, on="subscription_id", maintain_order="left").filter(
+        pl.col("event_id") <= pl.col("seen_event_id")
+    )
+    facts = replace(
+        inputs.facts,
+        changes=frames.conform(changes, frames.CHANGES),
+        usage=frames.conform(usage, frames.USAGE_EVENTS),
+    )
+    return replace(inputs, facts=facts)
 
 
 def _scope(due: pl.DataFrame) -> pl.DataFrame:

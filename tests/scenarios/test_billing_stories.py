@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from core.store.tables import SubscriptionChange
-from tests.world import World, charge, fixed, sums, tier
+from tests.world import World, assert_books_hold, charge, fixed, sums, tier
 
 
 def test_a_month_in_advance_is_billed_once_with_vat(engine: Engine) -> None:
@@ -24,6 +24,7 @@ def test_a_month_in_advance_is_billed_once_with_vat(engine: Engine) -> None:
     assert [january.number, february.number] == ["F2026-000001", "F2026-000002"]
     assert february.service_start == date(2026, 2, 1)
     assert february.previous_id == january.id
+    assert_books_hold(world)
 
 
 def test_an_upgrade_in_the_middle_credits_the_old_days_and_charges_the_new(engine: Engine) -> None:
@@ -38,6 +39,7 @@ def test_an_upgrade_in_the_middle_credits_the_old_days_and_charges_the_new(engin
     credit, charged = world.lines(world.documents()[1].id)
     assert (credit.amount_minor, credit.revision, credit.corrects_id) == (-21_000, 1, world.lines()[0].id)
     assert (charged.amount_minor, charged.service_start) == (42_000, date(2026, 1, 11))
+    assert_books_hold(world)
 
 
 def test_an_undone_upgrade_leaves_nothing_to_pay(engine: Engine) -> None:
@@ -54,6 +56,7 @@ def test_an_undone_upgrade_leaves_nothing_to_pay(engine: Engine) -> None:
 
     assert [document.kind for document in world.documents()] == ["invoice", "invoice", "credit_note"]
     assert sums(world.lines()) == 31_000
+    assert_books_hold(world)
 
 
 def test_late_usage_comes_on_the_next_invoice(engine: Engine) -> None:
@@ -70,6 +73,7 @@ def test_late_usage_comes_on_the_next_invoice(engine: Engine) -> None:
         (2_000, 10_000_000, 0),
         (600, 3_000_000, 1),
     ]
+    assert_books_hold(world)
 
 
 def test_cancelling_without_credit_keeps_the_month_and_with_credit_gives_back_the_rest(engine: Engine) -> None:
@@ -87,6 +91,7 @@ def test_cancelling_without_credit_keeps_the_month_and_with_credit_gives_back_th
     assert [line.amount_minor for line in world.lines() if line.subscription_id == credited] == [31_000, -21_000]
     note = world.documents()[-1]
     assert (note.kind, note.number, note.total_minor) == ("credit_note", "K2026-000001", 26_250)
+    assert_books_hold(world)
 
 
 def test_a_paused_month_is_not_billed_and_service_resumes_on_the_old_day(engine: Engine) -> None:
@@ -104,6 +109,7 @@ def test_a_paused_month_is_not_billed_and_service_resumes_on_the_old_day(engine:
         (date(2026, 4, 1), date(2026, 5, 1)),
     ]
     assert world.lines()[1].amount_minor == 12_645  # 280.00 · 14/31
+    assert_books_hold(world)
 
 
 def test_a_coupon_for_three_months_ends_and_a_credit_gives_its_share_back(engine: Engine) -> None:
@@ -120,6 +126,7 @@ def test_a_coupon_for_three_months_ends_and_a_credit_gives_its_share_back(engine
 
     back = [line for line in world.lines() if line.amount_minor < 0]
     assert [(line.amount_minor, line.discount_minor) for line in back] == [(-21_000, -10_500), (-31_000, 0)]
+    assert_books_hold(world)
 
 
 def test_a_fixed_coupon_keeps_its_rest_for_the_next_invoice(engine: Engine) -> None:
@@ -132,6 +139,7 @@ def test_a_fixed_coupon_keeps_its_rest_for_the_next_invoice(engine: Engine) -> N
         world.bill(date(2026, month, 1))
 
     assert [line.discount_minor for line in world.lines()] == [10_000, 5_000, 0]
+    assert_books_hold(world)
 
 
 def test_a_minimum_commitment_is_trued_up_at_the_end_of_the_period(engine: Engine) -> None:
@@ -149,6 +157,7 @@ def test_a_minimum_commitment_is_trued_up_at_the_end_of_the_period(engine: Engin
         "usage": 5_000,
         "true_up": 15_000,
     }
+    assert_books_hold(world)
 
 
 def test_a_trial_costs_nothing_and_moves_the_anchor(engine: Engine) -> None:
@@ -161,6 +170,7 @@ def test_a_trial_costs_nothing_and_moves_the_anchor(engine: Engine) -> None:
 
     (line,) = world.lines()
     assert (line.service_start, line.service_end) == (date(2026, 1, 15), date(2026, 2, 15))
+    assert_books_hold(world)
 
 
 def test_inclusive_prices_keep_their_gross(engine: Engine) -> None:
@@ -172,6 +182,7 @@ def test_inclusive_prices_keep_their_gross(engine: Engine) -> None:
 
     (document,) = world.documents()
     assert (document.net_minor, document.tax_minor, document.total_minor) == (239, 60, 299)
+    assert_books_hold(world)
 
 
 def test_what_another_system_billed_is_not_billed_again_but_is_credited(engine: Engine) -> None:
@@ -185,6 +196,7 @@ def test_what_another_system_billed_is_not_billed_again_but_is_credited(engine: 
     world.bill(date(2026, 1, 11))
 
     assert [line.amount_minor for line in world.lines()] == [-21_000, 42_000]
+    assert_books_hold(world)
 
 
 def test_a_held_customer_waits_and_is_billed_in_full_after_release(engine: Engine) -> None:
@@ -199,3 +211,4 @@ def test_a_held_customer_waits_and_is_billed_in_full_after_release(engine: Engin
 
     (document,) = world.documents()
     assert document.net_minor == 20_000
+    assert_books_hold(world)
