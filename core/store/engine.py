@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+
+from core.domain.errors import Conflict, ForbliError
 
 DEFAULT_FILE = Path(".forbli") / "forbli.db"
 PRAGMAS = {
@@ -23,6 +26,7 @@ PRAGMAS = {
     "recursive_triggers": 1,
     "busy_timeout": 30_000,
 }
+POSTGRESQL_OPTIONS = "-c TimeZone=UTC -c lock_timeout=30s"  # as long as SQLite's busy timeout
 
 
 def database_url() -> str:
@@ -37,7 +41,7 @@ def open_engine(url: str | None = None) -> Engine:
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     if not url.startswith("sqlite"):
         return create_engine(
-            url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args={"options": "-c TimeZone=UTC"}
+            url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args={"options": POSTGRESQL_OPTIONS}
         )
     file = url.removeprefix("sqlite:///")
     if file and file != ":memory:":
@@ -80,12 +84,30 @@ def reading(engine: Engine) -> Iterator[Session]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """One transaction that commits when the block ends and leaves nothing when it fails."""
-    with (
-        engine.connect().execution_options(writing=True) as connection,
-        Session(connection) as session,
-        session.begin(),
-    ):
-        yield session
+    try:
+        with (
+            engine.connect().execution_options(writing=True) as connection,
+            Session(connection) as session,
+            session.begin(),
+        ):
+            yield session
+    except OperationalError as error:
+        refusal = in_plain_words(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def in_plain_words(error: OperationalError) -> ForbliError | None:
+    """The sentence for what a user can do something about; None for what is ours to look into."""
+    reason = str(error.orig)
+    if "locked" in reason or "lock timeout" in reason:
+        return Conflict("The database is busy; nothing was changed", code="busy", hint="Try again in a minute")
+    if "disk is full" in reason or "No space left" in reason:
+        return Conflict(
+            "The disk is full; nothing was changed", code="disk_full", hint="Free some space, then try again"
+        )
+    return None
 
 
 def is_sqlite(session: Session) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from core.domain.errors import Conflict, InvalidInput
+from core.store.engine import in_plain_words
 from core.store.tables import METADATA
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -77,6 +78,7 @@ def _refuse_foreign_tables(connection: Connection) -> None:
 def _lock(connection: Connection) -> None:
     """Wait for another process that migrates; then wait only briefly for tables in use."""
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('forbli.migrate'))"))
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
 
@@ -107,8 +109,9 @@ def _in_plain_words(engine: Engine, error: DatabaseError) -> Exception:
             "{place} is not a database, or it is damaged", code="not_a_database",
             hint="Name another file, or restore a backup", place=place,
         )  # fmt: skip
-    if "locked" in reason or "lock timeout" in reason:
-        return Conflict("The database is busy; nothing was changed", code="busy", hint="Try again in a minute")
+    busy = in_plain_words(error) if isinstance(error, OperationalError) else None
+    if busy is not None:
+        return busy
     if isinstance(error, OperationalError) and ("unable to open" in reason or "readonly" in reason):
         return InvalidInput("{place} cannot be opened for writing", code="cannot_open", place=place)
     if isinstance(error, OperationalError) and error.connection_invalidated is False and "connection" in reason:

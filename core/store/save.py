@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlmodel.sql.sqltypes import UTCDateTime
@@ -38,6 +38,7 @@ def insert_many(session: Session, model: type[Table], rows: Rows) -> None:
         _execute_many(session, table, frame)
     else:
         _copy_in(session, table, frame)
+        _sequence_passes(session, table, frame)
 
 
 def reserve_ids(session: Session, model: type[Table], count: int) -> int:
@@ -63,7 +64,7 @@ def _reserve_after_highest(session: Session, table: sqlalchemy.Table, count: int
 
 def _reserve_from_sequence(session: Session, table: sqlalchemy.Table, count: int) -> int:
     """PostgreSQL: one call of the sequence per id; again if another writer's single insert fell in between."""
-    sequence = func.pg_get_serial_sequence(table.name, "id")
+    sequence = f"{table.name}_id_seq"
     while True:
         ids = select(func.nextval(sequence).label("id")).select_from(func.generate_series(1, count)).subquery()
         first, last = session.execute(select(func.min(ids.c.id), func.max(ids.c.id))).one()
@@ -159,6 +160,18 @@ def _copy_in(session: Session, table: sqlalchemy.Table, frame: pl.DataFrame) -> 
                 copy.write(part.write_csv(include_header=False, quote_style="non_numeric"))
     except Exception as error:
         raise as_sqlalchemy(session, statement, error) from error
+
+
+def _sequence_passes(session: Session, table: sqlalchemy.Table, frame: pl.DataFrame) -> None:
+    """PostgreSQL hands out ids after the highest one given by hand, as SQLite does; reserved ids are passed already."""
+    column = table.autoincrement_column
+    if column is None or column.name not in frame.columns:
+        return
+    sequence = f"{table.name}_{column.name}_seq"
+    session.execute(
+        text(f"SELECT setval('{sequence}', :given) FROM {sequence} WHERE last_value <= :given"),
+        {"given": frame[column.name].max()},
+    )
 
 
 def as_sqlalchemy(session: Session, statement: str, error: Exception) -> BaseException:

@@ -43,11 +43,11 @@ def line(**changed):
     return {**usual, **changed}
 
 
-def document(number, **changed):
+def document(document_id, **changed):
     """An invoice of 125.00 NOK."""
     usual = {
-        "id": number, "kind": "invoice", "number": f"F{number}", "series_id": 1, "sequence": number, "customer_id": 1,
-        "bill_to_id": 1, "seller_id": 1, "currency": "NOK", "issue_date": JANUARY, "due_date": JANUARY,
+        "id": document_id, "kind": "invoice", "number": f"F{document_id}", "series_id": 1, "sequence": document_id,
+        "customer_id": 1, "bill_to_id": 1, "seller_id": 1, "currency": "NOK", "issue_date": JANUARY, "due_date": JANUARY,
         "service_start": JANUARY, "service_end": FEBRUARY, "subtotal_minor": 10_000, "net_minor": 10_000,
         "tax_minor": 2_500, "total_minor": 12_500, "recorded_at": NOW,
     }  # fmt: skip
