@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol
@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from core.domain.access import Actor, Permission, require
 from core.domain.errors import Conflict
+from core.store.audit import audit_hash
 from core.store.engine import lock, writing
 from core.store.tables import AuditEntry, Command, Revision, core_table
 
@@ -139,12 +140,6 @@ def _record(work: Work, name: str, content_hash: str, answer: Answer) -> None:
     raised = work.session.execute(update(Revision).where(text("id = 1")).values(value=text("value + 1")))
     if raised.rowcount == 0:  # type: ignore[attr-defined]
         work.session.execute(insert(Revision).values(id=1, value=1, demo_state=""))
-
-
-def audit_hash(entry: dict[str, Any]) -> str:
-    """SHA-256 over an audit entry's content and the hash before it; verified by reports/integrity.py."""
-    instant: datetime = entry["recorded_at"]
-    return _hash({**entry, "recorded_at": instant.astimezone(UTC).isoformat(timespec="microseconds")})
 
 
 def _hash(content: object) -> str:
