@@ -52,20 +52,22 @@ def grants(live: pl.DataFrame, coupons: pl.DataFrame, track: Timeline) -> pl.Dat
 def _windows(placed: pl.DataFrame) -> pl.DataFrame:
     """A grant covers periods that start on or after it (the first, shorter one too), as many as its duration says."""
     anchor, month, day = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
-    here = index_on(anchor, month, day, pl.col("first_day"))
-    on_boundary = boundary(anchor, month, day, here) == pl.col("first_day")
-    from_start = pl.col("first_day") == pl.col("begins_on")
-    first = here + (~(on_boundary | from_start)).cast(pl.Int32)
+    here = placed.with_columns(_here=index_on(anchor, month, day, pl.col("first_day")))
+    dated = here.with_columns(_boundary=boundary(anchor, month, day, pl.col("_here")))
+    starts_here = (pl.col("_boundary") == pl.col("first_day")) | (pl.col("first_day") == pl.col("begins_on"))
     count = pl.coalesce("periods_left", pl.when(pl.col("duration") == Duration.ONCE).then(1).otherwise("periods"))
+    counted = dated.with_columns(_first=pl.col("_here") + (~starts_here).cast(pl.Int32)).with_columns(
+        _last=pl.col("_first") + count.cast(pl.Int32)
+    )
     # A fixed amount given once is used up by amount, not by time; its rest waits.
     unending = (pl.col("duration") == Duration.FOREVER) | (
         (pl.col("duration") == Duration.ONCE) & (pl.col("coupon_kind") == CouponKind.AMOUNT)
     )
-    last = pl.when(unending).then(pl.lit(OPEN)).otherwise(boundary(anchor, month, day, first + count.cast(pl.Int32)))
-    return placed.with_columns(
-        window_start=pl.max_horizontal(boundary(anchor, month, day, first), "begins_on"),
+    last = pl.when(unending).then(pl.lit(OPEN)).otherwise(boundary(anchor, month, day, pl.col("_last")))
+    return counted.with_columns(
+        window_start=pl.max_horizontal(boundary(anchor, month, day, pl.col("_first")), "begins_on"),
         window_end=pl.min_horizontal(last, pl.col("stopped_on").fill_null(OPEN)),
-    )
+    ).drop("_here", "_boundary", "_first", "_last")
 
 
 def discount(lines: pl.DataFrame, given: pl.DataFrame, used: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -79,6 +81,8 @@ def discount(lines: pl.DataFrame, given: pl.DataFrame, used: pl.DataFrame) -> tu
     state = lines.with_columns(left_minor=pl.when(pl.col("amount_minor") > 0).then("amount_minor").otherwise(0))
     own = given.filter(pl.col("scope") != Scope.INVOICE)
     wide = given.filter(pl.col("scope") == Scope.INVOICE)
+    if given.is_empty():
+        return lines, pl.DataFrame(schema=SHARES)
     for some, group in ((own, ["subscription_id"]), (_with_customer(wide, lines), ["customer_id", "currency"])):
         order = pl.col("scope").replace_strict(_ORDER, return_dtype=pl.Int8)
         ranked = some.sort(order, "granted_on", "grant_id").with_columns(rank=pl.int_range(pl.len()).over(group))
@@ -107,9 +111,8 @@ def _one_turn(state: pl.DataFrame, given: pl.DataFrame, group: list[str], used: 
     offers = given.select(*group, *columns).rename({"amount_minor": "offer_minor"})
     joined = state.join(offers, on=group, how="inner", suffix="_coupon").filter(_covered() & (pl.col("left_minor") > 0))
     anchor, month, day = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
-    dated = joined.with_columns(
-        period_start=boundary(anchor, month, day, index_on(anchor, month, day, pl.col("service_start")))
-    ).sort("line")
+    placed = joined.with_columns(_n=index_on(anchor, month, day, pl.col("service_start")))
+    dated = placed.with_columns(period_start=boundary(anchor, month, day, pl.col("_n"))).sort("line")
     once = pl.col("duration") == Duration.ONCE
     by_period = used.group_by("grant_id", "period_start").agg(used_period=pl.col("amount_minor").sum())
     by_grant = used.group_by("grant_id").agg(used_ever=pl.col("amount_minor").sum())
