@@ -75,10 +75,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """One consistent view of the data; nothing is written."""
-    with Session(engine) as session:
-        yield session
-        session.rollback()
+    """One consistent view of the data, whatever others commit meanwhile; nothing is written."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with Session(connection) as session:
+            yield session
+            session.rollback()
 
 
 @contextmanager

@@ -90,13 +90,20 @@ def complete(table: sqlalchemy.Table, frame: pl.DataFrame) -> pl.DataFrame:
     assert not unknown, f"{table.name} has no columns {sorted(unknown)}"
     columns = []
     for column in table.c:
+        if column is table.autoincrement_column and _is_blank(frame, column.name):
+            continue
         if column.name in frame.columns:
             columns.append(_typed(frame, column))
         elif column.default is not None:
             columns.append(pl.lit(column.default.arg, dtype=dtype_of(column)).alias(column.name))  # type: ignore[attr-defined]
         else:
-            assert column.nullable or column is table.autoincrement_column, f"{table.name}.{column.name} is missing"
+            assert column.nullable, f"{table.name}.{column.name} is missing"
     return frame.select(columns)
+
+
+def _is_blank(frame: pl.DataFrame, name: str) -> bool:
+    """Is the key left to the database?"""
+    return name not in frame.columns or frame[name].null_count() == frame.height
 
 
 def _typed(frame: pl.DataFrame, column: sqlalchemy.Column[Any]) -> pl.Expr:

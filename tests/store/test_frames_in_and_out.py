@@ -8,10 +8,21 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from core import frames
+from core.domain.plans import PriceStatus
 from core.store import load
 from core.store.engine import reading, writing
 from core.store.save import insert_many, reserve_ids
-from core.store.tables import Coupon, Customer, CustomerVersion, Person, SearchEntry, TouchPoint, core_table
+from core.store.tables import (
+    Coupon,
+    Customer,
+    CustomerVersion,
+    Person,
+    Plan,
+    PriceVersion,
+    SearchEntry,
+    TouchPoint,
+    core_table,
+)
 
 NOW = dt.datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=dt.UTC)
 DAY = dt.date(2026, 1, 31)
@@ -198,3 +209,47 @@ def test_reserved_ids_follow_each_other_and_are_never_given_twice(engine):
         assert second >= first + 1000
         customer_id = make_customers(session, 1)
         assert customer_id >= second + 10
+
+
+def test_ids_given_by_hand_are_passed_by_the_databases_own(engine):
+    with writing(engine) as session:
+        insert_many(session, Plan, [{"id": 1, "code": "one"}, {"id": 7, "code": "seven"}])
+        insert_many(session, Plan, [{"id": None, "code": "eight"}])
+        session.execute(insert(Plan).values(code="nine"))
+        assert reserve_ids(session, Plan, 1) == 10
+        plans = core_table(Plan).c
+        assert session.execute(select(plans.id, plans.code).order_by(plans.id)).all() == [
+            (1, "one"), (7, "seven"), (8, "eight"), (9, "nine"),
+        ]  # fmt: skip
+
+
+def test_words_of_the_domain_can_be_stored_and_asked_for(engine):
+    with writing(engine) as session:
+        insert_many(session, Plan, [{"id": 1, "code": "one"}])
+        insert_many(session, PriceVersion, [{"plan_id": 1, "currency": "NOK", "status": PriceStatus.DRAFT, **STAMP}])
+        version = core_table(PriceVersion).c
+        for status, found in ((PriceStatus.DRAFT, 1), (PriceStatus.RETIRED, 0)):
+            statement = select(version.id).where(version.status == status, version.recorded_at <= NOW)
+            assert load.frame(session, statement, {"id": pl.Int64}).height == found
+
+
+def test_a_reader_sees_one_moment_whatever_is_committed_meanwhile(engine):
+    plans = select(core_table(Plan).c.code)
+    with reading(engine) as reader:
+        assert load.frame(reader, plans, {"code": pl.String}).is_empty()
+        with writing(engine) as writer:
+            insert_many(writer, Plan, [{"code": "meanwhile"}])
+        assert load.frame(reader, plans, {"code": pl.String}).is_empty()
+        assert reader.execute(plans).all() == []
+    with reading(engine) as reader:
+        assert reader.execute(plans).scalars().all() == ["meanwhile"]
+
+
+def test_a_writer_reads_what_it_has_not_committed_yet(engine):
+    with writing(engine) as session:
+        session.add(Plan(code="object"))
+        insert_many(session, Plan, [{"code": "frame"}])
+        session.add(Plan(code="late object"))
+        plans = select(core_table(Plan).c.code).order_by(core_table(Plan).c.code)
+        written = load.frame(session, plans, {"code": pl.String})
+    assert written["code"].to_list() == ["frame", "late object", "object"]
