@@ -116,8 +116,14 @@ def insert_subscriptions(
     )  # fmt: skip
     save.insert_many(session, SubscriptionChange, changes)
     last = changes.group_by("subscription_id").agg(seen_change_id=pl.col("id").max())
-    cursors = rows.select("billed_through", subscription_id="id", opening="billed_through").join(
-        last, on="subscription_id"
-    )
+    # Whoever was served beyond the opening is looked at by the next run; it finds the exact day that follows.
+    served_after = pl.col("end").is_null() | (pl.col("end") > pl.col("billed_through"))
+    following = pl.col("billed_through") + pl.duration(days=1)
+    cursors = rows.select(
+        "billed_through",
+        subscription_id="id",
+        opening="billed_through",
+        next_due_on=pl.when(served_after).then(following),
+    ).join(last, on="subscription_id")
     save.insert_many(session, BillingCursor, cursors.with_columns(opening_change_id="seen_change_id"))
     return ids

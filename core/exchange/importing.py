@@ -231,8 +231,9 @@ def _prices(rows: pl.DataFrame, addons: pl.DataFrame, mapping: Mapping, findings
     extra = _addon_amounts(joined, addons, mapping, findings)
     joined = joined.join(extra, on="id", how="left", maintain_order="left")
     defined = pl.col("plan").is_in(list(mapping.plans))
+    sound = pl.col("currency").is_in(list(EXPONENTS)) & pl.col("interval").is_in(list(INTERVALS))
     findings.where(
-        joined, defined & pl.col("own_price").is_null() & pl.col("list_minor").is_null(),
+        joined, defined & sound & pl.col("own_price").is_null() & pl.col("list_minor").is_null(),
         "The mapping gives no price of the plan {plan} in {currency} per {interval}",
     )  # fmt: skip
     findings.where(

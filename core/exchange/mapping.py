@@ -236,12 +236,23 @@ def _plan(code: str, raw: Any) -> PlanDefinition:
     return PlanDefinition(
         code=code,
         name=name,
-        rank=int(raw.get("rank", 0)),
-        charge=str(raw.get("charge", name)),
-        per_seat=bool(raw.get("per_seat", False)),
-        prices=dict(_price(place, price) for price in raw.get("prices", [])),
-        addons=tuple(_addon(place, addon) for addon in raw.get("addons", [])),
+        rank=_of_type(place, raw, "rank", int, 0),
+        charge=_of_type(place, raw, "charge", str, name),
+        per_seat=_of_type(place, raw, "per_seat", bool, False),
+        prices=dict(_price(place, price) for price in _of_type(place, raw, "prices", list, [])),
+        addons=tuple(_addon(place, addon) for addon in _of_type(place, raw, "addons", list, [])),
     )
+
+
+def _of_type(place: str, raw: dict[str, Any], key: str, kind: type, default: Any) -> Any:
+    """An optional entry of a plan, of its kind."""
+    value = raw.get(key, default)
+    if type(value) is not kind:
+        words = {int: "a whole number", str: "text in quotes", bool: "true or false", list: "a list: [{ … }]"}
+        raise InvalidInput(
+            "“{name}” under {place} must be {kind}", code="bad_mapping", name=key, place=place, kind=words[kind]
+        )
+    return value
 
 
 def _price(place: str, raw: Any) -> tuple[tuple[str, str], Decimal]:

@@ -115,22 +115,33 @@ def section_rows(frame: pl.DataFrame, section: Section, findings: Findings) -> p
         frame = frame.filter(kept)
     columns = [frame["line"]]
     for name, kind in TARGETS[section.name].items():
-        columns.append(_target(frame, name, kind, section.targets.get(name), findings))
+        required = name in REQUIRED[section.name]
+        columns.append(_target(frame, name, kind, section.targets.get(name), findings, required=required))
     for code, sql in section.addons.items():
         columns.append(_target(frame, f"addon:{code}", NUMBER, sql, findings))
-    rows = pl.DataFrame(columns)
-    for name in REQUIRED[section.name]:
-        findings.where(rows, pl.col(name).is_null(), "“{target}” is empty", target=name)
-    return rows
+    return pl.DataFrame(columns)
 
 
-def _target(frame: pl.DataFrame, name: str, kind: str, sql: str | None, findings: Findings) -> pl.Series:
-    """One target in its type; null everywhere without an expression."""
+def _target(
+    frame: pl.DataFrame, name: str, kind: str, sql: str | None, findings: Findings, *, required: bool = False
+) -> pl.Series:
+    """One target in its type; null everywhere without an expression. A required one that is empty is a finding."""
     if sql is None:
         return pl.Series(name, [None] * frame.height, DTYPES[kind])
     values = _column(frame, name, sql, findings)
     convert = {TEXT: _text, DATE: _date, NUMBER: _number}[kind]
-    return convert(frame["line"], values, findings).alias(name)
+    converted = convert(frame["line"], values, findings).alias(name)
+    if required:
+        # What could not be converted has its finding already.
+        unread = values.is_not_null() if kind != TEXT else pl.repeat(False, frame.height, eager=True)
+        named = frame["line"].is_in(
+            [finding.line for finding in findings.shown if finding.values.get("target") == name]
+        )
+        findings.where(
+            pl.DataFrame({"line": frame["line"], "empty": converted.is_null() & ~unread & ~named}),
+            pl.col("empty"), "“{target}” is empty", target=name,
+        )  # fmt: skip
+    return converted
 
 
 def _text(_lines: pl.Series, values: pl.Series, _findings: Findings) -> pl.Series:

@@ -1,0 +1,98 @@
+"""`python -m core`: what it prints, what it answers to a machine, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.__main__ import DONE, REFUSED, main
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = [str(ROOT / "seed" / "mappings" / "sample.toml"), str(ROOT / "seed" / "sample.csv")]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a job on a database of its own; answers the exit code, standard output and standard error."""
+    monkeypatch.setenv("FORBLI_DATABASE_URL", f"sqlite:///{tmp_path / 'forbli.db'}")
+
+    def job(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return job
+
+
+def test_an_import_says_what_came_in_and_the_second_time_that_it_was_here(run: Any) -> None:
+    first, second = run("import", *SAMPLE), run("import", *SAMPLE)
+
+    assert first[0] == second[0] == DONE
+    assert "subscriptions: 8" in first[1]
+    assert "already imported: yes" in second[1]
+
+
+def test_a_dry_run_writes_nothing(run: Any) -> None:
+    dry = json.loads(run("import", *SAMPLE, "--dry-run", "--json")[1])
+    real = json.loads(run("import", *SAMPLE, "--json")[1])
+
+    assert dry["dry_run"] is True
+    assert dry["subscriptions"] == real["subscriptions"] == 8
+    assert real["already_imported"] is False
+
+
+def test_the_day_of_the_file_can_be_said(run: Any) -> None:
+    answer = json.loads(run("import", *SAMPLE, "--as-of", "2023-12-31", "--dry-run", "--json")[1])
+
+    assert answer["as_of"] == "2023-12-31"
+    assert answer["ended"] == {"death": 1, "involuntary": 1, "voluntary": 1}
+
+
+def test_an_image_is_refused_with_one_sentence_and_code_2(run: Any, tmp_path: Path) -> None:
+    image = tmp_path / "customers.csv"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+
+    code, out, err = run("import", SAMPLE[0], str(image))
+    as_json = run("import", SAMPLE[0], str(image), "--json")
+
+    assert (code, out, err) == (REFUSED, "", "This is a PNG image, not a text file with columns\n")
+    assert as_json[0] == REFUSED
+    assert json.loads(as_json[1])["code"] == "not_text"
+
+
+def test_bad_rows_are_listed_with_their_lines(run: Any, tmp_path: Path) -> None:
+    lines = Path(SAMPLE[1]).read_text().splitlines()
+    broken = tmp_path / "broken.csv"
+    broken.write_text("\n".join([*lines[:2], lines[2].replace("01.09.2019", "31.02.2019")]))
+
+    code, _, err = run("import", SAMPLE[0], str(broken))
+    answer = json.loads(run("import", SAMPLE[0], str(broken), "--json")[1])
+
+    assert code == REFUSED
+    assert "  line 3: “31.02.2019” is not a date (start)" in err
+    assert answer["count"] == 1
+    assert answer["rows"] == [{"line": 3, "reason": "“31.02.2019” is not a date (start)"}]
+
+
+def test_a_file_that_is_not_there_is_a_sentence(run: Any) -> None:
+    assert run("import", SAMPLE[0], "nowhere.csv")[2] == "There is no file nowhere.csv\n"
+
+
+def test_the_books_of_an_empty_company_check(run: Any) -> None:
+    assert run("check", "--json") == (DONE, '{"findings": []}\n', "")
+
+
+def test_it_runs_as_a_module(tmp_path: Path) -> None:
+    environment = {**os.environ, "FORBLI_DATABASE_URL": f"sqlite:///{tmp_path / 'forbli.db'}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "migrate", "--json"], cwd=ROOT, env=environment, capture_output=True, check=False
+    )
+
+    assert done.returncode == DONE, done.stderr
+    assert json.loads(done.stdout)["database"] == "sqlite"
