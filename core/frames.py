@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
-Schema = dict[str, pl.DataType | type[pl.DataType]]
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 
 # A subscription's identity. Key: subscription_id.
 SUBSCRIPTIONS: Schema = {

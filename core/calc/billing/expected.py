@@ -45,6 +45,16 @@ def expected_lines(
     )
 
 
+def metered_usage(facts: Facts, scope: pl.DataFrame, through: date) -> pl.DataFrame:
+    """Usage of each metered charge and period due through a day, also where nothing was recorded.
+
+    Out, key subscription_id, charge_id, service_start: LINES' columns + meter, events (null when none was recorded).
+    """
+    book = compile_book(facts.versions, facts.charges, facts.tiers)
+    lines = _Scoped(timeline(facts.changes, facts.versions), scope, facts, book, through).metered()
+    return lines.filter(pl.col("due_on") <= through)
+
+
 @dataclass(frozen=True)
 class _Scoped:
     """The timeline of the subscriptions in scope, ready to be cut into periods."""
@@ -87,13 +97,16 @@ class _Scoped:
 
     def usage_lines(self) -> pl.DataFrame:
         """Lines of usage charges: each part of a period rated on its own sum of events, with its own tiers and allowance."""
+        metered = self.metered()
+        used = (pl.col("period_amount_minor") != 0) | (pl.col("quantity_micro") != 0)
+        return metered.filter(used) if metered.height else frames.empty(frames.LINES)
+
+    def metered(self) -> pl.DataFrame:
+        """LINES of every metered charge and period, unused ones too, + meter and events (how many were recorded)."""
         charges = self._charges(pl.col("kind") == ChargeKind.USAGE)
-        metered = self._in_scope(self.track.plan).filter(
-            pl.col("price_version_id").is_in(charges["price_version_id"].implode())
-        )
-        parts = self._periods(self._alive(metered)).with_row_index("part")
-        if charges.is_empty() or parts.is_empty():
-            return frames.empty(frames.LINES)
+        with_meter = pl.col("price_version_id").is_in(charges["price_version_id"].unique().implode())
+        plan = self._in_scope(self.track.plan).filter(with_meter)
+        parts = self._periods(self._alive(plan)).with_row_index("part")
         events = metering.assign(self.facts.usage, parts)
         lines = (
             parts.join(charges, on="price_version_id", how="inner")
@@ -102,10 +115,9 @@ class _Scoped:
             .with_row_index("line")
         )
         amount = self._usage_amounts(lines, events)
-        used = (pl.col("period_amount_minor") != 0) | (pl.col("quantity_micro") != 0)
-        return lines.with_columns(amount.alias("period_amount_minor")).filter(used).with_columns(
+        return lines.with_columns(amount.alias("period_amount_minor")).with_columns(
             amount_minor="period_amount_minor", due_on="service_end"
-        )  # fmt: skip
+        )
 
     def _usage_amounts(self, lines: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
         """Amounts of usage lines: the kernel for units and summed amounts, event by event for a percentage."""
