@@ -112,7 +112,7 @@ def do_check(_options: argparse.Namespace, engine: Engine, _now: datetime) -> Re
     from core.store.engine import reading
 
     with reading(engine) as session:
-        findings = check(session)
+        findings = [{"code": one.code, "subject": one.subject, "reason": one.sentence()} for one in check(session)]
     return FINDINGS if findings else DONE, {"findings": findings}
 
 

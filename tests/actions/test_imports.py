@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from core.actions.invoices import run_billing
 from core.domain.access import SYSTEM
 from core.domain.errors import InvalidInput, NotPermitted
 from core.exchange.rows import ImportRefused
+from core.reports.integrity import check
 from core.store import load
 from core.store.engine import reading
 from core.store.tables import (
@@ -431,10 +433,44 @@ def test_the_policies_tie_to_their_file(engine: Engine) -> None:
     assert stored.filter(pl.col("kind") == "addon").height == rows.filter(pl.col("acc.death.rider") == "Rider").height
 
 
-def test_the_telephone_customers_pay_what_their_file_says(engine: Engine) -> None:
-    world = World(engine)
+def yearly_price(premium: float) -> Decimal:
+    """The year's price of a policy in dollars, as the file's description says; never below nothing."""
+    return max(Decimal(0), Decimal(str(premium)) * Decimal("526.58") + Decimal("560.88"))
+
+
+def cents(dollars: Decimal) -> int:
+    """Rounded half away from zero."""
+    return int((dollars * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def test_a_month_of_the_policies_is_billed_exactly_and_the_books_check(sqlite_engine: Engine) -> None:
+    sell_abroad(sqlite_engine)
+    take_given(sqlite_engine, "policies", "uslapseagent.csv", None)
+    through = date(2010, 8, 31)
+    run = run_billing(sqlite_engine, SYSTEM, now=NOW, through=through, issue_date=through)
+
+    rows = pl.read_csv(given("uslapseagent.csv")).filter(pl.col("termination.cause") == "in-force")
+    expected = 0
+    for issued, frequency, premium in rows.select("issue.date", "premium.frequency", "annual.premium").iter_rows():
+        if frequency == "InfraAnnual":
+            expected += cents(yearly_price(premium) / 12)
+        elif issued[5:7] == "08":
+            expected += cents(yearly_price(premium))
+    assert run.net_minor == {"USD": expected}
+    with reading(sqlite_engine) as session:
+        assert check(session) == []
+
+
+def sell_abroad(engine: Engine) -> None:
+    """A company that may sell to anybody abroad without VAT."""
     outside = {"seller_country": "NO", "customer_country": "*", "treatment": "outside", "rate_ppm": 0}
-    world.add(VatRule, **outside, category="standard", valid_from=date(2000, 1, 1), recorded_at=NOW, author="test")
+    World(engine).add(
+        VatRule, **outside, category="standard", valid_from=date(2000, 1, 1), recorded_at=NOW, author="test"
+    )
+
+
+def test_the_telephone_customers_pay_what_their_file_says(engine: Engine) -> None:
+    sell_abroad(engine)
     answer = take_given(engine, "telco", "telco_customer_churn.csv", AS_OF)
     through = date(2024, 2, 29)
     run = run_billing(engine, SYSTEM, now=NOW, through=through, issue_date=through, dry_run=True)
