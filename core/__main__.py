@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from core.domain.access import SYSTEM
 from core.domain.errors import ForbliError, InvalidInput, NotFound
@@ -43,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, answer = job(options, engine, now)
     except ForbliError as error:
         return refuse(error, as_json=options.json)
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        known = InvalidInput("The database cannot be used: {reason}", code="no_database", reason=reason)
+        return refuse(known, as_json=options.json)
     show(answer, as_json=options.json)
     return code
 

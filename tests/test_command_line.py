@@ -88,6 +88,16 @@ def test_the_books_of_an_empty_company_check(run: Any) -> None:
     assert run("check", "--json") == (DONE, '{"findings": []}\n', "")
 
 
+def test_a_database_that_does_not_answer_is_a_sentence(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORBLI_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+
+    code, _, err = run("check")
+
+    assert code == REFUSED
+    assert "does not answer" in err
+    assert err.count("\n") == 1
+
+
 def test_it_runs_as_a_module(tmp_path: Path) -> None:
     environment = {**os.environ, "FORBLI_DATABASE_URL": f"sqlite:///{tmp_path / 'forbli.db'}"}
     done = subprocess.run(
