@@ -69,6 +69,8 @@ INTERVALS: dict[str, Interval] = {
     "week": WEEKLY, "month": MONTHLY, "quarter": QUARTERLY, "half_year": HALF_YEARLY, "year": YEARLY,
 }  # fmt: skip
 
+_INTERVALS_BACK = 12  # enough to meet every length of month: a leap year comes within eight years
+
 
 def boundary(anchor: date, interval: Interval, n: int) -> date:
     """Boundary n counted from the anchor: boundary(31 Jan, month, 1) = 28 or 29 Feb. `n` may be negative."""
@@ -118,18 +120,17 @@ def calendar_anchor(interval: Interval, near: date) -> date:
     return date(near.year, 1, 1)
 
 
-def anchor_on_day(start: date, day: int) -> date:
-    """The anchor for billing day `day` (1–31) of a subscription that starts on `start`: its first such day.
+def anchor_on_day(start: date, day: int, interval: Interval = MONTHLY) -> date:
+    """The anchor for billing day `day` (1–31) of a subscription that starts on `start`: that day of the month it starts in.
 
-    The month must be long enough to hold the day, so that later boundaries return to it (billing day 31 from 14 Feb is
-    anchored on 31 January before it; the period then runs 31 Jan – 28 Feb).
+    Where the month is too short for the day, the anchor lies whole intervals earlier, in a month that holds it, so that
+    later boundaries return to it (billing day 31 from 14 Feb: 31 January, the period runs 31 Jan – 28 Feb). A yearly
+    interval from February never finds the 31st: its anchor is the 29th of a leap year.
     """
     if not 1 <= day <= 31:
         raise InvalidInput("The billing day must be between 1 and 31, not {day}", code="bad_billing_day", day=day)
-    year, month = start.year, start.month
-    length = calendar.monthrange(year, month)[1]
-    if start.day > min(day, length):
-        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
-    while day > calendar.monthrange(year, month)[1]:
-        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-    return date(year, month, day)
+    assert interval.months, "only intervals of months and years have a billing day"
+    index = start.year * 12 + start.month - 1
+    months = [divmod(index - interval.months * n, 12) for n in range(_INTERVALS_BACK)]
+    year, month = max(months, key=lambda found: min(day, calendar.monthrange(found[0], found[1] + 1)[1]))
+    return date(year, month + 1, min(day, calendar.monthrange(year, month + 1)[1]))

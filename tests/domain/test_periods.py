@@ -52,6 +52,13 @@ def test_the_billing_day_31_is_kept_through_short_months():
     assert boundary(anchor, MONTHLY, index_on(anchor, MONTHLY, date(2011, 3, 31))) == date(2011, 3, 31)
 
 
+def test_a_billing_day_keeps_the_month_of_the_start_for_long_intervals():
+    anchor = anchor_on_day(date(2012, 2, 16), 14, YEARLY)
+    assert first_boundary_on_or_after(anchor, YEARLY, date(2012, 2, 16)) == date(2013, 2, 14)
+    anchor = anchor_on_day(date(2011, 2, 24), 31, QUARTERLY)
+    assert [boundary(anchor, QUARTERLY, n) for n in range(2, 4)] == [date(2011, 2, 28), date(2011, 5, 31)]
+
+
 @given(days, intervals, days)
 def test_periods_tile_without_gap_or_overlap(anchor, interval, on):
     start, end = period_containing(anchor, interval, on)
