@@ -1,0 +1,1 @@
+"""How worked cases are put to the product: one module a kind, each translating a case's input and formatting the answer."""
