@@ -54,15 +54,32 @@ def component_of(book: PriceBook, charge_id: pl.Series) -> pl.Series:
 def priced_quantity(book: PriceBook, component: pl.Series, quantity: pl.Series) -> pl.Series:
     """The quantity that meets the tiers, in micro: converted, rounded to whole units, less the included units."""
     parts = book.components
-    if any(part.convert for part in parts):
+    if not any(part.convert for part in parts):
+        quantity = _within_bounds(quantity)
+    else:
         size = _gather([part.convert or 1 for part in parts], component)
         add = _gather([round_up_by(p.convert_rounding, p.convert) if p.convert else 0 for p in parts], component)
         # Without a conversion the size is 1 millionth, so the quotient is the quantity itself.
         unit = _gather([MICRO if part.convert else 1 for part in parts], component)
-        quantity = (quantity + add) // size * unit
+        wide = pl.Int128() if _may_wrap(book, quantity) else pl.Int64()
+        quantity = _within_bounds((quantity.cast(wide) + add.cast(wide)) // size.cast(wide) * unit.cast(wide))
     if any(part.included for part in parts):
         quantity = (quantity - _gather([part.included for part in parts], component)).clip(lower_bound=0)
     return quantity
+
+
+def _may_wrap(book: PriceBook, quantity: pl.Series) -> bool:
+    """Could a conversion of the largest quantity leave 64 bits?"""
+    sizes = [part.convert for part in book.components if part.convert]
+    most = largest(quantity) + max(sizes)
+    return most >= FITS or most // min(sizes) * MICRO >= FITS
+
+
+def _within_bounds(quantity: pl.Series) -> pl.Series:
+    """The quantities in 64 bits, with room to add a package; larger ones are refused."""
+    if largest(quantity) >= FITS:
+        raise InvalidInput("The quantity is too large to be billed exactly", code="quantity_too_large")
+    return quantity.cast(pl.Int64)
 
 
 def bounded(book: PriceBook, component: pl.Series, amount: pl.Series) -> pl.Series:
