@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from core.calc.arithmetic import LARGEST_LINE_MINOR, divide
+from core.calc.arithmetic import FITS, LARGEST_LINE_MINOR, divide, largest
 from core.calc.pricebook import PriceBook
 from core.calc.rating import bounded, component_of
 from core.domain.errors import InvalidInput
@@ -48,9 +48,19 @@ def _key(day: str) -> pl.Expr:
 
 def totals(events: pl.DataFrame) -> pl.DataFrame:
     """Sum of each part's usage per meter: part, meter → quantity_micro, amount_micro, events."""
+    refuse_wrapping_sums(events, ["part", "meter"], ["quantity_micro", "amount_micro"])
     return events.group_by("part", "meter").agg(
         pl.col("quantity_micro").sum(), pl.col("amount_micro").fill_null(0).sum(), events=pl.len()
     )
+
+
+def refuse_wrapping_sums(events: pl.DataFrame, key: list[str], columns: list[str]) -> None:
+    """Refuse events whose sum, running or whole, could leave 64 bits: Polars sums wrap silently."""
+    for column in columns:
+        if largest(events[column]) * events.height >= FITS:
+            sizes = events.group_by(key).agg(pl.col(column).cast(pl.Int128).abs().sum())[column]
+            if largest(sizes) >= FITS:
+                raise InvalidInput("The quantity is too large to be billed exactly", code="quantity_too_large")
 
 
 def percentage_fees(book: PriceBook, events: pl.DataFrame) -> pl.DataFrame:
@@ -63,6 +73,7 @@ def percentage_fees(book: PriceBook, events: pl.DataFrame) -> pl.DataFrame:
     key = ["line", "charge_id"]
     if events.is_empty():
         return events.select(*key, amount_minor=pl.lit(None, dtype=pl.Int64))
+    refuse_wrapping_sums(events, key, ["amount_micro"])
     priced = events.hstack(_terms(book, events["charge_id"]))
     counted = priced.with_columns(
         number=pl.int_range(1, pl.len() + 1).over(key), running=pl.col("amount_micro").cum_sum().over(key)
