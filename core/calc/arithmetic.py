@@ -18,8 +18,7 @@ LARGEST_LINE_MINOR = 2**53  # a line beyond this cannot be shown, summed and exp
 
 def divide(numerator: pl.Expr, denominator: pl.Expr | int) -> pl.Expr:
     """Quotient rounded half away from zero; the denominator is positive: −3 / 2 → −2."""
-    half = denominator // 2
-    return (numerator.abs() + half) // denominator * numerator.sign()
+    return (numerator + numerator.sign() * (denominator // 2)).truncdiv(denominator)
 
 
 def wide_enough(*factors: int) -> pl.DataType:

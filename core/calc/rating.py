@@ -1,4 +1,4 @@
-"""What units cost: one kernel for every charge model, exact in 64-bit integers, with a proof that nothing wraps.
+"""What units cost: one kernel (`kernel.py`) for every charge model, with what stands around it.
 
 Serves the invoice run, every preview, MRR and the simulation. Order: conversion → rounding → minus included units → tiers
 → cap → minimum (billing.md section 2). Representation: performance.md section 1.
@@ -6,24 +6,12 @@ Serves the invoice run, every preview, MRR and the simulation. Order: conversion
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
-from core.calc.arithmetic import FITS, LARGEST_LINE_MINOR, divide, largest
-from core.calc.pricebook import MICRO, NUMERATOR_SCALE, PriceBook, round_up_by
+from core.calc import kernel
+from core.calc.arithmetic import FITS, largest
+from core.calc.pricebook import MICRO, PriceBook, round_up_by
 from core.domain.errors import InvalidInput
-
-
-@dataclass(frozen=True)
-class _Scaled:
-    """The book's rows in the smallest scale that holds them: numerator / divisor = minor units; quantity × step = micro."""
-
-    divisor: int
-    step: int
-    first: list[int]
-    slope: list[int]
-    intercept: list[int]
 
 
 def rate(book: PriceBook, lines: pl.DataFrame) -> pl.Series:
@@ -37,10 +25,10 @@ def rate(book: PriceBook, lines: pl.DataFrame) -> pl.Series:
         return pl.Series("amount_minor", [], dtype=pl.Int64)
     component = component_of(book, lines["charge_id"])
     quantity = priced_quantity(book, component, lines["quantity_micro"])
-    reached = quantity
+    reached = None
     if "tier_quantity_micro" in lines.columns:
         reached = priced_quantity(book, component, lines["tier_quantity_micro"])
-    return bounded(book, component, _kernel(book, component, quantity, reached))
+    return bounded(book, component, kernel.amounts(book, component, quantity, reached))
 
 
 def component_of(book: PriceBook, charge_id: pl.Series) -> pl.Series:
@@ -116,108 +104,9 @@ def tier_of(book: PriceBook, lines: pl.DataFrame) -> pl.Series:
     """Row number in `book.rows` of the tier that each line's quantity reaches. In: `charge_id`, `quantity_micro`."""
     component = component_of(book, lines["charge_id"])
     quantity = priced_quantity(book, component, lines["quantity_micro"])
-    return _tier(_scaled(book, quantity), book, component, quantity)
-
-
-def _kernel(book: PriceBook, component: pl.Series, quantity: pl.Series, reached: pl.Series) -> pl.Series:
-    """round((intercept + slope · n) / divisor) for each line."""
-    scaled = _scaled(book, quantity, reached)
-    single = len(book.rows) == len(book.components)
-    row = component if single else _tier(scaled, book, component, reached)
-    kind = _proven_type(book, scaled, component, quantity)
-    frame = pl.DataFrame(
-        {
-            "n": _counted(book, scaled, row, quantity).cast(kind),
-            "slope": _gather(scaled.slope, row, kind),
-            "intercept": _gather(scaled.intercept, row, kind),
-        }
-    )
-    amount = divide(pl.col("intercept") + pl.col("slope") * pl.col("n"), pl.lit(scaled.divisor, dtype=kind))
-    parts = book.components
-    if not all(part.flat_at_zero for part in parts):
-        free = _gather([not part.flat_at_zero for part in parts], component) & (quantity == 0)
-        frame = frame.with_columns(free=free)
-        amount = pl.when(pl.col("free")).then(0).otherwise(amount)
-    return frame.select(amount.cast(pl.Int64).alias("amount_minor"))["amount_minor"]
-
-
-def _counted(book: PriceBook, scaled: _Scaled, row: pl.Series, quantity: pl.Series) -> pl.Series:
-    """n of each line: scaled units, or packages where the tier has a size."""
-    units = quantity if scaled.step == 1 else quantity // scaled.step
-    if not any(tier.size for tier in book.rows):
-        return units
-    rounding = [book.components[tier.component].package_rounding for tier in book.rows]
-    add = [round_up_by(how, tier.size) if tier.size else 0 for how, tier in zip(rounding, book.rows, strict=True)]
-    above = (quantity - _gather([tier.origin for tier in book.rows], row)).clip(lower_bound=0)
-    packages = (above + _gather(add, row)) // _gather([tier.size or 1 for tier in book.rows], row)
-    return packages.zip_with(_gather([tier.size > 0 for tier in book.rows], row), units)
-
-
-def _scaled(book: PriceBook, *quantities: pl.Series) -> _Scaled:
-    """Rows in the coarsest quantity step and the smallest common scale that hold everything exactly."""
-    step = _step(book, quantities)
-    key = f"scaled {step}"
-    if key not in book.tables:
-        slope = [row.slope if row.size else row.slope * step for row in book.rows]
-        intercept = [row.intercept for row in book.rows]
-        spare = _spare_zeros([*slope, *intercept])
-        # A tier begins one step above the bound before it.
-        first = [row.lower // step + 1 if row.first else 0 for row in book.rows]
-        book.tables[key] = _Scaled(
-            10 ** (NUMERATOR_SCALE - spare), step, first,
-            [value // 10**spare for value in slope], [value // 10**spare for value in intercept],
-        )  # fmt: skip
-    found: _Scaled = book.tables[key]
-    return found
-
-
-def _step(book: PriceBook, quantities: tuple[pl.Series, ...]) -> int:
-    """Largest power of ten (micro) that divides every quantity and every bound."""
-    step = MICRO
-    while step > 1:
-        whole = all(row.lower % step == 0 for row in book.rows)
-        if whole and all(bool((series % step == 0).all()) for series in quantities):
-            return step
-        step //= 10
-    return step
-
-
-def _spare_zeros(values: list[int]) -> int:
-    """How many trailing decimal zeros all numerators share."""
-    for zeros in range(NUMERATOR_SCALE, 0, -1):
-        if all(value % 10**zeros == 0 for value in values):
-            return zeros
-    return 0
-
-
-def _tier(scaled: _Scaled, book: PriceBook, component: pl.Series, reached: pl.Series) -> pl.Series:
-    """Row of the tier that holds each quantity: one binary search on (component, first quantity)."""
-    units = reached if scaled.step == 1 else reached // scaled.step
-    highest = max(largest(units), *scaled.first)
-    width = highest.bit_length()
-    if width + len(book.components).bit_length() > 62:
-        raise InvalidInput("The quantity is too large to be billed exactly", code="quantity_too_large")
-    keys = pl.Series([row.component << width | first for row, first in zip(book.rows, scaled.first, strict=True)])
-    row: pl.Series = keys.search_sorted(component * 2**width + units, side="right").cast(pl.Int64) - 1
-    owner = _gather([tier.component for tier in book.rows], row)
-    assert (owner == component).all(), "every component begins at quantity zero"
-    return row
-
-
-def _proven_type(book: PriceBook, scaled: _Scaled, component: pl.Series, quantity: pl.Series) -> pl.DataType:
-    """Int64 where no intermediate can reach 2^62, Int128 where needed; refuses amounts beyond what is exact everywhere."""
-    highest = dict(
-        pl.DataFrame({"component": component, "q": quantity}).group_by("component").agg(pl.col("q").max()).iter_rows()
-    )
-    worst = 0
-    for row, slope, intercept in zip(book.rows, scaled.slope, scaled.intercept, strict=True):
-        if row.component in highest:
-            most = highest[row.component] // row.size + 1 if row.size else highest[row.component] // scaled.step
-            reach = max(most, 0) if row.lower <= highest[row.component] else 0
-            worst = max(worst, abs(intercept) + abs(slope) * reach)
-    if worst // scaled.divisor > LARGEST_LINE_MINOR:
-        raise InvalidInput("The amount is too large to be billed exactly", code="amount_too_large")
-    return pl.Int64() if worst + scaled.divisor < FITS else pl.Int128()
+    placed = kernel.terms(book, component).with_columns(quantity.alias("quantity"))
+    row = kernel.tier_row(book, kernel.scaled_rows(book, 1), pl.col("quantity"))
+    return placed.select(row.cast(pl.Int64).alias("row"))["row"]
 
 
 def _gather(

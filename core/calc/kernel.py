@@ -1,0 +1,201 @@
+"""The rating kernel: round((intercept + slope · n) / divisor) for each row, in 64 bits with a proof that nothing wraps.
+
+The terms of each row's charge (`terms`) can be laid out once and used for many months of quantities; `amounts` does both in
+one go. `rating.py` puts conversion, included units, caps and minimums around it. Quantities are in micro units and already
+priced (`rating.priced_quantity`). Representation: performance.md section 1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import accumulate
+
+import polars as pl
+
+from core.calc.arithmetic import FITS, LARGEST_LINE_MINOR, divide, largest
+from core.calc.pricebook import MICRO, NUMERATOR_SCALE, PriceBook, round_up_by
+from core.domain.errors import InvalidInput
+
+COUNTED_TIERS = 12  # comparing with so many bounds is faster than a binary search
+NEVER = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The book's rows in the smallest scale that holds them: numerator / divisor = minor units; quantity × step = micro.
+
+    `positive`: can no numerator be negative, as long as each quantity is priced in its own tier? `tiers`: most rows of a component.
+    """
+
+    divisor: int
+    step: int
+    first: list[int]
+    slope: list[int]
+    intercept: list[int]
+    positive: bool
+    tiers: int
+
+
+def amounts(book: PriceBook, component: pl.Series, quantity: pl.Series, reached: pl.Series | None = None) -> pl.Series:
+    """Amount of each quantity in minor units; `reached` picks the tier where it is not the quantity itself."""
+    scaled, kind = proven(book, component, quantity, *([] if reached is None else [reached]))
+    frame = terms(book, component, scaled.step).with_columns(quantity.alias("quantity"))
+    if reached is not None:
+        frame = frame.with_columns(reached.alias("reached"))
+    placed = frame.with_columns(row=tier_row(book, scaled, pl.col("quantity" if reached is None else "reached")))
+    return placed.select(amount_minor=amount(book, scaled, kind, own_tier=reached is None))["amount_minor"]
+
+
+def terms(book: PriceBook, component: pl.Series, step: int = 1) -> pl.DataFrame:
+    """What `amount` needs of each row's component: its number, its first tier row and the bounds of its tiers."""
+    name = f"terms {step}"
+    if name not in book.tables:
+        book.tables[name] = _component_table(book, scaled_rows(book, step))
+    table: pl.DataFrame = book.tables[name]
+    return table.select(pl.all().gather(component))
+
+
+def _component_table(book: PriceBook, scaled: Scaled) -> pl.DataFrame:
+    """One row a component: `start`, and `bound_1`… where its second, third… tier begins; NEVER where it has none."""
+    firsts: list[list[int]] = [[] for _ in book.components]
+    for row, first in zip(book.rows, scaled.first, strict=True):
+        firsts[row.component].append(first)
+    ends = accumulate(len(own) for own in firsts)
+    columns: dict[str, pl.Series] = {
+        "component": pl.Series(range(len(firsts)), dtype=pl.UInt32),
+        "start": pl.Series([end - len(own) for end, own in zip(ends, firsts, strict=True)], dtype=pl.UInt32),
+    }
+    for place in range(1, scaled.tiers if scaled.tiers <= COUNTED_TIERS else 1):
+        bounds = [min(own[place], NEVER) if place < len(own) else NEVER for own in firsts]
+        columns[f"bound_{place}"] = pl.Series(bounds, dtype=pl.Int64)
+    if not all(part.flat_at_zero for part in book.components):
+        columns["flat_at_zero"] = pl.Series([part.flat_at_zero for part in book.components])
+    return pl.DataFrame(columns)
+
+
+def amount(book: PriceBook, scaled: Scaled, kind: pl.DataType, *, own_tier: bool = True) -> pl.Expr:
+    """The amount as an expression over the columns of `terms`, `quantity` and `row` (from `tier_row`)."""
+    row = pl.col("row")
+    n = _counted(book, scaled, row).cast(kind)
+    numerator = _at(scaled.intercept, row, kind) + _at(scaled.slope, row, kind) * n
+    divisor = pl.lit(scaled.divisor, dtype=kind)
+    if own_tier and scaled.positive:
+        quotient = (numerator + pl.lit(scaled.divisor // 2, dtype=kind)).truncdiv(divisor)
+    else:
+        quotient = divide(numerator, divisor)
+    if not all(part.flat_at_zero for part in book.components):
+        quotient = pl.when(pl.col("flat_at_zero") | (pl.col("quantity") != 0)).then(quotient).otherwise(0)
+    return quotient.cast(pl.Int64)
+
+
+def tier_row(book: PriceBook, scaled: Scaled, reached: pl.Expr) -> pl.Expr:
+    """Row number in `book.rows` of the tier that holds each quantity: its bounds counted, or searched when they are many."""
+    if scaled.tiers == 1:
+        return pl.col("start")
+    units = reached if scaled.step == 1 else reached // scaled.step
+    if scaled.tiers <= COUNTED_TIERS:
+        above = pl.sum_horizontal(
+            (units >= pl.col(f"bound_{place}")).cast(pl.UInt8) for place in range(1, scaled.tiers)
+        )
+        return pl.col("start") + above.cast(pl.UInt32)
+    wide = pl.Int128()
+    keys = [(row.component << 64) + first for row, first in zip(book.rows, scaled.first, strict=True)]
+    key = pl.col("component").cast(wide) * pl.lit(2**64, dtype=wide) + units.cast(wide)
+    return pl.lit(pl.Series(keys, dtype=wide)).search_sorted(key, side="right") - 1
+
+
+def _counted(book: PriceBook, scaled: Scaled, row: pl.Expr) -> pl.Expr:
+    """n of each line: scaled units, or packages where the tier has a size."""
+    quantity = pl.col("quantity")
+    units = quantity if scaled.step == 1 else quantity // scaled.step
+    if not any(tier.size for tier in book.rows):
+        return units
+    rounding = [book.components[tier.component].package_rounding for tier in book.rows]
+    add = [round_up_by(how, tier.size) if tier.size else 0 for how, tier in zip(rounding, book.rows, strict=True)]
+    above = quantity
+    if any(tier.origin for tier in book.rows):
+        above = (quantity - _at([tier.origin for tier in book.rows], row)).clip(lower_bound=0)
+    # Without packages the size is 1 and nothing is added or taken away, so n is the quantity itself.
+    size = _at([tier.size or scaled.step for tier in book.rows], row)
+    return (above + _at(add, row)).truncdiv(size)
+
+
+def _at(values: list[int], row: pl.Expr, kind: pl.DataType | None = None) -> pl.Expr:
+    """The value of each line's tier row. A price beyond 64 bits can only stand in a tier that is proven not to be reached."""
+    kind = kind or pl.Int64()
+    if kind == pl.Int64():
+        values = [value if abs(value) <= NEVER else 0 for value in values]
+    return pl.lit(pl.Series(values, dtype=kind)).gather(row)
+
+
+def proven(book: PriceBook, component: pl.Series, *quantities: pl.Series) -> tuple[Scaled, pl.DataType]:
+    """Rows and integer type in which no intermediate can reach 2^62: units of a millionth in 64 bits where that holds,
+    else the coarsest step that divides everything, else 128 bits. Refuses amounts beyond what is exact everywhere.
+    """
+    most = max(largest(series) for series in quantities)
+    fine = scaled_rows(book, 1)
+    if worst(book, fine, [most] * len(book.components)) + fine.divisor < FITS:
+        return fine, pl.Int64()
+    used = pl.concat([pl.DataFrame({"component": component, "quantity": series}) for series in quantities])
+    highest: list[int | None] = [None] * len(book.components)
+    for index, reach in used.group_by("component").agg(pl.col("quantity").max()).iter_rows():
+        highest[index] = reach
+    scaled = scaled_rows(book, _step(book, quantities))
+    reached = worst(book, scaled, highest)
+    if reached // scaled.divisor > LARGEST_LINE_MINOR:
+        raise InvalidInput("The amount is too large to be billed exactly", code="amount_too_large")
+    return scaled, pl.Int64() if reached + scaled.divisor < FITS else pl.Int128()
+
+
+def worst(book: PriceBook, scaled: Scaled, highest: list[int] | list[int | None]) -> int:
+    """Largest numerator that quantities up to each component's `highest` can give; None = not used."""
+    largest_numerator = 0
+    for row, slope, intercept in zip(book.rows, scaled.slope, scaled.intercept, strict=True):
+        top = highest[row.component]
+        if top is not None:
+            count = top // row.size + 1 if row.size else top // scaled.step
+            reach = max(count, 0) if row.lower <= top else 0
+            largest_numerator = max(largest_numerator, abs(intercept) + abs(slope) * reach)
+    return largest_numerator
+
+
+def scaled_rows(book: PriceBook, step: int) -> Scaled:
+    """Rows in this quantity step and the smallest common scale that hold everything exactly."""
+    key = f"scaled {step}"
+    if key not in book.tables:
+        slope = [row.slope if row.size else row.slope * step for row in book.rows]
+        intercept = [row.intercept for row in book.rows]
+        spare = _spare_zeros([*slope, *intercept])
+        # A tier begins one step above the bound before it.
+        first = [row.lower // step + 1 if row.first else 0 for row in book.rows]
+        positive = all(
+            up >= 0 and base + up * (row.lower // step if not row.size else 0) >= 0
+            for row, up, base in zip(book.rows, slope, intercept, strict=True)
+        )
+        tiers = max(Counter(row.component for row in book.rows).values(), default=1)
+        book.tables[key] = Scaled(
+            10 ** (NUMERATOR_SCALE - spare), step, first, [value // 10**spare for value in slope],
+            [value // 10**spare for value in intercept], positive, tiers,
+        )  # fmt: skip
+    found: Scaled = book.tables[key]
+    return found
+
+
+def _step(book: PriceBook, quantities: tuple[pl.Series, ...]) -> int:
+    """Largest power of ten (micro) that divides every quantity and every bound."""
+    step = MICRO
+    while step > 1:
+        whole = all(row.lower % step == 0 for row in book.rows)
+        if whole and all(bool((series % step == 0).all()) for series in quantities):
+            return step
+        step //= 10
+    return step
+
+
+def _spare_zeros(values: list[int]) -> int:
+    """How many trailing decimal zeros all numerators share."""
+    for zeros in range(NUMERATOR_SCALE, 0, -1):
+        if all(value % 10**zeros == 0 for value in values):
+            return zeros
+    return 0
