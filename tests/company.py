@@ -41,7 +41,7 @@ def frame(rows: list[dict[str, Any]], schema: Schema) -> pl.DataFrame:
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=dict(schema))
 
 
-@dataclass
+@dataclass(repr=False)
 class Company:
     """Facts and what has been billed so far. Ids count from 1 in each table."""
 
@@ -58,6 +58,11 @@ class Company:
     used: pl.DataFrame = field(default_factory=lambda: frames.empty(frames.USED_DISCOUNTS))
     cursors: dict[int, tuple[date, int, int]] = field(default_factory=dict)
     _charge_ids: Any = field(default_factory=lambda: count(1))
+
+    def __repr__(self) -> str:
+        """The facts, as hypothesis shows them; what was billed follows from them."""
+        facts = {"versions": self.versions, "charges": self.charges, "changes": self.changes, "events": self.events}
+        return "\n".join(f"{name} {row}" for name, rows in facts.items() for row in rows)
 
     def version(self, *charges: dict[str, Any], months: int = 1, days: int = 0, **terms: Any) -> int:
         """A price version; answers its id, which is its plan's too unless said."""

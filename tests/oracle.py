@@ -10,6 +10,7 @@ import calendar
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, localcontext
+from functools import cache
 from typing import Any
 
 PLACES = {"JPY": 0, "KWD": 3}
@@ -158,6 +159,7 @@ def boundary(anchor: date, months: int, days: int, n: int) -> date:
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
 
 
+@cache
 def period(anchor: date, months: int, days: int, on: date) -> tuple[date, date]:
     """The period that holds a day, found by walking."""
     n = (on.year - anchor.year) * 12 // (months or 12) if months else (on - anchor).days // days

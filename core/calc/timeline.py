@@ -204,11 +204,14 @@ def periods(segments: pl.DataFrame, after: pl.Expr, until: pl.Expr) -> pl.DataFr
     Only periods that end after the day `after` and begin on or before the day `until`; parts are clipped to the segment.
     """
     month, day, anchor = pl.col("interval_months"), pl.col("interval_days"), pl.col("anchor_on")
-    first_day = pl.max_horizontal(pl.col("start"), after)
-    last_day = pl.min_horizontal(pl.col("end") - pl.duration(days=1), until)
-    due = segments.filter(first_day <= last_day)
+    last_day = pl.col("end") - pl.duration(days=1)
+    # A segment that ended before `after` still counts while its period runs: what is billed for it is compared as well.
+    longest = pl.duration(days=month.cast(pl.Int64) * 31 + day)
+    due = segments.filter((pl.col("start") <= until) & (pl.col("end") + longest > after))
     numbered = due.with_columns(
-        _first=index_on(anchor, month, day, first_day), _last=index_on(anchor, month, day, last_day)
+        _first=index_on(anchor, month, day, pl.max_horizontal("start", pl.min_horizontal(last_day, after))),
+        _last=index_on(anchor, month, day, pl.min_horizontal(last_day, until)),
+        _after=after,
     )
     if not numbered.is_empty() and bool((numbered["_first"] == numbered["_last"]).all()):
         each = numbered.with_columns(_n=pl.col("_first"))
@@ -220,7 +223,7 @@ def periods(segments: pl.DataFrame, after: pl.Expr, until: pl.Expr) -> pl.DataFr
     )
     return bounded.with_columns(
         service_start=pl.max_horizontal("start", "period_start"), service_end=pl.min_horizontal("end", "period_end")
-    ).drop("_first", "_last", "_n")  # fmt: skip
+    ).filter(pl.col("period_end") > pl.col("_after")).drop("_first", "_last", "_n", "_after")  # fmt: skip
 
 
 def next_due(track: Timeline, through: pl.Expr) -> pl.DataFrame:

@@ -139,7 +139,7 @@ class _Scoped:
         """One-off fees, due on the first billable day, at the price version of that day."""
         charges = self._charges(pl.col("kind") == ChargeKind.ONE_OFF)
         first = self._in_scope(self.track.life).filter(
-            (pl.col("begins_on") < pl.col("ends_on")) & (pl.col("begins_on") > pl.col("after"))
+            (pl.col("begins_on") < pl.col("ends_on")) & (pl.col("begins_on") >= pl.col("after"))
         )
         if charges.is_empty() or first.is_empty():
             return frames.empty(frames.LINES)

@@ -1,0 +1,63 @@
+"""Whole drafts against the day-by-day oracle: small companies that change, billed month by month."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.calc.billing.expected import expected_lines
+from tests import naive
+from tests.calc.companies import FIRST, companies, happen
+from tests.calc.conftest import TIMES
+from tests.company import Company
+
+BILLING_DAYS = st.lists(st.integers(1, 45), min_size=1, max_size=5)
+
+
+def billed_sums(company: Company) -> dict[tuple[int, int | None, str], int]:
+    """What each charge of each subscription has been billed so far, credits taken off."""
+    sums = company.billed.group_by("subscription_id", "charge_id", "kind").agg(pl.col("amount_minor").sum())
+    return {(sub, charge, kind): amount for sub, charge, kind, amount in sums.iter_rows() if amount}
+
+
+def owed_sums(company: Company, through: date) -> dict[tuple[int, int | None, str], int]:
+    sums: Counter[tuple[int, int | None, str]] = Counter()
+    for line in naive.owed(company, through):
+        sums[line.subscription, line.charge, line.kind] += line.amount
+    return {key: amount for key, amount in sums.items() if amount}
+
+
+@settings(max_examples=150 * TIMES)
+@given(companies(), st.data())
+def test_expected_lines_are_the_runs_of_days_with_one_claim(company, data):
+    for _ in range(data.draw(st.integers(0, 6))):
+        happen(data.draw, company)
+    through = FIRST + timedelta(days=data.draw(st.integers(0, 150)))
+
+    lines = expected_lines(company.facts(), company.scope(), through)
+
+    columns = ["subscription_id", "charge_id", "kind", "service_start", "service_end", "amount_minor", "due_on"]
+    wanted = [
+        (line.subscription, line.charge, line.kind, line.start, line.end, line.amount, line.due)
+        for line in naive.owed(company, through)
+    ]
+    assert sorted(lines.select(columns).rows(), key=repr) == sorted(wanted, key=repr)
+
+
+@settings(max_examples=150 * TIMES)
+@given(companies(), BILLING_DAYS, st.data())
+def test_month_by_month_exactly_what_is_owed_is_billed_and_nothing_twice(company, steps, data):
+    through = FIRST
+    for step in steps:
+        for _ in range(data.draw(st.integers(0, 3))):
+            happen(data.draw, company)
+        through += timedelta(days=step)
+
+        company.bill(through)
+
+        assert billed_sums(company) == owed_sums(company, through)
+        assert company.bill(through).lines.is_empty()
