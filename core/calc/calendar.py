@@ -24,7 +24,7 @@ _FIRST_DAYS = pl.Series(
 
 def boundary(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, n: pl.Expr) -> pl.Expr:
     """Date of boundary `n` counted from `anchor`; `n` may be negative."""
-    index = _month_index(anchor) + months * n
+    index = month_index(anchor) + months * n
     first = pl.lit(_FIRST_DAYS).gather(index)
     length = pl.lit(_FIRST_DAYS).gather(index + 1) - first
     by_month = first + pl.min_horizontal(anchor.dt.day().cast(pl.Int32), length) - 1
@@ -35,10 +35,10 @@ def boundary(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, n: pl.Expr) -> pl.
 def index_on(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, on: pl.Expr) -> pl.Expr:
     """Largest n with boundary n ≤ `on`."""
     by_day = (on.to_physical() - anchor.to_physical()) // days
-    guess = (_month_index(on) - _month_index(anchor)) // months
+    guess = (month_index(on) - month_index(anchor)) // months
     # The month count ignores days: the boundary of that index may lie ahead of `on`, never by more than one.
     clamped = pl.min_horizontal(anchor.dt.day(), on.dt.month_end().dt.day())
-    whole = (_month_index(on) - _month_index(anchor)) % months == 0
+    whole = (month_index(on) - month_index(anchor)) % months == 0
     by_month = guess - (whole & (on.dt.day() < clamped)).cast(pl.Int32)
     return pl.when(days > 0).then(by_day).otherwise(by_month).cast(pl.Int32)
 
@@ -56,6 +56,6 @@ def anchor_of(anchor: date, interval: Interval, alignment: Alignment) -> date:
     return calendar_anchor(interval, anchor) if alignment is Alignment.CALENDAR else anchor
 
 
-def _month_index(day: pl.Expr) -> pl.Expr:
+def month_index(day: pl.Expr) -> pl.Expr:
     """Months since January of the table's first year."""
     return (day.dt.year() - _FIRST_YEAR) * 12 + day.dt.month().cast(pl.Int32) - 1

@@ -129,18 +129,27 @@ def _at(values: list[int], row: pl.Expr, kind: pl.DataType | None = None) -> pl.
     return pl.lit(pl.Series(values, dtype=kind)).gather(row)
 
 
-def proven(book: PriceBook, component: pl.Series, *quantities: pl.Series) -> tuple[Scaled, pl.DataType]:
+def proven(
+    book: PriceBook, component: pl.Series, *quantities: pl.Series, used: list[int] | None = None
+) -> tuple[Scaled, pl.DataType]:
     """Rows and integer type in which no intermediate can reach 2^62: units of a millionth in 64 bits where that holds,
-    else the coarsest step that divides everything, else 128 bits. Refuses amounts beyond what is exact everywhere.
+    else the coarsest step that divides everything, else 128 bits. `used`: the components that occur, where that is known.
+    Refuses amounts beyond what is exact everywhere.
     """
     most = max(largest(series) for series in quantities)
     fine = scaled_rows(book, 1)
-    if worst(book, fine, [most] * len(book.components)) + fine.divisor < FITS:
-        return fine, pl.Int64()
-    used = pl.concat([pl.DataFrame({"component": component, "quantity": series}) for series in quantities])
+    # First with the largest quantity for every component: it costs nothing, and nearly always it is enough.
     highest: list[int | None] = [None] * len(book.components)
-    for index, reach in used.group_by("component").agg(pl.col("quantity").max()).iter_rows():
-        highest[index] = reach
+    for index in range(len(book.components)) if used is None else used:
+        highest[index] = most
+    if worst(book, fine, highest) + fine.divisor < FITS:
+        return fine, pl.Int64()
+    rows = pl.concat([pl.DataFrame({"component": component, "quantity": series}) for series in quantities])
+    highest = [None] * len(book.components)
+    for index, top in rows.group_by("component").agg(pl.col("quantity").max()).iter_rows():
+        highest[index] = top
+    if worst(book, fine, highest) + fine.divisor < FITS:
+        return fine, pl.Int64()
     scaled = scaled_rows(book, _step(book, quantities))
     reached = worst(book, scaled, highest)
     if reached // scaled.divisor > LARGEST_LINE_MINOR:
@@ -148,7 +157,7 @@ def proven(book: PriceBook, component: pl.Series, *quantities: pl.Series) -> tup
     return scaled, pl.Int64() if reached + scaled.divisor < FITS else pl.Int128()
 
 
-def worst(book: PriceBook, scaled: Scaled, highest: list[int] | list[int | None]) -> int:
+def worst(book: PriceBook, scaled: Scaled, highest: list[int | None]) -> int:
     """Largest numerator that quantities up to each component's `highest` can give; None = not used."""
     largest_numerator = 0
     for row, slope, intercept in zip(book.rows, scaled.slope, scaled.intercept, strict=True):

@@ -23,11 +23,16 @@ def rate(book: PriceBook, lines: pl.DataFrame) -> pl.Series:
     """
     if lines.is_empty():
         return pl.Series("amount_minor", [], dtype=pl.Int64)
-    component = component_of(book, lines["charge_id"])
-    quantity = priced_quantity(book, component, lines["quantity_micro"])
-    reached = None
-    if "tier_quantity_micro" in lines.columns:
-        reached = priced_quantity(book, component, lines["tier_quantity_micro"])
+    reached = lines["tier_quantity_micro"] if "tier_quantity_micro" in lines.columns else None
+    return rate_components(book, component_of(book, lines["charge_id"]), lines["quantity_micro"], reached)
+
+
+def rate_components(
+    book: PriceBook, component: pl.Series, quantity_micro: pl.Series, reached_micro: pl.Series | None = None
+) -> pl.Series:
+    """`rate` where the charge's place in the book is known."""
+    quantity = priced_quantity(book, component, quantity_micro)
+    reached = None if reached_micro is None else priced_quantity(book, component, reached_micro)
     return bounded(book, component, kernel.amounts(book, component, quantity, reached))
 
 

@@ -17,6 +17,7 @@ from core.domain.coupons import CouponKind, Duration, Scope
 from core.domain.subscriptions import ChangeKind
 
 PPM = 10**6
+WIDE = pl.Int128()
 _ORDER = {Scope.CHARGE: 0, Scope.PLAN: 1, Scope.INVOICE: 2}
 SHARES = {"line": pl.Int64, "grant_id": pl.Int64, "period_start": pl.Date, "amount_minor": pl.Int64}
 
@@ -126,12 +127,17 @@ def _one_turn(state: pl.DataFrame, given: pl.DataFrame, group: list[str], used: 
     purses = known.with_columns(_purse=purse, _gone=gone)
     key = ["grant_id", "_purse"]
     base = pl.col("left_minor").sum().over(key)
-    percent = divide(base.cast(pl.Int128) * pl.col("rate_ppm").cast(pl.Int128), pl.lit(PPM, dtype=pl.Int128))
+    percent = percentage(base, pl.col("rate_ppm"))
     available = (pl.col("offer_minor") - pl.col("_gone")).clip(lower_bound=0)
-    total = pl.when(is_amount).then(available).otherwise(percent.cast(pl.Int64))
+    total = pl.when(is_amount).then(available).otherwise(percent)
     totals = purses.with_columns(_total=pl.min_horizontal(total, base))
     parts = totals.with_columns(amount_minor=allocate(totals, key, "_total", "left_minor"))
     return parts.filter(pl.col("amount_minor") != 0).select(pl.col(name).cast(kind) for name, kind in SHARES.items())
+
+
+def percentage(base_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE) -> pl.Expr:
+    """round(base · rate), half away from zero; in 64 bits where the caller has proven that the product fits."""
+    return divide(base_minor.cast(kind) * rate_ppm.cast(kind), pl.lit(PPM, dtype=kind)).cast(pl.Int64)
 
 
 def _covered() -> pl.Expr:

@@ -35,7 +35,7 @@ def expected_lines(
     """
     book = book or compile_book(facts.versions, facts.charges, facts.tiers)
     track = track or timeline(facts.changes, facts.versions)
-    scoped = _Scoped(track, scope, facts, book, through)
+    scoped = Scoped(track, scope, facts, book, through)
     lines = [*scoped.recurring(), scoped.usage_lines(), scoped.one_off()]
     every = pl.concat([frames.conform(part, frames.LINES) for part in lines])
     minimums = frames.conform(scoped.true_ups(every), frames.LINES)
@@ -51,12 +51,12 @@ def metered_usage(facts: Facts, scope: pl.DataFrame, through: date) -> pl.DataFr
     Out, key subscription_id, charge_id, service_start: LINES' columns + meter, events (null when none was recorded).
     """
     book = compile_book(facts.versions, facts.charges, facts.tiers)
-    lines = _Scoped(timeline(facts.changes, facts.versions), scope, facts, book, through).metered()
+    lines = Scoped(timeline(facts.changes, facts.versions), scope, facts, book, through).metered()
     return lines.filter(pl.col("due_on") <= through)
 
 
 @dataclass(frozen=True)
-class _Scoped:
+class Scoped:
     """The timeline of the subscriptions in scope, ready to be cut into periods."""
 
     track: Timeline
@@ -78,7 +78,7 @@ class _Scoped:
 
     def _recurring(self, kind: ChargeKind, timing: Timing, charges: pl.DataFrame) -> pl.DataFrame:
         """Each segment's full period amount is rated once; its periods and parts are cut from that amount."""
-        segments = self._segments(kind, kept=timing is Timing.ADVANCE)
+        segments = self.segments(kind, kept=timing is Timing.ADVANCE)
         on = ["price_version_id", "code"] if kind is ChargeKind.ADDON else ["price_version_id"]
         joined = segments.join(charges, on=on, how="inner")
         rated = joined.with_columns(rate(self.book, joined).alias("period_amount_minor"))
@@ -86,7 +86,7 @@ class _Scoped:
         due = pl.col("service_start" if timing is Timing.ADVANCE else "service_end")
         return cut.with_columns(part_of_period(cut).alias("amount_minor"), due_on=due)
 
-    def _segments(self, kind: ChargeKind, *, kept: bool) -> pl.DataFrame:
+    def segments(self, kind: ChargeKind, *, kept: bool) -> pl.DataFrame:
         """Segments with `quantity_micro` that split this kind of charge."""
         if kind is ChargeKind.SEAT:
             return within(self._in_scope(self.track.quantity), self.track.windows, kept=kept)

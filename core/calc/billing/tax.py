@@ -13,6 +13,7 @@ import polars as pl
 from core.calc.arithmetic import allocate, divide, part_of_period
 
 PPM = 10**6
+WIDE = pl.Int128()
 _BUYER = ["customer_kind", "country", "has_vat_number"]
 
 
@@ -115,18 +116,15 @@ def tax_per_rate(lines: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def tax_on(net_minor: pl.Expr, rate_ppm: pl.Expr) -> pl.Expr:
-    """round(net · rate), half away from zero."""
-    wide = pl.Int128()
-    return divide(net_minor.cast(wide) * rate_ppm.cast(wide), pl.lit(PPM, dtype=wide)).cast(pl.Int64)
+def tax_on(net_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE) -> pl.Expr:
+    """round(net · rate), half away from zero; in 64 bits where the caller has proven that the product fits."""
+    return divide(net_minor.cast(kind) * rate_ppm.cast(kind), pl.lit(PPM, dtype=kind)).cast(pl.Int64)
 
 
-def net_of(gross_minor: pl.Expr, rate_ppm: pl.Expr) -> pl.Expr:
-    """round(gross / (1 + rate)), half away from zero."""
-    wide = pl.Int128()
-    return divide(gross_minor.cast(wide) * pl.lit(PPM, dtype=wide), rate_ppm.cast(wide) + pl.lit(PPM, dtype=wide)).cast(
-        pl.Int64
-    )
+def net_of(gross_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE) -> pl.Expr:
+    """round(gross / (1 + rate)), half away from zero; `kind` as in `tax_on`."""
+    whole = pl.lit(PPM, dtype=kind)
+    return divide(gross_minor.cast(kind) * whole, rate_ppm.cast(kind) + whole).cast(pl.Int64)
 
 
 def net_lines(lines: pl.DataFrame, taxes: pl.DataFrame) -> pl.Series:
