@@ -64,6 +64,9 @@ class Company:
         facts = {"versions": self.versions, "charges": self.charges, "changes": self.changes, "events": self.events}
         return "\n".join(f"{name} {row}" for name, rows in facts.items() for row in rows)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
     def version(self, *charges: dict[str, Any], months: int = 1, days: int = 0, **terms: Any) -> int:
         """A price version; answers its id, which is its plan's too unless said."""
         key = len(self.versions) + 1

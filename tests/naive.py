@@ -179,15 +179,15 @@ class Life:
         for start, end, period in self._runs(claims):
             events = [e for e in self._events(charge) if start <= e["occurred_on"] < end]
             amounts = [Decimal(event["amount_micro"] or 0) / MICRO for event in events]
+            total = sum((Decimal(e["quantity_micro"]) / MICRO for e in events), Decimal(0))
             if charge["model"] == "percentage":
                 amount = (
                     oracle.fees(charge, amounts, self.currency) if events else oracle.limited(charge, 0, self.currency)
                 )
             else:
-                total = sum((Decimal(e["quantity_micro"]) / MICRO for e in events), Decimal(0))
                 base = sum(amounts, Decimal(0)) if charge["model"] == "graduated_percentage" else total
                 amount = oracle.cost(charge, base, self.currency)
-            if amount:
+            if amount or total:
                 yield self._line(charge, (start, end), period, amount, end)
 
     def _events(self, charge: Row) -> list[Row]:

@@ -156,7 +156,7 @@ def _pause_spans(live: pl.DataFrame, paused: pl.DataFrame) -> pl.DataFrame:
     first = later.group_by("change_id").agg(pl.col("resumed_on").min())
     return spans.join(first, on="change_id", how="left").with_columns(
         until=pl.min_horizontal(pl.col("until").fill_null(OPEN), pl.col("resumed_on").fill_null(OPEN))
-    )
+    ).filter(pl.col("from") < pl.col("until"))  # fmt: skip
 
 
 def _kept(windows: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
@@ -172,11 +172,20 @@ def _kept(windows: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
     kept = ends.join(through, on="window", how="left", maintain_order="left").with_columns(
         kept_end=pl.max_horizontal("end", "kept_end")
     )
-    # Service that resumes inside a period already owed in full begins a new claim only after it.
-    same = pl.col(_SUB) == pl.col(_SUB).shift(1)
-    before = pl.when(same).then(pl.col("kept_end").shift(1))
-    return kept.with_columns(kept_start=pl.max_horizontal("start", before)).select(
-        _SUB, "start", "end", "kept_start", "kept_end"
+    return _claims(kept).select(_SUB, "start", "end", "kept_start", "kept_end")
+
+
+def _claims(windows: pl.DataFrame) -> pl.DataFrame:
+    """Adds kept_start: what is kept ends where service resumes, and what follows without a gap is one claim, told first."""
+    again = (pl.col(_SUB) == pl.col(_SUB).shift(-1)).fill_null(False)
+    if not windows.select(again.any()).item():
+        return windows.with_columns(kept_start="start")
+    until = pl.when(again).then(pl.min_horizontal("kept_end", pl.col("start").shift(-1))).otherwise("kept_end")
+    begins = ~again.shift(1, fill_value=False) | (pl.col("start") != pl.col("kept_end").shift(1))
+    numbered = windows.with_columns(kept_end=until).with_columns(_begins=begins, _claim=begins.cum_sum())
+    return numbered.with_columns(
+        kept_start=pl.when("_begins").then("start").otherwise("kept_end"),
+        kept_end=pl.when("_begins").then(pl.col("kept_end").last().over("_claim")).otherwise("kept_end"),
     )
 
 

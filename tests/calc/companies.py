@@ -73,8 +73,10 @@ def happen(draw: Any, company: Company) -> None:
     on = max(draw(DAYS), started)
     kind = draw(st.sampled_from(["price", "quantity", "addon", "use", "use", "pause", "resume", "cancel", "undo"]))
     if kind == "price":
-        anchor = draw(st.sampled_from([None, None, on]))
-        company.change(key, kind, on, price_version_id=draw(st.integers(1, len(company.versions))), anchor_on=anchor)
+        version = draw(st.integers(1, len(company.versions)))
+        # On the calendar there is nothing to anchor anew.
+        anchor = None if company.versions[version - 1]["calendar"] else draw(st.sampled_from([None, None, on]))
+        company.change(key, kind, on, price_version_id=version, anchor_on=anchor)
     elif kind == "quantity":
         company.change(key, kind, on, quantity_micro=draw(_quantities()))
     elif kind == "addon":
