@@ -48,7 +48,7 @@ def test_expected_lines_are_the_runs_of_days_with_one_claim(company, data):
     assert sorted(lines.select(columns).rows(), key=repr) == sorted(wanted, key=repr)
 
 
-@settings(max_examples=60 * TIMES)
+@settings(max_examples=30 * TIMES)
 @given(companies(), BILLING_DAYS, st.data())
 def test_month_by_month_exactly_what_is_owed_is_billed_and_nothing_twice(company, steps, data):
     through = FIRST
