@@ -15,8 +15,10 @@ EXPONENTS: dict[str, int] = {
     "NOK": 2, "SEK": 2, "DKK": 2, "EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "PLN": 2, "CZK": 2, "HUF": 2,
     "RON": 2, "BGN": 2, "CAD": 2, "AUD": 2, "NZD": 2, "INR": 2, "CNY": 2, "HKD": 2, "SGD": 2, "THB": 2,
     "ZAR": 2, "BRL": 2, "MXN": 2, "TRY": 2, "ILS": 2, "AED": 2, "SAR": 2, "UAH": 2, "PHP": 2, "IDR": 2,
+    "ARS": 2, "COP": 2, "PEN": 2, "EGP": 2, "NGN": 2, "KES": 2, "MAD": 2, "QAR": 2, "MYR": 2, "TWD": 2,
     "JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "PYG": 0, "UGX": 0, "XAF": 0, "XOF": 0,
-    "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3,
+    "XPF": 0, "RWF": 0, "BIF": 0, "DJF": 0, "GNF": 0, "KMF": 0, "VUV": 0,
+    "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3, "IQD": 3, "LYD": 3,
 }  # fmt: skip
 
 PRICE_PLACES = 12  # decimals a unit price may have

@@ -29,7 +29,7 @@ def companies(draw: Any) -> Company:
         months, days = draw(INTERVALS)
         company.version(
             *draw(_price_list()), months=months, days=days, calendar=draw(st.booleans()),
-            minimum_minor=draw(st.sampled_from([0, 0, 0, 50_000])),
+            minimum_minor=draw(st.sampled_from([0, 0, 0, 50_000])), tax_inclusive=draw(st.booleans()),
         )  # fmt: skip
     for _ in range(draw(st.integers(1, 3))):
         on = draw(STARTS)
@@ -90,6 +90,19 @@ def happen(draw: Any, company: Company) -> None:
         _undo(draw, company, key, on)
     else:
         company.change(key, kind, on, credit=draw(CREDITS))
+
+
+def give_coupon(draw: Any, company: Company) -> None:
+    """A coupon of any kind for one subscription."""
+    kind = draw(st.sampled_from(["percent", "amount"]))
+    value = draw(st.sampled_from([100_000, 500_000, 1_000_000]) if kind == "percent" else st.integers(1, 40_000))
+    coupon = company.coupon(
+        kind, value, draw(st.sampled_from(["once", "forever", "periods"])), draw(st.sampled_from(["invoice", "plan", "charge"])),
+        charge_code="fee", periods=2, includes_true_up=draw(st.booleans()),
+    )  # fmt: skip
+    key = draw(st.integers(1, len(company.subscriptions)))
+    on = company.subscriptions[key - 1]["started_on"] + timedelta(days=draw(st.integers(0, 40)))
+    company.change(key, "coupon", on, coupon_id=coupon)
 
 
 def _undo(draw: Any, company: Company, key: int, on: date) -> None:

@@ -137,7 +137,7 @@ def test_changes_inside_a_period(currency, prices, quantity, period_days, data):
     )  # fmt: skip
 
 
-@settings(max_examples=60 * TIMES)
+@settings(max_examples=30 * TIMES)
 @given(
     st.lists(st.tuples(st.integers(0, 40_000), st.sampled_from(["0", "10", "25", "7.25"])), min_size=1, max_size=5),
     st.lists(st.tuples(st.sampled_from(["fixed", "percentage"]), st.integers(0, 100), st.booleans()), max_size=3),

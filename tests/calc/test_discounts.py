@@ -44,7 +44,7 @@ def slow_discounts(fees, given_offers):
     return total
 
 
-@settings(max_examples=60 * TIMES)
+@settings(max_examples=30 * TIMES)
 @given(st.lists(st.integers(1, 40_000), min_size=6, max_size=6), st.lists(offers(), min_size=1, max_size=5))
 def test_coupons_take_turns_and_are_spread_by_largest_remainder(amounts, given_offers):
     company = Company(vat={"standard": 250_000})

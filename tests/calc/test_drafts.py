@@ -9,9 +9,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.calc.billing.documents import Draft
 from core.calc.billing.expected import expected_lines
 from tests import naive
-from tests.calc.companies import FIRST, companies, happen
+from tests.calc.companies import FIRST, companies, give_coupon, happen
 from tests.calc.conftest import TIMES
 from tests.company import Company
 
@@ -48,7 +49,7 @@ def test_expected_lines_are_the_runs_of_days_with_one_claim(company, data):
     assert sorted(lines.select(columns).rows(), key=repr) == sorted(wanted, key=repr)
 
 
-@settings(max_examples=30 * TIMES)
+@settings(max_examples=20 * TIMES)
 @given(companies(), BILLING_DAYS, st.data())
 def test_month_by_month_exactly_what_is_owed_is_billed_and_nothing_twice(company, steps, data):
     through = FIRST
@@ -61,3 +62,37 @@ def test_month_by_month_exactly_what_is_owed_is_billed_and_nothing_twice(company
 
         assert billed_sums(company) == owed_sums(company, through)
         assert company.bill(through).lines.is_empty()
+
+
+@settings(max_examples=8 * TIMES)
+@given(companies(), BILLING_DAYS, st.data())
+def test_discounts_stay_within_what_is_charged_and_every_total_ties(company, steps, data):
+    for _ in range(data.draw(st.integers(1, 3))):
+        give_coupon(data.draw, company)
+    through = FIRST
+    for step in steps:
+        happen(data.draw, company)
+        through += timedelta(days=step)
+
+        made = company.bill(through)
+
+        assert billed_sums(company) == owed_sums(company, through)
+        assert company.bill(through).lines.is_empty()
+        assert_totals_tie(made)
+    charges = company.billed.group_by("subscription_id", "charge_id").agg(
+        pl.col("amount_minor", "discount_minor").sum()
+    )
+    assert charges.filter(
+        (pl.col("discount_minor") < 0) | (pl.col("discount_minor") > pl.col("amount_minor"))
+    ).is_empty()
+    assert company.used["amount_minor"].sum() == company.billed["discount_minor"].sum()
+
+
+def assert_totals_tie(made: Draft) -> None:
+    """Nets sum to the document's net, VAT per rate to its VAT, and both to its total."""
+    nets = dict(made.lines.group_by("document").agg(pl.col("net_minor").sum()).iter_rows())
+    taxes = dict(made.taxes.group_by("document").agg(pl.col("tax_minor").sum()).iter_rows())
+    for head in made.documents.iter_rows(named=True):
+        assert head["net_minor"] == nets[head["document"]]
+        assert head["tax_minor"] == taxes[head["document"]]
+        assert head["total_minor"] == head["net_minor"] + head["tax_minor"]

@@ -51,7 +51,7 @@ def test_the_31st_comes_back_after_every_short_month():
     assert starts == [date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30), date(2024, 5, 31)]
 
 
-@settings(max_examples=30 * TIMES)
+@settings(max_examples=15 * TIMES)
 @given(companies(), st.data())
 def test_the_order_of_rows_changes_nothing(company, data):
     for _ in range(data.draw(st.integers(1, 8))):
@@ -66,7 +66,7 @@ def test_the_order_of_rows_changes_nothing(company, data):
     assert lines(company, through).equals(before)
 
 
-@settings(max_examples=30 * TIMES)
+@settings(max_examples=15 * TIMES)
 @given(companies(), st.data())
 def test_a_change_and_its_undo_leave_no_trace(company, data):
     for _ in range(data.draw(st.integers(0, 5))):
