@@ -16,8 +16,10 @@ FITS = 2**62  # products below this leave room for the rounding half
 LARGEST_LINE_MINOR = 2**53  # a line beyond this cannot be shown, summed and exported exactly; it is refused
 
 
-def divide(numerator: pl.Expr, denominator: pl.Expr | int) -> pl.Expr:
-    """Quotient rounded half away from zero; the denominator is positive: −3 / 2 → −2."""
+def divide(numerator: pl.Expr, denominator: pl.Expr | int, *, positive: bool = False) -> pl.Expr:
+    """Quotient rounded half away from zero; the denominator is positive: −3 / 2 → −2. `positive`: no numerator is below 0."""
+    if positive:
+        return (numerator + denominator // 2).truncdiv(denominator)
     return (numerator + numerator.sign() * (denominator // 2)).truncdiv(denominator)
 
 

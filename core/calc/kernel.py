@@ -25,7 +25,7 @@ NEVER = 2**63 - 1
 class Scaled:
     """The book's rows in the smallest scale that holds them: numerator / divisor = minor units; quantity × step = micro.
 
-    `positive`: can no numerator be negative, as long as each quantity is priced in its own tier? `tiers`: most rows of a component.
+    `positive`: can no numerator be negative, as long as each quantity is priced in its own tier?
     """
 
     divisor: int
@@ -34,26 +34,43 @@ class Scaled:
     slope: list[int]
     intercept: list[int]
     positive: bool
-    tiers: int
 
 
-def amounts(book: PriceBook, component: pl.Series, quantity: pl.Series, reached: pl.Series | None = None) -> pl.Series:
-    """Amount of each quantity in minor units; `reached` picks the tier where it is not the quantity itself."""
-    scaled, kind = proven(book, component, quantity, *([] if reached is None else [reached]))
-    frame = terms(book, component, scaled.step).with_columns(quantity.alias("quantity"))
+def amounts(
+    book: PriceBook, component: pl.Series, quantity: pl.Series, reached: pl.Series | None = None,
+    used: list[int] | None = None,
+) -> pl.Series:  # fmt: skip
+    """Amount of each quantity in minor units; `reached` picks the tier where it is not the quantity itself.
+
+    `used`: the components that occur, where that is known.
+    """
+    scaled, kind = proven(book, component, quantity, *([] if reached is None else [reached]), used=used)
+    frame = terms(book, component, scaled.step, used).with_columns(quantity.alias("quantity"))
     if reached is not None:
         frame = frame.with_columns(reached.alias("reached"))
-    placed = frame.with_columns(row=tier_row(book, scaled, pl.col("quantity" if reached is None else "reached")))
+    tier = tier_row(book, scaled, pl.col("quantity" if reached is None else "reached"), used)
+    placed = frame.with_columns(row=tier)
     return placed.select(amount_minor=amount(book, scaled, kind, own_tier=reached is None))["amount_minor"]
 
 
-def terms(book: PriceBook, component: pl.Series, step: int = 1) -> pl.DataFrame:
+def terms(book: PriceBook, component: pl.Series, step: int = 1, used: list[int] | None = None) -> pl.DataFrame:
     """What `amount` needs of each row's component: its number, its first tier row and the bounds of its tiers."""
     name = f"terms {step}"
     if name not in book.tables:
         book.tables[name] = _component_table(book, scaled_rows(book, step))
     table: pl.DataFrame = book.tables[name]
+    if used is not None:
+        most = _most_tiers(book, used)
+        table = table.drop(name for name in table.columns if name.startswith("bound_") and int(name[6:]) >= most)
     return table.select(pl.all().gather(component))
+
+
+def _most_tiers(book: PriceBook, used: list[int] | None = None) -> int:
+    """Most tiers that one of the used components has."""
+    if "counts" not in book.tables:
+        book.tables["counts"] = Counter(row.component for row in book.rows)
+    counts: Counter[int] = book.tables["counts"]
+    return max((counts[index] for index in used), default=1) if used is not None else max(counts.values(), default=1)
 
 
 def _component_table(book: PriceBook, scaled: Scaled) -> pl.DataFrame:
@@ -62,11 +79,12 @@ def _component_table(book: PriceBook, scaled: Scaled) -> pl.DataFrame:
     for row, first in zip(book.rows, scaled.first, strict=True):
         firsts[row.component].append(first)
     ends = accumulate(len(own) for own in firsts)
+    most = _most_tiers(book)
     columns: dict[str, pl.Series] = {
         "component": pl.Series(range(len(firsts)), dtype=pl.UInt32),
         "start": pl.Series([end - len(own) for end, own in zip(ends, firsts, strict=True)], dtype=pl.UInt32),
     }
-    for place in range(1, scaled.tiers if scaled.tiers <= COUNTED_TIERS else 1):
+    for place in range(1, most if most <= COUNTED_TIERS else 1):
         bounds = [min(own[place], NEVER) if place < len(own) else NEVER for own in firsts]
         columns[f"bound_{place}"] = pl.Series(bounds, dtype=pl.Int64)
     if not all(part.flat_at_zero for part in book.components):
@@ -80,24 +98,20 @@ def amount(book: PriceBook, scaled: Scaled, kind: pl.DataType, *, own_tier: bool
     n = _counted(book, scaled, row).cast(kind)
     numerator = _at(scaled.intercept, row, kind) + _at(scaled.slope, row, kind) * n
     divisor = pl.lit(scaled.divisor, dtype=kind)
-    if own_tier and scaled.positive:
-        quotient = (numerator + pl.lit(scaled.divisor // 2, dtype=kind)).truncdiv(divisor)
-    else:
-        quotient = divide(numerator, divisor)
+    quotient = divide(numerator, divisor, positive=own_tier and scaled.positive)
     if not all(part.flat_at_zero for part in book.components):
         quotient = pl.when(pl.col("flat_at_zero") | (pl.col("quantity") != 0)).then(quotient).otherwise(0)
     return quotient.cast(pl.Int64)
 
 
-def tier_row(book: PriceBook, scaled: Scaled, reached: pl.Expr) -> pl.Expr:
+def tier_row(book: PriceBook, scaled: Scaled, reached: pl.Expr, used: list[int] | None = None) -> pl.Expr:
     """Row number in `book.rows` of the tier that holds each quantity: its bounds counted, or searched when they are many."""
-    if scaled.tiers == 1:
+    most = _most_tiers(book, used)
+    if most == 1:
         return pl.col("start")
     units = reached if scaled.step == 1 else reached // scaled.step
-    if scaled.tiers <= COUNTED_TIERS:
-        above = pl.sum_horizontal(
-            (units >= pl.col(f"bound_{place}")).cast(pl.UInt8) for place in range(1, scaled.tiers)
-        )
+    if _most_tiers(book) <= COUNTED_TIERS:
+        above = pl.sum_horizontal((units >= pl.col(f"bound_{place}")).cast(pl.UInt8) for place in range(1, most))
         return pl.col("start") + above.cast(pl.UInt32)
     wide = pl.Int128()
     keys = [(row.component << 64) + first for row, first in zip(book.rows, scaled.first, strict=True)]
@@ -182,10 +196,9 @@ def scaled_rows(book: PriceBook, step: int) -> Scaled:
             up >= 0 and base + up * (row.lower // step if not row.size else 0) >= 0
             for row, up, base in zip(book.rows, slope, intercept, strict=True)
         )
-        tiers = max(Counter(row.component for row in book.rows).values(), default=1)
         book.tables[key] = Scaled(
             10 ** (NUMERATOR_SCALE - spare), step, first, [value // 10**spare for value in slope],
-            [value // 10**spare for value in intercept], positive, tiers,
+            [value // 10**spare for value in intercept], positive,
         )  # fmt: skip
     found: Scaled = book.tables[key]
     return found

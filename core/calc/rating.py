@@ -28,12 +28,13 @@ def rate(book: PriceBook, lines: pl.DataFrame) -> pl.Series:
 
 
 def rate_components(
-    book: PriceBook, component: pl.Series, quantity_micro: pl.Series, reached_micro: pl.Series | None = None
-) -> pl.Series:
-    """`rate` where the charge's place in the book is known."""
+    book: PriceBook, component: pl.Series, quantity_micro: pl.Series, reached_micro: pl.Series | None = None,
+    used: list[int] | None = None,
+) -> pl.Series:  # fmt: skip
+    """`rate` where the charge's place in the book is known, and perhaps which places occur (`used`)."""
     quantity = priced_quantity(book, component, quantity_micro)
     reached = None if reached_micro is None else priced_quantity(book, component, reached_micro)
-    return bounded(book, component, kernel.amounts(book, component, quantity, reached))
+    return bounded(book, component, kernel.amounts(book, component, quantity, reached, used))
 
 
 def component_of(book: PriceBook, charge_id: pl.Series) -> pl.Series:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from core import frames
+from core.calc.billing.base_lines import lay_lines
 from core.calc.billing.documents import draft
 from core.calc.billing.layout import lay_out
 from core.calc.billing.months import each_month, usage_by_month, whole_by_month
@@ -144,7 +145,7 @@ def test_months_of_a_base_equal_the_drafts_of_its_months(seed):
     layout = lay_out(inputs, MONTHS)
     facts = inputs.facts
 
-    rated = rate_base(layout, compile_book(facts.versions, facts.charges, facts.tiers))
+    rated = rate_base(lay_lines(layout), compile_book(facts.versions, facts.charges, facts.tiers))
     got = [
         sorted(wide(layout, block) + told(made))
         for block, made in zip(each_month(rated, usage_by_month(layout)), whole_by_month(layout), strict=True)

@@ -136,8 +136,9 @@ def _one_turn(state: pl.DataFrame, given: pl.DataFrame, group: list[str], used: 
 
 
 def percentage(base_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE) -> pl.Expr:
-    """round(base · rate), half away from zero; in 64 bits where the caller has proven that the product fits."""
-    return divide(base_minor.cast(kind) * rate_ppm.cast(kind), pl.lit(PPM, dtype=kind)).cast(pl.Int64)
+    """round(base · rate) of what is left to pay (≥ 0); in 64 bits where the caller has proven that the product fits."""
+    whole = pl.lit(PPM, dtype=kind)
+    return divide(base_minor.cast(kind) * rate_ppm.cast(kind), whole, positive=True).cast(pl.Int64)
 
 
 def _covered() -> pl.Expr:

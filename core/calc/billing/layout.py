@@ -31,18 +31,26 @@ _BUYER = ["customer_kind", "country", "has_vat_number"]
 
 
 @dataclass(frozen=True)
+class Segments:
+    """Segments that split one kind of charge: position, start, end, terms, quantity_micro; of one add-on (code)."""
+
+    kind: ChargeKind
+    timing: Timing
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Layout:
     """Plain subscriptions in order of their id (a row's number is its `position`), and the rest as the inputs of drafts.
 
     `people`: subscription_id, document, customer_id, currency, tax_inclusive, version (row in facts.versions by id), anchor_on,
     interval_months, usage_first, usage_last (months in which usage falls due), sort (of buyer), coupon_ppm, coupon_charge
-    (null = all). `segments`: per kind and timing position, start, end, terms, quantity_micro (+ code). `slots`: treatment
-    and rate; `slot_of`: sort, category → slot. `events`: the metered events of plain subscriptions, by day.
+    (null = all). `slots`: treatment and rate; `slot_of`: sort, category → slot.
     """
 
     months: list[date]
     people: pl.DataFrame
-    segments: dict[tuple[ChargeKind, Timing], pl.DataFrame]
+    segments: list[Segments]
     slots: list[tuple[str, int]]
     slot_of: pl.DataFrame
     inputs: BillingInputs
@@ -61,13 +69,13 @@ def lay_out(inputs: BillingInputs, months: list[date]) -> Layout:
     people = judged.filter(plain).sort(_SUB).drop("plain")
     scoped = Scoped(track, people.select(_SUB, after=pl.lit(months[0] - timedelta(days=1))), inputs.facts,
                     PriceBook((), ()), months[-1])  # fmt: skip
-    codes = charge_codes(inputs)
-    segments = {
-        (kind, timing): _positioned(scoped.segments(kind, kept=timing is Timing.ADVANCE), people, codes)
+    segments = [
+        Segments(kind, timing, part)
         for kind in RECURRING
         for timing in Timing
         if inputs.facts.charges.filter(pl.col("kind") == kind, pl.col("timing") == timing).height
-    }
+        for part in _positioned(scoped.segments(kind, kept=timing is Timing.ADVANCE), people)
+    ]
     rest = inputs.scope.join(people, on=_SUB, how="anti", maintain_order="left")
     return Layout(months, people, segments, slots, slot_of, inputs, restricted(inputs, rest),
                   people["document"].n_unique() < people.height)  # fmt: skip
@@ -85,23 +93,12 @@ def restricted(inputs: BillingInputs, scope: pl.DataFrame) -> BillingInputs:
     return replace(inputs, facts=own, scope=scope, subscriptions=subscriptions)
 
 
-def charge_codes(inputs: BillingInputs) -> pl.Series:
-    """All codes of charges; segments of add-ons name theirs by its place here."""
-    return inputs.facts.charges["code"].unique().sort()
-
-
-def _positioned(segments: pl.DataFrame, people: pl.DataFrame, codes: pl.Series) -> pl.DataFrame:
-    """Segments with the position of their subscription and, for add-ons, the number of their code."""
+def _positioned(segments: pl.DataFrame, people: pl.DataFrame) -> list[pl.DataFrame]:
+    """Segments with the position of their subscription, those of each add-on apart."""
     at = people[_SUB].search_sorted(segments[_SUB]).alias("position")
-    kept = ["start", "end", "anchor_on", "interval_months", "interval_days", "quantity_micro"]
-    placed = segments.select(at, *kept)
-    if "code" in segments.columns:
-        code = pl.DataFrame({"code": codes}).with_row_index("item")
-        placed = placed.hstack(
-            segments.select("code").join(code, on="code", how="left", maintain_order="left").drop("code")
-        )
-        placed = placed.filter(pl.col("item").is_not_null())
-    return placed.sort("position", "start")
+    columns = ["start", "end", "anchor_on", "interval_months", "interval_days", "quantity_micro", "code"]
+    placed = segments.select(at, *(name for name in columns if name in segments.columns)).sort("position", "start")
+    return placed.partition_by("code", maintain_order=True) if "code" in placed.columns else [placed]
 
 
 def _people(inputs: BillingInputs, track: Timeline, months: list[date]) -> pl.DataFrame:

@@ -16,11 +16,12 @@ import polars as pl
 from core import frames
 from core.calc import kernel
 from core.calc.arithmetic import largest, wide_enough
+from core.calc.billing.base_lines import Sums
 from core.calc.billing.discounts import PPM, percentage
 from core.calc.billing.documents import Draft, draft
 from core.calc.billing.layout import RECURRING, Layout
 from core.calc.billing.price_tables import Metered
-from core.calc.billing.rated_base import RatedBase, added, zeros
+from core.calc.billing.rated_base import RatedBase
 from core.calc.billing.spread import after_month
 from core.calc.billing.tax import net_of, tax_on
 from core.calc.calendar import boundary, index_on, month_index
@@ -35,28 +36,43 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
     document, fixed_minor, seat_minor, addon_minor, usage_minor (before discount), discount_minor, base_<slot> and
     tax_<slot> per VAT slot, net_minor, tax_minor, total_minor; documents of nothing are left out.
     """
-    current = {name: rated.start[name] for name in rated.start.columns}
-    for month, (delta, used) in enumerate(zip(rated.deltas, usage, strict=True)):
-        for name, change in delta.items():
-            current[name] = added(current[name], change["position"], change["amount_minor"])
-        block = pl.DataFrame({**current, "usage_minor": zeros(rated.start.height)})
-        for place in rated.metered:
-            block = _with_usage(rated, block, place, used, month)
-        yield _documents(rated.layout, block)
+    layout = rated.lines.layout
+    size = layout.people.height
+    current = {name: _added(_zeros(size), sums, rated.amounts) for name, sums in rated.lines.start.items()}
+    for month, (moves, used) in enumerate(zip(rated.lines.moves, usage, strict=True)):
+        for name, sums in moves.items():
+            current[name] = _added(current[name], sums, rated.amounts)
+        block = pl.DataFrame({**current, "usage_minor": _zeros(size)})
+        for nth in range(len(rated.metered)):
+            block = _with_usage(rated, block, nth, used, month)
+        yield _documents(layout, block)
+
+
+def _zeros(size: int) -> pl.Series:
+    return pl.Series([0], dtype=pl.Int64).new_from_index(0, size)
+
+
+def _added(column: pl.Series, sums: Sums, amounts: pl.Series) -> pl.Series:
+    """The column with the sums added at their positions."""
+    given = sums.of(amounts)
+    if given.len() == column.len():
+        return column + given
+    return column.clone().scatter(sums.target, column.gather(sums.target) + given)
 
 
 def _with_usage(
-    rated: RatedBase, block: pl.DataFrame, place: Metered, used: dict[str, pl.Series], month: int
+    rated: RatedBase, block: pl.DataFrame, nth: int, used: dict[str, pl.Series], month: int
 ) -> pl.DataFrame:
     """The block with one usage charge of each subscription: rated, discounted and put to its VAT slot."""
-    rows = place.rows
-    quantity = priced_quantity(rated.book, place.component, _quantity(place, used))
-    scaled, kind = kernel.proven(rated.book, place.component, quantity, used=place.used)
-    terms = rows if scaled.step == 1 else rows.with_columns(kernel.terms(rated.book, place.component, scaled.step))
+    place = rated.lines.metered[nth]
+    component, occurring, rows = rated.metered[nth]
+    quantity = priced_quantity(rated.book, component, _quantity(place, used))
+    scaled, kind = kernel.proven(rated.book, component, quantity, used=occurring)
+    terms = rows if scaled.step == 1 else rows.with_columns(kernel.terms(rated.book, component, scaled.step, occurring))
     placed = terms.with_columns(quantity.alias("quantity")).with_columns(
-        row=kernel.tier_row(rated.book, scaled, pl.col("quantity"))
+        row=kernel.tier_row(rated.book, scaled, pl.col("quantity"), occurring)
     )
-    amount = bounded(rated.book, place.component, placed.select(kernel.amount(rated.book, scaled, kind)).to_series())
+    amount = bounded(rated.book, component, placed.select(kernel.amount(rated.book, scaled, kind)).to_series())
     lines = placed.select("coupon_ppm", "slot").with_columns(amount.alias("amount"))
     if not place.always:
         step, first = pl.col("interval_months"), pl.col("usage_first")
@@ -73,7 +89,7 @@ def _with_usage(
     charged = pl.col("amount") - pl.col("discount")
     slots = {
         f"charged_{slot}": pl.col(f"charged_{slot}") + pl.when(pl.col("slot") == slot).then(charged).otherwise(0)
-        for slot in range(len(rated.layout.slots))
+        for slot in range(len(rated.lines.layout.slots))
     }
     return block.hstack(lines).select(
         "fixed_minor", "seat_minor", "addon_minor", usage_minor=pl.col("usage_minor") + pl.col("amount"),
@@ -151,7 +167,7 @@ def usage_by_month(layout: Layout) -> list[dict[str, pl.Series]]:
     due = month_index(pl.min_horizontal(end, "ends_on")) - month_index(pl.lit(months[0]))
     sums = events.with_columns(month=due).group_by("month", "meter", "position").agg(pl.col("quantity_micro").sum())
     meters = layout.inputs.facts.charges.filter(pl.col("kind") == ChargeKind.USAGE)["meter"].unique()
-    blocks = [{meter: zeros(people.height) for meter in meters} for _ in months]
+    blocks = [{meter: _zeros(people.height) for meter in meters} for _ in months]
     for (month, meter), some in sums.group_by("month", "meter"):
         if 0 <= month < len(months) and meter in blocks[month]:
             column = blocks[month][meter].clone().scatter(some["position"], some["quantity_micro"].clip(lower_bound=0))

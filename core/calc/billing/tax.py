@@ -116,9 +116,12 @@ def tax_per_rate(lines: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def tax_on(net_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE) -> pl.Expr:
-    """round(net · rate), half away from zero; in 64 bits where the caller has proven that the product fits."""
-    return divide(net_minor.cast(kind) * rate_ppm.cast(kind), pl.lit(PPM, dtype=kind)).cast(pl.Int64)
+def tax_on(net_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE, *, positive: bool = False) -> pl.Expr:
+    """round(net · rate), half away from zero; `kind` and `positive` where the caller has proven that 64 bits hold it and
+    that nothing is a credit.
+    """
+    whole = pl.lit(PPM, dtype=kind)
+    return divide(net_minor.cast(kind) * rate_ppm.cast(kind), whole, positive=positive).cast(pl.Int64)
 
 
 def net_of(gross_minor: pl.Expr, rate_ppm: pl.Expr, kind: pl.DataType = WIDE) -> pl.Expr:
