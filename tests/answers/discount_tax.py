@@ -147,17 +147,8 @@ def _coupons(given: Given, coupons: list[Given | None], currency: str) -> Answer
     company = _fees([("line", money(given.minor("base", currency), currency))], currency)
     for coupon in coupons:
         assert coupon is not None, "the case needs its coupon"
-        _grant(company, coupon, currency, {"scope": "invoice"})
+        _grant(company, coupon, currency, {"scope": "invoice"}, [])
     return {"discount": money(company.bill(SINCE).documents["discount_minor"].sum(), currency)}
-
-
-def _grant(company: Company, coupon: Given, currency: str, target: dict[str, Any]) -> None:
-    """A coupon for the company's subscription."""
-    percent = coupon.any("type") in ("percentage", "percent")
-    value = rate_ppm(coupon.any("rate")) if percent else coupon.minor("amount", currency)
-    kind = "percent" if percent else "amount"
-    coupon_id = company.coupon(kind, value, duration="once", currency=currency, **target)
-    company.change(1, "coupon", SINCE, coupon_id=coupon_id)
 
 
 def _invoice(given: Given, currency: str) -> Answer:
@@ -174,7 +165,7 @@ def _invoice(given: Given, currency: str) -> Answer:
         members = [(name, row) for name, row in zip(names, rows, strict=True) if groups[name] == group]
         company.start(_plan(company, members, rates, targets, currency), SINCE, customer_id=1)
     for coupon, target in zip(coupons, targets, strict=True):
-        _grant_everywhere(company, coupon, currency, target, list(dict.fromkeys(groups.values())))
+        _grant(company, coupon, currency, target, list(dict.fromkeys(groups.values())))
     return _document(company.bill(SINCE), company, names, rates, currency)
 
 
@@ -215,9 +206,7 @@ def _targets(covered: list[list[str] | None], groups: dict[str, str]) -> list[di
     return targets
 
 
-def _grant_everywhere(
-    company: Company, coupon: Given, currency: str, target: dict[str, Any], groups: list[str]
-) -> None:
+def _grant(company: Company, coupon: Given, currency: str, target: dict[str, Any], groups: list[str]) -> None:
     """Give a coupon to the subscription that has its lines: the first for the whole invoice."""
     percent = coupon.any("type") in ("percentage", "percent")
     value = rate_ppm(coupon.any("rate")) if percent else coupon.minor("amount", currency)
