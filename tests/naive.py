@@ -64,7 +64,7 @@ class Life:
         self.facts = sorted(live, key=lambda fact: (fact["effective_on"], fact["change_id"]))
         self.currency = next(row["currency"] for row in company.subscriptions if row["subscription_id"] == key)
         self.begins = max([self._of("start")[0]["effective_on"], *(f["until_on"] for f in self._of("trial")[-1:])])
-        self.ends = self._of("cancel")[-1]["effective_on"] if self._of("cancel") else date.max
+        self.ends = self._of("cancel")[0]["effective_on"] if self._of("cancel") else date.max
         self.days = dict(self._live())
         self.pauses = self._pauses()
         self.served = {day for day in self.days if self.begins <= day < self.ends and not self._paused(day)}
@@ -118,7 +118,7 @@ class Life:
     def _ending(self, day: date) -> str | None:
         """What the end of service on a day credits."""
         if day == self.ends:
-            return self._of("cancel")[-1].get("credit")
+            return [fact for fact in self._of("cancel") if fact["effective_on"] == day][-1].get("credit")
         return next((credit for start, until, credit in self.pauses if start == day and until > day), None)
 
     def period(self, day: date) -> tuple[date, date]:

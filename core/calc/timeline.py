@@ -60,13 +60,16 @@ def lives(live: pl.DataFrame) -> pl.DataFrame:
     started = pl.col("effective_on").filter(kind == ChangeKind.START).min()
     trial_end = pl.col("until_on").filter(kind == ChangeKind.TRIAL).last()
     cancelled = kind == ChangeKind.CANCEL
+    # The earliest cancellation in force ends service: a later one cannot bring back days that are gone.
+    ends_on = pl.col("effective_on").filter(cancelled).min()
+    ending = cancelled & (pl.col("effective_on") == ends_on)
     return live.group_by(_SUB, maintain_order=True).agg(
         started_on=started,
         trial_end=trial_end,
         begins_on=pl.max_horizontal(started, trial_end),
-        ends_on=pl.col("effective_on").filter(cancelled).last().fill_null(OPEN),
-        credit=pl.col("credit").filter(cancelled).last(),
-        cause=pl.col("cause").filter(cancelled).last(),
+        ends_on=ends_on.fill_null(OPEN),
+        credit=pl.col("credit").filter(ending).last(),
+        cause=pl.col("cause").filter(ending).last(),
     )
 
 
@@ -137,7 +140,7 @@ def _windows(live: pl.DataFrame, life: pl.DataFrame, plan: pl.DataFrame) -> pl.D
 
 def _without_pauses(windows: pl.DataFrame, live: pl.DataFrame, paused: pl.DataFrame) -> pl.DataFrame:
     """Windows cut at pauses: the k-th opening (start, then each resumption) pairs with the k-th closing (pause or end)."""
-    pauses = _pause_spans(live, paused).join(windows.select(_SUB, "start", life_end="end"), on=_SUB)
+    pauses = pause_spans(live, paused).join(windows.select(_SUB, "start", life_end="end"), on=_SUB)
     # A trial that is paused moves its end (actions write that); what is left of such a pause before billing is no window.
     pauses = pauses.filter((pl.col("from") < pl.col("life_end")) & (pl.col("until") > pl.col("start")))
     opens = pl.concat([windows.select(_SUB, "start"), pauses.select(_SUB, start="until")])
@@ -148,7 +151,7 @@ def _without_pauses(windows: pl.DataFrame, live: pl.DataFrame, paused: pl.DataFr
     return opens.join(closes, on=[_SUB, "k"]).drop("k").sort(_SUB, "start")
 
 
-def _pause_spans(live: pl.DataFrame, paused: pl.DataFrame) -> pl.DataFrame:
+def pause_spans(live: pl.DataFrame, paused: pl.DataFrame) -> pl.DataFrame:
     """[from, until) of each pause: to its planned end or the first resumption after it, whichever comes first."""
     resumed = live.filter(pl.col("kind") == ChangeKind.RESUME).select(_SUB, resumed_on="effective_on")
     spans = paused.select(_SUB, "change_id", "credit", pl.col("effective_on").alias("from"), until="until_on")

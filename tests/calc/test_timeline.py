@@ -125,6 +125,14 @@ def test_pauses_of_a_month_count_each_day_once(spans, timing):
     assert made["amount_minor"].sum() <= 31_000
 
 
+def test_a_later_cancellation_brings_no_day_back():
+    company = paused()
+    company.change(1, "cancel", date(2024, 1, 11), credit="credit")
+    company.change(1, "cancel", date(2024, 3, 1), credit="none")
+
+    assert lines(company, date(2024, 4, 1))["amount_minor"].to_list() == [10_000]
+
+
 def test_tracks_of_a_subscription_never_overlap():
     company = paused((5, 10, "none"), (15, 20, "credit"))
     company.change(1, "quantity", date(2024, 1, 12), quantity_micro=3_000_000)
