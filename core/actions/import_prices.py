@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from core.domain.money import exponent_of, to_major
 from core.domain.periods import INTERVALS
-from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceStatus, PriceTerms, Tier, require_sound
+from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceStatus, PriceTerms, Tier
+from core.domain.price_rules import require_sound
 from core.exchange.importing import Intake
 from core.exchange.mapping import Mapping, PlanDefinition
 from core.exchange.rows import Findings
