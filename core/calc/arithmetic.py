@@ -88,19 +88,23 @@ def allocate(frame: pl.DataFrame, group: list[str], total: str, weight: str) -> 
     Largest remainder; ties go to the earlier row. `total` is the same in all rows of a group. A group without weight
     gives everything to its first row.
     """
-    numbered = frame.with_columns(
-        _row=pl.int_range(pl.len(), dtype=pl.UInt32),
-        _total=pl.col(total).abs().cast(pl.Int128),
-        _weight=pl.col(weight).cast(pl.Int128),
-    ).with_columns(_sum=pl.col("_weight").sum().over(group))
-    exact = numbered.with_columns(
-        _base=pl.when(pl.col("_sum") > 0).then(pl.col("_total") * pl.col("_weight") // pl.col("_sum")).otherwise(0),
-        _rest=pl.when(pl.col("_sum") > 0).then(pl.col("_total") * pl.col("_weight") % pl.col("_sum")).otherwise(0),
-    ).with_columns(_left=pl.col("_total") - pl.col("_base").sum().over(group))
-    ranked = exact.sort([*group, "_rest", "_row"], descending=[False] * len(group) + [True, False]).with_columns(
-        _rank=pl.int_range(pl.len()).over(group)
+    kind = wide_enough(largest(frame[total]), largest(frame[weight]))
+    signed, size, share = pl.col("_signed"), pl.col("_size"), pl.col("_share")
+    named = frame.select(*group, _signed=total, _share=pl.col(weight).cast(kind)).with_columns(
+        _size=signed.abs().cast(kind)
     )
-    whole = pl.when((pl.col("_sum") == 0) & (pl.col("_rank") == 0)).then(pl.col("_total")).otherwise(
-        pl.col("_base") + (pl.col("_rank") < pl.col("_left")).cast(pl.Int128) * (pl.col("_sum") > 0).cast(pl.Int128)
+    summed = named.with_columns(_sum=share.sum().over(group))
+    some = pl.col("_sum") > 0
+    exact = summed.with_columns(
+        _part=pl.when(some).then(size * share // pl.col("_sum")).otherwise(0),
+        _rest=pl.when(some).then(size * share % pl.col("_sum")).otherwise(0),
+    )
+    ranked = exact.with_columns(
+        _left=size - pl.col("_part").sum().over(group),
+        _rank=pl.col("_rest").rank("ordinal", descending=True).over(group).cast(pl.Int64) - 1,
+    )
+    rank = pl.col("_rank")
+    whole = pl.when(~some & (rank == 0)).then(size).otherwise(
+        pl.col("_part") + ((rank < pl.col("_left")) & some).cast(kind)
     )  # fmt: skip
-    return ranked.with_columns(part=(whole * pl.col(total).sign()).cast(pl.Int64)).sort("_row")["part"]
+    return ranked.select(part=(whole * signed.sign().cast(kind)).cast(pl.Int64))["part"]

@@ -44,7 +44,7 @@ def amounts(
 
     `used`: the components that occur, where that is known.
     """
-    scaled, kind = proven(book, component, quantity, *([] if reached is None else [reached]), used=used)
+    scaled, kind, _ = proven(book, component, quantity, *([] if reached is None else [reached]), used=used)
     frame = terms(book, component, scaled.step, used).with_columns(quantity.alias("quantity"))
     if reached is not None:
         frame = frame.with_columns(reached.alias("reached"))
@@ -145,10 +145,10 @@ def _at(values: list[int], row: pl.Expr, kind: pl.DataType | None = None) -> pl.
 
 def proven(
     book: PriceBook, component: pl.Series, *quantities: pl.Series, used: list[int] | None = None
-) -> tuple[Scaled, pl.DataType]:
+) -> tuple[Scaled, pl.DataType, int]:
     """Rows and integer type in which no intermediate can reach 2^62: units of a millionth in 64 bits where that holds,
-    else the coarsest step that divides everything, else 128 bits. `used`: the components that occur, where that is known.
-    Refuses amounts beyond what is exact everywhere.
+    else the coarsest step that divides everything, else 128 bits; and a bound of the amounts. `used`: the components that
+    occur, where that is known. Refuses amounts beyond what is exact everywhere.
     """
     most = max(largest(series) for series in quantities)
     fine = scaled_rows(book, 1)
@@ -156,19 +156,21 @@ def proven(
     highest: list[int | None] = [None] * len(book.components)
     for index in range(len(book.components)) if used is None else used:
         highest[index] = most
-    if worst(book, fine, highest) + fine.divisor < FITS:
-        return fine, pl.Int64()
+    reached = worst(book, fine, highest)
+    if reached + fine.divisor < FITS:
+        return fine, pl.Int64(), reached // fine.divisor + 1
     rows = pl.concat([pl.DataFrame({"component": component, "quantity": series}) for series in quantities])
     highest = [None] * len(book.components)
     for index, top in rows.group_by("component").agg(pl.col("quantity").max()).iter_rows():
         highest[index] = top
-    if worst(book, fine, highest) + fine.divisor < FITS:
-        return fine, pl.Int64()
+    reached = worst(book, fine, highest)
+    if reached + fine.divisor < FITS:
+        return fine, pl.Int64(), reached // fine.divisor + 1
     scaled = scaled_rows(book, _step(book, quantities))
     reached = worst(book, scaled, highest)
     if reached // scaled.divisor > LARGEST_LINE_MINOR:
         raise InvalidInput("The amount is too large to be billed exactly", code="amount_too_large")
-    return scaled, pl.Int64() if reached + scaled.divisor < FITS else pl.Int128()
+    return scaled, pl.Int64() if reached + scaled.divisor < FITS else pl.Int128(), reached // scaled.divisor + 1
 
 
 def worst(book: PriceBook, scaled: Scaled, highest: list[int | None]) -> int:

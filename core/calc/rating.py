@@ -58,8 +58,14 @@ def priced_quantity(book: PriceBook, component: pl.Series, quantity: pl.Series) 
         wide = pl.Int128() if _may_wrap(book, quantity) else pl.Int64()
         quantity = _within_bounds((quantity.cast(wide) + add.cast(wide)) // size.cast(wide) * unit.cast(wide))
     if any(part.included for part in parts):
-        quantity = (quantity - _gather([part.included for part in parts], component)).clip(lower_bound=0)
+        both = pl.DataFrame({"quantity": quantity, "included": _gather([part.included for part in parts], component)})
+        quantity = both.select(quantity=above_included())["quantity"]
     return quantity
+
+
+def above_included() -> pl.Expr:
+    """What of `quantity` lies above the `included` units."""
+    return (pl.col("quantity") - pl.col("included")).clip(lower_bound=0)
 
 
 def _may_wrap(book: PriceBook, quantity: pl.Series) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from core.calc.arithmetic import largest
 from core.calc.billing.layout import RECURRING, Layout
 from core.calc.billing.price_tables import Metered, PriceTables
 from core.calc.billing.spread import PART_DAYS, spread
@@ -68,7 +69,10 @@ class Discounts:
 
 @dataclass(frozen=True)
 class BaseLines:
-    """`start`: sums of the first month by wide column; `moves[m]`: what month m adds; `metered`: the usage charges."""
+    """`start`: sums of the first month by wide column; `moves[m]`: what month m adds; `metered`: the usage charges.
+
+    `main_slot`, the VAT slot of most lines, has no sums: it is charged what the kinds sum to, less discount and other slots.
+    """
 
     layout: Layout
     prices: PriceTables
@@ -77,6 +81,7 @@ class BaseLines:
     start: dict[str, Sums]
     moves: list[dict[str, Sums]]
     metered: list[Metered]
+    main_slot: int
 
 
 def lay_lines(layout: Layout) -> BaseLines:
@@ -89,14 +94,15 @@ def lay_lines(layout: Layout) -> BaseLines:
         "line"
     )
     discounts, taken = _discounts(layout, prices, lines)
-    columns = dict(_columns(layout, lines, taken))
+    main = largest(lines["slot"].mode().head(1))
+    columns = dict(_columns(layout, lines, taken, main))
     months = len(layout.months)
     moves: list[dict[str, Sums]] = [{} for _ in range(months)]
     for name, own in columns.items():
         for month, moved in _moves(own, months):
             moves[month][name] = moved
     start = {name: summed(own.filter(pl.col("first") == 0)) for name, own in columns.items()}
-    return BaseLines(layout, prices, [block for block, _ in made], discounts, start, moves, prices.metered())
+    return BaseLines(layout, prices, [block for block, _ in made], discounts, start, moves, prices.metered(), main)
 
 
 def _blocks(
@@ -171,14 +177,14 @@ def _discounts(layout: Layout, prices: PriceTables, lines: pl.DataFrame) -> tupl
     return found, taken.with_row_index("line", lines.height)
 
 
-def _columns(layout: Layout, lines: pl.DataFrame, taken: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The lines of each wide column: kinds, discount, and what is charged per VAT slot."""
+def _columns(layout: Layout, lines: pl.DataFrame, taken: pl.DataFrame, main: int) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The lines of each wide column: kinds, discount, and what is charged per VAT slot but the main one."""
     span = ["line", "position", "first", "last"]
     for kind in RECURRING:
         yield f"{kind}_minor", lines.filter(pl.col("kind") == kind).select(span)
     yield "discount_minor", taken.filter(pl.col("slot").is_null()).select(span)
     every = pl.concat([lines.select(*span, "slot"), taken.select(*span, "slot")])
-    for slot in range(len(layout.slots)):
+    for slot in set(range(len(layout.slots))) - {main}:
         yield f"charged_{slot}", every.filter(pl.col("slot") == slot).select(span)
 
 

@@ -16,17 +16,20 @@ import polars as pl
 from core import frames
 from core.calc import kernel
 from core.calc.arithmetic import largest, wide_enough
-from core.calc.billing.base_lines import Sums
+from core.calc.billing.base_lines import BaseLines, Sums
 from core.calc.billing.discounts import PPM, percentage
 from core.calc.billing.documents import Draft, draft
 from core.calc.billing.layout import RECURRING, Layout
 from core.calc.billing.price_tables import Metered
-from core.calc.billing.rated_base import RatedBase
+from core.calc.billing.rated_base import PricedUsage, RatedBase
 from core.calc.billing.spread import after_month
 from core.calc.billing.tax import net_of, tax_on
 from core.calc.calendar import boundary, index_on, month_index
-from core.calc.rating import bounded, priced_quantity
+from core.calc.pricebook import PriceBook
+from core.calc.rating import above_included, bounded, priced_quantity
 from core.domain.plans import ChargeKind
+
+SMALL = 20_000  # rows: below it one thread in memory is faster than the streaming engine
 
 
 def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[pl.DataFrame]:
@@ -43,9 +46,24 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
         for name, sums in moves.items():
             current[name] = _added(current[name], sums, rated.amounts)
         block = pl.DataFrame({**current, "usage_minor": _zeros(size)})
-        for nth in range(len(rated.metered)):
-            block = _with_usage(rated, block, nth, used, month)
-        yield _documents(layout, block)
+        most = sum(largest(block[f"{kind}_minor"]) for kind in RECURRING)
+        lazy = (
+            block.hstack(layout.people.select("document", "tax_inclusive")).lazy().with_columns(_main_slot(rated.lines))
+        )
+        for place, priced in zip(rated.lines.metered, rated.metered, strict=True):
+            lines, bound = _usage(rated.book, place, priced, used, month)
+            lazy = _with_usage(lazy, lines, place, size, len(layout.slots))
+            most += bound
+        del block
+        yield _documents(layout, lazy, most)
+
+
+def _main_slot(lines: BaseLines) -> pl.Expr:
+    """What the VAT slot of most lines is charged: all that recurs, less discount and the other slots."""
+    others = [name for name in lines.start if name.startswith("charged")]
+    recurring = pl.sum_horizontal(f"{kind}_minor" for kind in RECURRING)
+    taken = pl.sum_horizontal("discount_minor", *others)
+    return (recurring - taken).alias(f"charged_{lines.main_slot}")
 
 
 def _zeros(size: int) -> pl.Series:
@@ -57,44 +75,60 @@ def _added(column: pl.Series, sums: Sums, amounts: pl.Series) -> pl.Series:
     given = sums.of(amounts)
     if given.len() == column.len():
         return column + given
-    return column.clone().scatter(sums.target, column.gather(sums.target) + given)
+    return column.scatter(sums.target, column.gather(sums.target) + given)
 
 
-def _with_usage(
-    rated: RatedBase, block: pl.DataFrame, nth: int, used: dict[str, pl.Series], month: int
-) -> pl.DataFrame:
-    """The block with one usage charge of each subscription: rated, discounted and put to its VAT slot."""
-    place = rated.lines.metered[nth]
-    component, occurring, rows = rated.metered[nth]
-    quantity = priced_quantity(rated.book, component, _quantity(place, used))
-    scaled, kind = kernel.proven(rated.book, component, quantity, used=occurring)
-    terms = rows if scaled.step == 1 else rows.with_columns(kernel.terms(rated.book, component, scaled.step, occurring))
-    placed = terms.with_columns(quantity.alias("quantity")).with_columns(
-        row=kernel.tier_row(rated.book, scaled, pl.col("quantity"), occurring)
-    )
-    amount = bounded(rated.book, component, placed.select(kernel.amount(rated.book, scaled, kind)).to_series())
-    lines = placed.select("coupon_ppm", "slot").with_columns(amount.alias("amount"))
+def _usage(
+    book: PriceBook, place: Metered, priced: PricedUsage, used: dict[str, pl.Series], month: int
+) -> tuple[pl.LazyFrame, int]:
+    """The month's lines of one usage charge: amount, slot, coupon_ppm, position; and a bound of the amounts."""
+    quantity = _quantity(place, used)
+    rows = priced.rows
+    if priced.converted:
+        quantity, rows = priced_quantity(book, priced.component, quantity), rows.with_columns(included=pl.lit(0))
+    scaled, kind, bound = kernel.proven(book, priced.component, quantity, used=priced.used)
+    if scaled.step > 1:
+        rows = rows.with_columns(kernel.terms(book, priced.component, scaled.step, priced.used))
+    lines = (
+        rows.hstack([quantity.alias("quantity")]).lazy()
+        .with_columns(quantity=above_included())
+        .with_columns(row=kernel.tier_row(book, scaled, pl.col("quantity"), priced.used))
+        .with_columns(amount=kernel.amount(book, scaled, kind))
+    )  # fmt: skip
+    if priced.bounded:
+        rated = lines.collect()
+        amount = bounded(book, priced.component, rated["amount"])
+        lines, bound = rated.with_columns(amount.alias("amount")).lazy(), largest(amount)
     if not place.always:
         step, first = pl.col("interval_months"), pl.col("usage_first")
         due = (first <= month) & (pl.col("usage_last") >= month) & ((month - first) % step == 0)
-        lines = lines.with_columns(amount=pl.when(rows.select(due=due)["due"]).then("amount").otherwise(0))
-    wide = wide_enough(largest(lines["amount"]), PPM)
-    lines = lines.with_columns(discount=percentage(pl.col("amount"), pl.col("coupon_ppm"), wide))
+        lines = lines.with_columns(amount=pl.when(due).then("amount").otherwise(0))
+    wide = wide_enough(bound, PPM)
+    return lines.with_columns(off=percentage(pl.col("amount"), pl.col("coupon_ppm"), wide)), bound
+
+
+def _with_usage(block: pl.LazyFrame, lines: pl.LazyFrame, place: Metered, size: int, slots: int) -> pl.LazyFrame:
+    """The block with the lines of one usage charge, put to their VAT slots."""
+    lines = lines.select("position", "amount", "off", "slot")
     if not place.all:
-        every = pl.DataFrame({"position": pl.int_range(block.height, dtype=pl.UInt32, eager=True)})
-        lines = every.join(lines.with_columns(rows["position"]), on="position", how="left", maintain_order="left")
-        lines = lines.drop("position").with_columns(
-            pl.col("amount", "discount").fill_null(0), pl.col("slot").fill_null(-1)
+        every = pl.LazyFrame({"position": pl.int_range(size, dtype=pl.UInt32, eager=True)})
+        lines = every.join(lines, on="position", how="left", maintain_order="left").with_columns(
+            pl.col("amount", "off").fill_null(0), pl.col("slot").fill_null(-1)
         )
-    charged = pl.col("amount") - pl.col("discount")
-    slots = {
-        f"charged_{slot}": pl.col(f"charged_{slot}") + pl.when(pl.col("slot") == slot).then(charged).otherwise(0)
-        for slot in range(len(rated.lines.layout.slots))
-    }
-    return block.hstack(lines).select(
-        "fixed_minor", "seat_minor", "addon_minor", usage_minor=pl.col("usage_minor") + pl.col("amount"),
-        discount_minor=pl.col("discount_minor") + pl.col("discount"), **slots,
-    )  # fmt: skip
+    charged = pl.col("amount") - pl.col("off")
+    return (
+        pl.concat([block, lines.drop("position")], how="horizontal")
+        .with_columns(
+            usage_minor=pl.col("usage_minor") + pl.col("amount"),
+            discount_minor=pl.col("discount_minor") + pl.col("off"),
+            **{
+                f"charged_{slot}": pl.col(f"charged_{slot}")
+                + pl.when(pl.col("slot") == slot).then(charged).otherwise(0)
+                for slot in range(slots)
+            },
+        )
+        .drop("amount", "off", "slot")
+    )
 
 
 def _quantity(place: Metered, used: dict[str, pl.Series]) -> pl.Series:
@@ -110,29 +144,28 @@ def _quantity(place: Metered, used: dict[str, pl.Series]) -> pl.Series:
     return frame.select(quantity=chosen)["quantity"]
 
 
-def _documents(layout: Layout, block: pl.DataFrame) -> pl.DataFrame:
-    """Lines of the same document summed, VAT per rate and document, totals."""
-    block = block.hstack([layout.people["document"], layout.people["tax_inclusive"]])
+def _documents(layout: Layout, block: pl.LazyFrame, most: int) -> pl.DataFrame:
+    """Lines of the same document summed, VAT per rate and document, totals. `most`: no line block can charge more."""
     if layout.shared:
         block = block.group_by("document", "tax_inclusive", maintain_order=True).agg(pl.all().sum())
+        most *= largest(layout.people["document"].value_counts()["count"])
     rates = [rate for _, rate in layout.slots]
-    most = sum(largest(block[f"charged_{slot}"]) for slot in range(len(rates)))
     kind = wide_enough(most, 2 * PPM)
-    inclusive = bool(block["tax_inclusive"].any())
+    inclusive = bool(layout.people["tax_inclusive"].any())
+    slots = range(len(rates))
     taxed = block.with_columns(
         **{f"base_{slot}": _base(slot, rate, kind, inclusive=inclusive) for slot, rate in enumerate(rates)}
-    )
-    taxed = taxed.with_columns(
-        **{f"tax_{slot}": _tax(slot, rate, kind, inclusive=inclusive) for slot, rate in enumerate(rates)}
-    )
+    ).with_columns(**{f"tax_{slot}": _tax(slot, rate, kind, inclusive=inclusive) for slot, rate in enumerate(rates)})
     summed = taxed.with_columns(
-        net_minor=pl.sum_horizontal(f"base_{slot}" for slot in range(len(rates))),
-        tax_minor=pl.sum_horizontal(f"tax_{slot}" for slot in range(len(rates))),
+        net_minor=pl.sum_horizontal(f"base_{slot}" for slot in slots),
+        tax_minor=pl.sum_horizontal(f"tax_{slot}" for slot in slots),
     ).with_columns(total_minor=pl.col("net_minor") + pl.col("tax_minor"))
-    made = summed.drop("tax_inclusive", *(f"charged_{slot}" for slot in range(len(rates))))
-    something = pl.sum_horizontal(f"{kind}_minor" for kind in (*RECURRING, "usage")) > 0
-    worth = made.select(worth=something)["worth"]
-    return made if worth.all() else made.filter(worth)
+    wanted = ["document", *(f"{kind}_minor" for kind in (*RECURRING, "usage")), "discount_minor",
+              *(f"base_{slot}" for slot in slots), *(f"tax_{slot}" for slot in slots), "net_minor", "tax_minor", "total_minor"]  # fmt: skip
+    made = summed.select(wanted).collect(engine="streaming" if layout.people.height > SMALL else "in-memory")
+    if any(made[f"{kind}_minor"].min() for kind in RECURRING):
+        return made
+    return made.filter(pl.sum_horizontal(f"{kind}_minor" for kind in (*RECURRING, "usage")) > 0)
 
 
 def _base(slot: int, rate: int, kind: pl.DataType, *, inclusive: bool) -> pl.Expr:
@@ -148,7 +181,7 @@ def _tax(slot: int, rate: int, kind: pl.DataType, *, inclusive: bool) -> pl.Expr
     base = pl.col(f"base_{slot}")
     if rate == 0:
         return pl.lit(0, dtype=pl.Int64)
-    on_top = tax_on(base, pl.lit(rate), kind)
+    on_top = tax_on(base, pl.lit(rate), kind, positive=True)
     return pl.when("tax_inclusive").then(pl.col(f"charged_{slot}") - base).otherwise(on_top) if inclusive else on_top
 
 

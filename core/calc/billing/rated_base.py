@@ -10,18 +10,30 @@ from core.calc import kernel
 from core.calc.arithmetic import allocate, part_of_period
 from core.calc.billing.base_lines import BaseLines, Block, Discounts
 from core.calc.billing.discounts import percentage
+from core.calc.billing.price_tables import Metered
 from core.calc.pricebook import PriceBook
 from core.calc.rating import component_of, rate_components
 
 
 @dataclass(frozen=True)
+class PricedUsage:
+    """The rows of a `Metered` with the kernel's terms and included units; are units converted, are amounts bounded?"""
+
+    component: pl.Series
+    used: list[int]
+    rows: pl.DataFrame
+    converted: bool
+    bounded: bool
+
+
+@dataclass(frozen=True)
 class RatedBase:
-    """`amounts` of all lines; `component` of each row of charges; per usage charge its components and the kernel's terms."""
+    """`amounts` of all lines, and the usage charges ready to be rated month by month."""
 
     lines: BaseLines
     book: PriceBook
     amounts: pl.Series
-    metered: list[tuple[pl.Series, list[int], pl.DataFrame]]
+    metered: list[PricedUsage]
 
 
 def rate_base(lines: BaseLines, book: PriceBook) -> RatedBase:
@@ -30,11 +42,18 @@ def rate_base(lines: BaseLines, book: PriceBook) -> RatedBase:
     plain = [part for block in lines.blocks for part in _block_amounts(book, component, block)]
     amounts = pl.concat([pl.Series(dtype=pl.Int64), *plain])
     taken = _taken(lines.discounts, amounts)
-    metered = []
-    for place in lines.metered:
-        own, used = component.gather(place.rows["row"]), component.gather(place.used).to_list()
-        metered.append((own, used, place.rows.hstack(kernel.terms(book, own, used=used))))
+    metered = [_priced(book, component, place) for place in lines.metered]
     return RatedBase(lines, book, pl.concat([amounts, *taken]), metered)
+
+
+def _priced(book: PriceBook, component: pl.Series, place: Metered) -> PricedUsage:
+    """A usage charge with what the kernel needs to know of each row."""
+    own, used = component.gather(place.rows["row"]), component.gather(place.used).to_list()
+    parts = [book.components[index] for index in used]
+    included = pl.Series("included", [part.included for part in book.components], dtype=pl.Int64).gather(own)
+    rows = place.rows.drop("row").hstack([*kernel.terms(book, own, used=used), included])
+    bounded = any(part.minimum is not None or part.maximum is not None for part in parts)
+    return PricedUsage(own, used, rows, any(part.convert for part in parts), bounded)
 
 
 def _block_amounts(book: PriceBook, component: pl.Series, block: Block) -> list[pl.Series]:
