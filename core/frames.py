@@ -201,6 +201,48 @@ VAT_RULES: Schema = {
     "valid_to": pl.Date,
 }
 
+# What a change of a subscription must know about it. Key: subscription_id.
+SUBSCRIBERS: Schema = {
+    "subscription_id": pl.Int64,
+    "external_id": pl.String,
+    "currency": pl.String,
+    "minimum_term_until": pl.Date,  # first day after the agreed term
+    "agreed_notice_days": pl.Int32,
+    "billed": pl.Boolean,  # a line of ours exists, or another system billed before us
+}
+
+# Price versions as they are offered: PRICE_VERSIONS and who may have them when. Key: price_version_id.
+OFFERS: Schema = {
+    **PRICE_VERSIONS,
+    "rank": pl.Int32,
+    "status": pl.String,
+    "trial_days": pl.Int32,
+    "valid_from": pl.Date,
+    "retired_on": pl.Date,
+    "expires_on": pl.Date,
+    "owner_id": pl.Int64,  # the subscription that they were negotiated for
+}
+
+# Dated policies of plans. Key: plan_id, effective_from (the last row of equal days wins).
+POLICIES: Schema = {
+    "plan_id": pl.Int64,
+    "effective_from": pl.Date,
+    "upgrade_when": pl.String,
+    "downgrade_when": pl.String,
+    "cancel_when": pl.String,
+    "cancel_credit": pl.String,
+    "minimum_term_months": pl.Int32,
+    "notice_days": pl.Int32,
+    "minimum_quantity": pl.Int32,
+    "maximum_pause_days": pl.Int32,
+}
+
+# Charges as requests name them. Key: price_version_id, code.
+CHARGE_CODES: Schema = {"price_version_id": pl.Int64, "code": pl.String, "kind": pl.String}
+
+# Coupons with when they may be given; `valid_to` is exclusive. Key: coupon_id.
+COUPON_TERMS: Schema = {**COUPONS, "valid_from": pl.Date, "valid_to": pl.Date, "archived": pl.Boolean}
+
 CURRENCY_RATE_SCALE = 10**10  # a currency rate as an integer
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from core.actions.invoices import RunResult, hold, run_billing
 from core.domain.access import SYSTEM
@@ -86,6 +86,7 @@ class World:
         """A plan with one published price version; answers the version's id."""
         self.count += 1
         plan_id = version.pop("plan_id", None) or self.add(Plan, code=code or f"plan {self.count}", name="Plan")
+        status = version.pop("status", "published")
         terms = {"currency": "NOK", "number": self.count, "status": "draft", **version}
         version_id = self.add(PriceVersion, plan_id=plan_id, **terms, **STAMP)
         for position, given in enumerate(charges):
@@ -93,6 +94,9 @@ class World:
             charge_id = self.add(ChargeRow, price_version_id=version_id, position=position, **values)
             for place, row in enumerate(given["tiers"]):
                 self.add(TierRow, charge_id=charge_id, position=place, **row)
+        with writing(self.engine) as session:
+            versions = core_table(PriceVersion)
+            session.execute(update(versions).where(versions.c.id == version_id).values(status=status))
         return version_id
 
     def coupon(self, **values: Any) -> int:

@@ -21,6 +21,7 @@ from decimal import Decimal
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol
 
+import polars as pl
 from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.orm import Session
 
@@ -158,6 +159,9 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, bytes):  # a file counts by its content's hash
         return hashlib.sha256(value).hexdigest()
+    if isinstance(value, pl.DataFrame):  # so does a batch of requests: its columns and its rows
+        content = repr(list(value.schema.items())) + value.write_csv(quote_style="non_numeric")
+        return hashlib.sha256(content.encode()).hexdigest()
     if hasattr(value, "__dataclass_fields__"):
         return {name: getattr(value, name) for name in value.__dataclass_fields__}
     raise TypeError(f"a command cannot carry {type(value).__name__}")

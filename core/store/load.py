@@ -152,7 +152,7 @@ def prices(session: Session, price_version_ids: Ids = None) -> Prices:
     """Price versions with charges and tiers in their order; of all or of these."""
     version, charge, tier = (core_table(model).c for model in (PriceVersion, ChargeRow, TierRow))
     wanted = among(session, version.id, price_version_ids)
-    versions = select(*_version_columns(version)).where(wanted).order_by(version.id)
+    versions = select(*version_columns(version)).where(wanted).order_by(version.id)
     charges = (
         select(charge.id.label("charge_id"), *_named(charge, frames.CHARGES, 1))
         .where(among(session, charge.price_version_id, price_version_ids))
@@ -171,7 +171,7 @@ def prices(session: Session, price_version_ids: Ids = None) -> Prices:
     )
 
 
-def _version_columns(version: Any) -> list[ColumnElement[Any]]:
+def version_columns(version: Any) -> list[ColumnElement[Any]]:
     """An interval as months or days, the other being 0."""
     unit, count = version.interval_unit, version.interval_count
     return [

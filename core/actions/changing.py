@@ -1,0 +1,110 @@
+"""How a batch of changes is carried out: load what they are decided on, decide, store facts, answer.
+
+All or nothing by default: the first refused request is raised. With `partial` the good ones are stored and the refused ones
+answered with their reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import polars as pl
+
+from core import frames
+from core.actions.command import Answer, Work
+from core.actions.invoices import business_day
+from core.calc.changes.deciding import Decision
+from core.calc.changes.standing import SUB, Circumstances
+from core.domain.subscriptions import Refusal, refusal
+from core.store import billing, load
+from core.store import subscriptions as stored
+from core.store.save import insert_many, reserve_ids
+from core.store.tables import SubscriptionChange
+
+AUDITED_ROWS = 100  # a larger batch leaves one audit line with its count
+Decide = Callable[[pl.DataFrame, Circumstances], Decision]
+
+
+def change(work: Work, requests: pl.DataFrame, decide: Decide, *, partial: bool) -> Answer:
+    """Decide on requests that name their subscription, and store what follows."""
+    decision = decide(requests, circumstances(work, requests))
+    return store(work, decision, partial=partial)
+
+
+def circumstances(work: Work, requests: pl.DataFrame) -> Circumstances:
+    """What these requests are decided on, as stored now."""
+    session = work.session
+    ids = _distinct(requests, SUB)
+    changes = load.changes(session, ids)
+    asked = _distinct(requests, "price_version_id")
+    versions = pl.concat([changes["price_version_id"].drop_nulls(), asked]).unique()
+    coupons = pl.concat([changes["coupon_id"].drop_nulls(), _distinct(requests, "coupon_id")]).unique()
+    return Circumstances(
+        today=today(work),
+        closed_through=billing.books_closed_through(session),
+        subscribers=stored.subscribers(session, ids),
+        changes=changes,
+        offers=stored.offers(session, versions),
+        policies=stored.policies(session),
+        charges=stored.charge_codes(session, versions),
+        coupons=stored.coupon_terms(session, coupons),
+    )
+
+
+def today(work: Work) -> date:
+    """The company's calendar day at the instant of the work."""
+    return business_day(work.now, stored.time_zone(work.session, work.now.date()))
+
+
+def _distinct(requests: pl.DataFrame, column: str) -> pl.Series:
+    """The ids that requests name in a column."""
+    if column not in requests.columns:
+        return pl.Series(column, [], pl.Int64)
+    return requests[column].cast(pl.Int64).drop_nulls().unique()
+
+
+def refusals(decision: Decision, *, partial: bool) -> list[Answer]:
+    """What the answer says about refused requests; raises the first one unless the rest may go on."""
+    refused = decision.refused.sort("row")
+    if not partial and refused.height:
+        first = refused.row(0, named=True)
+        raise refusal(Refusal(first["code"]), first)
+    return [
+        {"row": row["row"], "code": row["code"], "reason": str(refusal(Refusal(row["code"]), row))}
+        for row in refused.iter_rows(named=True)
+    ]
+
+
+def store(work: Work, decision: Decision, *, partial: bool) -> Answer:
+    """Append the facts. Answers the id of each stored request's own fact, in order, and what was refused."""
+    refused = refusals(decision, partial=partial)
+    saved = append(work, decision.facts)
+    own = saved.unique("row", keep="first", maintain_order=True)
+    answer: Answer = {"change_ids": own["id"].to_list()}
+    return {**answer, "refused": refused} if partial else answer
+
+
+def append(work: Work, facts: pl.DataFrame) -> pl.DataFrame:
+    """Save NEW_FACTS with ids in their order; answers them with `id`."""
+    first = reserve_ids(work.session, SubscriptionChange, facts.height) if facts.height else 0
+    numbered = facts.with_columns(id=pl.int_range(first, first + pl.len(), dtype=pl.Int64))
+    when = {name: pl.lit(value) for name, value in work.stamp.items()}
+    columns = [name for name in frames.CHANGES if name != "change_id"]
+    insert_many(
+        work.session, SubscriptionChange,
+        numbered.select("id", *columns, command_id=pl.lit(work.command_id), **when),
+    )  # fmt: skip
+    if facts.height:
+        stored.extend_openings(work.session, facts[SUB].unique(), first + facts.height - 1)
+    audit(work, numbered)
+    return numbered
+
+
+def audit(work: Work, facts: pl.DataFrame) -> None:
+    """One line a fact, or one for all of a large batch."""
+    if facts.height > AUDITED_ROWS:
+        work.audit(f"subscriptions:{facts[SUB].n_unique()}", *facts["kind"].unique().sort())
+        return
+    for subscription_id, kind in facts.select(SUB, "kind").iter_rows():
+        work.audit(f"subscription:{subscription_id}", kind)

@@ -1,0 +1,1 @@
+"""Requests to change subscriptions → facts to append and refusals, pure and in batches."""
