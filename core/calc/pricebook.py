@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -152,6 +153,7 @@ def round_up_by(rounding: str, size: int) -> int:
     return {Rounding.UP: size - 1, Rounding.DOWN: 0, Rounding.NEAREST: size // 2}[Rounding(rounding)]
 
 
+@lru_cache(maxsize=100_000)
 def exact(text: str | None, scale: int) -> int | None:
     """Decimal text times a scale as an integer; None stays None. A remainder would be our own bug."""
     if text is None or text == "":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import polars as pl
 
@@ -23,6 +24,8 @@ from core.frames import Facts
 
 TRUE_UP = "true_up"
 ONCE = [ChargeKind.USAGE.value, ChargeKind.ONE_OFF.value, TRUE_UP]  # billed as one sum, not by the day
+_TERMS = ["price_version_id", "anchor_on", "interval_months", "interval_days"]
+_CHARGE = ["charge_id", "code", "kind", "model", "timing", "meter"]
 
 
 def expected_lines(
@@ -66,34 +69,47 @@ class Scoped:
     through: date
 
     def recurring(self) -> list[pl.DataFrame]:
-        """Lines of fixed charges, seats and add-ons, in advance and in arrears."""
-        parts = []
-        for timing in Timing:
-            charges = self._charges(pl.col("timing") == timing)
-            for kind in (ChargeKind.FIXED, ChargeKind.SEAT, ChargeKind.ADDON):
-                priced = charges.filter(pl.col("kind") == kind)
-                if not priced.is_empty():
-                    parts.append(self._recurring(kind, timing, priced))
-        return parts
+        """Lines of fixed charges, seats and add-ons, in advance and in arrears.
 
-    def _recurring(self, kind: ChargeKind, timing: Timing, charges: pl.DataFrame) -> pl.DataFrame:
-        """Each segment's full period amount is rated once; its periods and parts are cut from that amount."""
-        segments = self.segments(kind, kept=timing is Timing.ADVANCE)
-        on = ["price_version_id", "code"] if kind is ChargeKind.ADDON else ["price_version_id"]
-        joined = segments.join(charges, on=on, how="inner")
+        Each segment's full period amount is rated once; its periods and parts are cut from that amount.
+        """
+        charges = self._charges(pl.col("kind").is_in([ChargeKind.FIXED, ChargeKind.SEAT, ChargeKind.ADDON]))
+        parts = [
+            self._charged(ChargeKind(kind), Timing(timing), priced)
+            for (kind, timing), priced in charges.group_by("kind", "timing", maintain_order=True)
+        ]
+        if not parts:
+            return []
+        joined = pl.concat(parts)
         rated = joined.with_columns(rate(self.book, joined).alias("period_amount_minor"))
         cut = self._periods(rated.filter(pl.col("period_amount_minor") != 0))
-        due = pl.col("service_start" if timing is Timing.ADVANCE else "service_end")
-        return cut.with_columns(part_of_period(cut).alias("amount_minor"), due_on=due)
+        due = pl.when(pl.col("timing") == Timing.ADVANCE).then("service_start").otherwise("service_end")
+        return [cut.with_columns(part_of_period(cut).alias("amount_minor"), due_on=due)]
+
+    def _charged(self, kind: ChargeKind, timing: Timing, charges: pl.DataFrame) -> pl.DataFrame:
+        """Segments of one kind with their charges."""
+        on = ["price_version_id", "code"] if kind is ChargeKind.ADDON else ["price_version_id"]
+        joined = self.segments(kind, kept=timing is Timing.ADVANCE).join(charges, on=on, how="inner")
+        return joined.select("subscription_id", "start", "end", "after", *_TERMS, "quantity_micro", *_CHARGE)
 
     def segments(self, kind: ChargeKind, *, kept: bool) -> pl.DataFrame:
         """Segments with `quantity_micro` that split this kind of charge."""
         if kind is ChargeKind.SEAT:
             return within(self._in_scope(self.track.quantity), self.track.windows, kept=kept)
-        plan = within(self._in_scope(self.track.plan), self.track.windows, kept=kept)
+        plan = self._kept_plan if kept else self._served_plan
         if kind is ChargeKind.ADDON:
             return overlap(plan, self.track.addons.rename({"item": "code"}))
         return plan.with_columns(quantity_micro=pl.lit(MICRO, dtype=pl.Int64))
+
+    @cached_property
+    def _kept_plan(self) -> pl.DataFrame:
+        """Plan segments clipped to what in-advance charges owe."""
+        return within(self._in_scope(self.track.plan), self.track.windows, kept=True)
+
+    @cached_property
+    def _served_plan(self) -> pl.DataFrame:
+        """Plan segments clipped to the service."""
+        return within(self._in_scope(self.track.plan), self.track.windows, kept=False)
 
     def usage_lines(self) -> pl.DataFrame:
         """Lines of usage charges: each part of a period rated on its own sum of events, with its own tiers and allowance."""
@@ -164,8 +180,9 @@ class Scoped:
         committed = self.facts.versions.filter(pl.col("minimum_minor") > 0).select("price_version_id", "minimum_minor")
         if committed.is_empty():
             return frames.empty(frames.LINES)
-        plan = within(self._in_scope(self.track.plan), self.track.windows, kept=False)
-        parts = self._periods(plan.join(committed, on="price_version_id", how="inner")).with_row_index("part")
+        parts = self._periods(self._served_plan.join(committed, on="price_version_id", how="inner")).with_row_index(
+            "part"
+        )
         key = ["subscription_id", "price_version_id", "period_start"]
         inside = (pl.col("service_start") >= pl.col("from")) & (pl.col("service_start") < pl.col("until"))
         recurring = lines.filter(pl.col("kind") != ChargeKind.ONE_OFF)
@@ -187,8 +204,7 @@ class Scoped:
 
     def _charges(self, which: pl.Expr) -> pl.DataFrame:
         """Charges of the book as far as lines need them."""
-        columns = ["price_version_id", "charge_id", "code", "kind", "model", "timing", "meter"]
-        return self.facts.charges.filter(which).select(columns)
+        return self.facts.charges.filter(which).select("price_version_id", *_CHARGE)
 
     def _in_scope(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Rows of the subscriptions in scope, with `after`."""

@@ -1,0 +1,27 @@
+"""Benchmarks of the product's own code against others: `uv run --group bench python -m tests.benchmarks NAME [OPTIONS]`.
+
+rating   the invoice run and the preview (goals: performance.md section 0); `rating --help` lists its options
+saving   issued documents into the database: `saving [sqlite|postgresql] [documents] [rounds]`
+"""
+
+import sys
+
+
+def main() -> None:
+    """Run the benchmark named first with the arguments that follow."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name == "rating":
+        from tests.benchmarks.rating import main as rating
+
+        rating(arguments)
+    elif name == "saving":
+        from tests.benchmarks.saving import main as saving
+
+        saving(*arguments)
+    else:
+        print(__doc__)
+        sys.exit(0 if name in ("-h", "--help") else 2)
+
+
+if __name__ == "__main__":
+    main()
