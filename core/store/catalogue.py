@@ -9,9 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select
+import polars as pl
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from core import frames
 from core.domain.money import to_exact_minor, to_major
 from core.domain.periods import Alignment, Interval, Timing, Unit
 from core.domain.plans import (
@@ -19,13 +21,12 @@ from core.domain.plans import (
     ChargeKind,
     ChargeModel,
     EventTerms,
-    PriceStatus,
     PriceTerms,
     Rounding,
     Tier,
 )
 from core.domain.subscriptions import ChangeKind
-from core.store import save
+from core.store import load, save
 from core.store.tables import ChargeRow, PlanPolicy, PriceVersion, SubscriptionChange, Table, TierRow, core_table
 
 POLICY_FIELDS = (
@@ -112,6 +113,27 @@ def _tier_values(tier: Tier) -> dict[str, Any]:
         "up_to": text_of(tier.up_to), "unit_amount": text_of(tier.unit_amount), "flat_amount": text_of(tier.flat_amount),
         "package_size": text_of(tier.package_size), "rate_percent": text_of(tier.rate_percent),
     }  # fmt: skip
+
+
+def as_prices(terms: PriceTerms, price_version_id: int = 1, plan_id: int = 1) -> load.Prices:
+    """Terms that may not be stored at all as the frames that the engine reads; charge ids count from 1."""
+    head = {**head_values(terms), "price_version_id": price_version_id, "plan_id": plan_id}
+    head |= {"interval_months": terms.interval.months, "interval_days": terms.interval.days}
+    head["calendar"] = terms.alignment is Alignment.CALENDAR
+    charges, tiers = [], []
+    for place, charge in enumerate(terms.charges):
+        named = {"charge_id": place + 1, "price_version_id": price_version_id, "position": place}
+        charges.append({**named, **_charge_values(charge)})
+        tiers += [
+            {"charge_id": place + 1, "position": at, **_tier_values(tier)} for at, tier in enumerate(charge.tiers)
+        ]
+    return load.Prices(
+        _frame([head], frames.PRICE_VERSIONS), _frame(charges, frames.CHARGES), _frame(tiers, frames.TIERS)
+    )
+
+
+def _frame(rows: list[dict[str, Any]], schema: frames.Schema) -> pl.DataFrame:
+    return pl.DataFrame([[row[name] for name in schema] for row in rows], schema=schema, orient="row")
 
 
 def delete_charges(session: Session, price_version_id: int) -> None:
@@ -208,21 +230,6 @@ def live_facts() -> Any:
     return select(change).where(change.c.kind != ChangeKind.UNDO.value, change.c.id.not_in(undone)).subquery()
 
 
-def newest_terms(on: date) -> Select[Any]:
-    """Each subscription's price version on a day (subscription_id, price_version_id), ended subscriptions left out."""
-    facts = live_facts()
-    priced = facts.c.kind.in_([ChangeKind.START.value, ChangeKind.PRICE.value]) & (facts.c.effective_on <= on)
-    place = func.row_number().over(
-        partition_by=facts.c.subscription_id, order_by=(facts.c.effective_on.desc(), facts.c.id.desc())
-    )
-    ranked = select(facts.c.subscription_id, facts.c.price_version_id, place.label("place")).where(priced).subquery()
-    ended = live_facts()
-    gone = select(ended.c.subscription_id).where(ended.c.kind == ChangeKind.CANCEL.value, ended.c.effective_on <= on)
-    return select(ranked.c.subscription_id, ranked.c.price_version_id).where(
-        ranked.c.place == 1, ranked.c.subscription_id.not_in(gone)
-    )
-
-
 def has_subscribers(session: Session, plan_id: int, on: date, *, but: int) -> bool:
     """Does somebody have, on this day or later, another published version of the plan than `but`?"""
     change, version = core_table(SubscriptionChange), core_table(PriceVersion)
@@ -249,8 +256,3 @@ def subscription_price(session: Session, subscription_id: int, on: date) -> int 
     )
     found: int | None = session.execute(latest).scalar()
     return found
-
-
-def status_of(row: Any) -> PriceStatus:
-    """The row's status as a word of the domain."""
-    return PriceStatus(row.status)

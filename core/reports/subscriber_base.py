@@ -1,0 +1,168 @@
+"""Who has which prices on a day, and what that is worth a month at list prices.
+
+List MRR (metrics.md section 1): the engine's full-period amount before VAT and before discounts, at least the minimum
+commitment, kept in twelfths of a minor unit (× 12 a month, × 1 a year, × 52 a week) so that sums are exact. Trials and
+pauses are worth nothing while they last; usage and one-off fees never count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import frames
+from core.calc.arithmetic import divide
+from core.calc.billing.tax import net_of, treatments
+from core.calc.pricebook import MICRO, compile_book
+from core.calc.rating import rate
+from core.calc.timeline import timeline
+from core.domain.plans import ChargeKind
+from core.domain.subscriptions import CustomerKind
+from core.store import billing, load
+from core.store.tables import PriceVersion, SubscriptionChange, core_table
+
+STANDING: frames.Schema = {
+    "subscription_id": pl.Int64,
+    "price_version_id": pl.Int64,
+    "plan_id": pl.Int64,
+    "currency": pl.String,
+    "interval_months": pl.Int32,
+    "interval_days": pl.Int32,
+    "quantity_micro": pl.Int64,
+    "state": pl.String,  # paying, trial, paused
+    "list_twelfths": pl.Int64,
+}
+PAYING, TRIAL, PAUSED = "paying", "trial", "paused"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The subscriptions running on a day (STANDING, key subscription_id) and their add-ons (subscription_id, code, quantity_micro)."""
+
+    standing: pl.DataFrame
+    addons: pl.DataFrame
+
+
+def base_on(session: Session, day: date, plan_id: int | None = None) -> Base:
+    """All running subscriptions on a day, or those that have a plan then."""
+    changes = load.changes(session, None if plan_id is None else _ever_on(session, plan_id))
+    prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
+    track = timeline(changes, prices.versions)
+    here = (pl.col("start") <= day) & (pl.col("end") > day)
+    served = track.windows.filter(here).select("subscription_id", served=pl.lit(True))
+    terms = prices.versions.select("price_version_id", "plan_id", "currency")
+    running = (
+        track.quantity.filter(here)
+        .join(track.life.filter(pl.col("ends_on") > day), on="subscription_id", maintain_order="left")
+        .join(served, on="subscription_id", how="left", maintain_order="left")
+        .join(terms, on="price_version_id", how="left", maintain_order="left")
+        .with_columns(
+            state=pl.when("served").then(pl.lit(PAYING)).when(pl.col("begins_on") > day).then(pl.lit(TRIAL))
+            .otherwise(pl.lit(PAUSED))
+        )
+    )  # fmt: skip
+    if plan_id is not None:
+        running = running.filter(pl.col("plan_id") == plan_id)
+    addons = track.addons.filter(here).select("subscription_id", "quantity_micro", code="item")
+    worth = twelfths(session, running, addons, prices, day)
+    paying = pl.when(pl.col("state") == PAYING).then(worth).otherwise(0)
+    return Base(frames.conform(running.with_columns(list_twelfths=paying), STANDING), addons)
+
+
+def _ever_on(session: Session, plan_id: int) -> list[int]:
+    """Subscriptions that some fact has put on the plan."""
+    change, version = core_table(SubscriptionChange), core_table(PriceVersion)
+    statement = (
+        select(change.c.subscription_id)
+        .join_from(change, version, version.c.id == change.c.price_version_id)
+        .where(version.c.plan_id == plan_id)
+        .distinct()
+    )
+    return list(session.execute(statement).scalars())
+
+
+def twelfths(
+    session: Session, standing: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices, day: date
+) -> pl.Series:
+    """List MRR of each row of `standing` (subscription_id, price_version_id, quantity_micro) at its price version."""
+    if standing.is_empty():
+        return pl.Series("list_twelfths", [], dtype=pl.Int64)
+    versions = prices.versions.select(
+        "price_version_id", "tax_inclusive", "minimum_minor", "interval_months", "interval_days"
+    )
+    held = standing.select("subscription_id", "price_version_id", "quantity_micro")
+    lines = _net(_lines(held, addons, prices), versions, _vat(session, prices, day))
+    fees = lines.group_by("subscription_id").agg(pl.col("net_minor").sum())
+    priced = (
+        held.join(versions, on="price_version_id", how="left", maintain_order="left")
+        .join(fees, on="subscription_id", how="left", maintain_order="left")
+        .with_columns(period_minor=pl.max_horizontal(pl.col("net_minor").fill_null(0), "minimum_minor"))
+    )
+    return priced.select(list_twelfths=_a_month(pl.col("period_minor")))["list_twelfths"]
+
+
+def _lines(held: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices) -> pl.DataFrame:
+    """Recurring charges of each subscription with their full-period amounts: fixed fees, seats, add-ons."""
+    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category")
+    every = held.join(charges, on="price_version_id", how="inner")
+    fixed = every.filter(pl.col("kind") == ChargeKind.FIXED).with_columns(quantity_micro=pl.lit(MICRO, dtype=pl.Int64))
+    seats = every.filter(pl.col("kind") == ChargeKind.SEAT)
+    chosen = every.filter(pl.col("kind") == ChargeKind.ADDON).drop("quantity_micro")
+    extras = chosen.join(addons, on=["subscription_id", "code"], how="inner").select(every.columns)
+    lines = pl.concat([fixed, seats, extras])
+    book = compile_book(prices.versions, prices.charges, prices.tiers)
+    return lines.with_columns(rate(book, lines).alias("amount_minor"))
+
+
+def _net(lines: pl.DataFrame, versions: pl.DataFrame, vat: pl.DataFrame) -> pl.DataFrame:
+    """Lines with `net_minor`: prices that include VAT without it."""
+    joined = lines.join(versions, on="price_version_id", how="left").join(vat, on="vat_category", how="left")
+    net = net_of(pl.col("amount_minor"), pl.col("rate_ppm").fill_null(0))
+    return joined.with_columns(net_minor=pl.when("tax_inclusive").then(net).otherwise("amount_minor"))
+
+
+def _vat(session: Session, prices: load.Prices, day: date) -> pl.DataFrame:
+    """The domestic VAT rate of each category on a day: vat_category, rate_ppm."""
+    seller = billing.company_profile(session, day) if prices.versions["tax_inclusive"].any() else None
+    empty = pl.DataFrame(schema={"vat_category": pl.String, "rate_ppm": pl.Int64})
+    if seller is None:
+        return empty
+    buyers = prices.charges.select(
+        customer_kind=pl.lit(CustomerKind.CONSUMER.value), country=pl.lit(seller.country), has_vat_number=pl.lit(False),
+        category="vat_category",
+    )  # fmt: skip
+    valid = (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
+    found = treatments(buyers, billing.vat_rules(session, seller.country)).filter(valid)
+    best = found.sort("weight", "valid_from", descending=True).unique("category", keep="first", maintain_order=True)
+    return best.select("rate_ppm", vat_category="category").select("vat_category", "rate_ppm")
+
+
+def _a_month(period_minor: pl.Expr) -> pl.Expr:
+    """A period's amount as twelfths of a minor unit a month."""
+    months, days = pl.col("interval_months"), pl.col("interval_days")
+    a_year = pl.when(days % 7 == 0).then(364).otherwise(365)  # 52 weeks, or 365 days
+    top = pl.when(months > 0).then(12).otherwise(a_year).cast(pl.Int64)
+    below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64)
+    return divide(period_minor.cast(pl.Int64) * top, below)
+
+
+def monthly(list_twelfths: int) -> int:
+    """Twelfths as minor units a month, rounded half away from zero."""
+    sign = -1 if list_twelfths < 0 else 1
+    return sign * ((abs(list_twelfths) + 6) // 12)
+
+
+def by_plan(base: Base) -> dict[int, dict[str, Any]]:
+    """Per plan: how many subscriptions, and list MRR in minor units a month per currency."""
+    found: dict[int, dict[str, Any]] = {}
+    sums = base.standing.group_by("plan_id", "currency").agg(pl.len(), pl.col("list_twelfths").sum())
+    for plan_id, currency, count, worth in sums.sort("plan_id", "list_twelfths", descending=[False, True]).iter_rows():
+        entry = found.setdefault(plan_id, {"subscriptions": 0, "mrr": {}})
+        entry["subscriptions"] += count
+        entry["mrr"][currency] = monthly(worth)
+    return found
