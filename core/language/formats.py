@@ -1,0 +1,93 @@
+"""Money, numbers and days as a locale writes them (babel). Krone amounts end in "kr", others in their ISO code."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+
+from core.domain.money import exponent_of, to_major
+
+LOCALES = {"en": "en_GB", "nb": "nb_NO"}
+SIGNS = {"NOK": "kr"}
+MICRO = 10**6
+
+
+def money(amount_minor: int | None, currency: str, language: str, *, sign: bool = False) -> str:
+    """An amount with its currency: 129900 NOK → "1 299,00 kr". `sign` writes a plus too. Nothing for None."""
+    if amount_minor is None:
+        return ""
+    places = exponent_of(currency)
+    pattern = "#,##0" + ("." + "0" * places if places else "")
+    written = format_decimal(abs(to_major(amount_minor, currency)), format=pattern, locale=LOCALES[language])
+    before = "−" if amount_minor < 0 else "+" if sign and amount_minor else ""
+    return f"{before}{written}\u00a0{SIGNS.get(currency, currency)}"
+
+
+def whole_money(amount_minor: int, currency: str, language: str) -> str:
+    """An amount without decimals, for cards and axes: "1 299 kr"."""
+    major = to_major(amount_minor, currency).to_integral_value()
+    return f"{number(major, language)}\u00a0{SIGNS.get(currency, currency)}"
+
+
+def price(text: str | Decimal, currency: str, language: str) -> str:
+    """A unit price with all its decimals, at least those of the currency."""
+    places = exponent_of(currency)
+    pattern = "#,##0" + ("." + "0" * places + "#" * (12 - places))
+    return f"{format_decimal(Decimal(text), format=pattern, locale=LOCALES[language])}\u00a0{SIGNS.get(currency, currency)}"
+
+
+def number(value: int | float | Decimal, language: str, *, places: int | None = None) -> str:
+    """A number with the locale's groups; `places` fixes its decimals."""
+    if places is not None:
+        pattern = "#,##0" + ("." + "0" * places if places else "")
+        return str(format_decimal(value, format=pattern, locale=LOCALES[language]))
+    return str(format_decimal(value, format="#,##0.############", locale=LOCALES[language]))
+
+
+def quantity(micro: int, language: str) -> str:
+    """A quantity kept in millionths: 12500000 → "12.5"."""
+    return number(Decimal(micro) / MICRO, language)
+
+
+def percent(ppm: int | None, language: str) -> str:
+    """A rate kept in millionths: 250000 → "25 %"."""
+    return "" if ppm is None else f"{number(Decimal(ppm) / 10_000, language)}\u00a0%"
+
+
+def day(value: date | None, language: str) -> str:
+    """A day: "1 Dec 2026", "1. des. 2026"."""
+    return (
+        ""
+        if value is None
+        else str(format_date(value, "d. MMM y" if language == "nb" else "d MMM y", locale=LOCALES[language]))
+    )
+
+
+def month(value: date, language: str) -> str:
+    """A month: "Dec 2026", "des. 2026"."""
+    return str(format_date(value, "MMM y", locale=LOCALES[language]))
+
+
+def instant(value: datetime | None, language: str, time_zone: str = "Europe/Oslo") -> str:
+    """An instant in the company's time zone."""
+    if value is None:
+        return ""
+    local = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(ZoneInfo(time_zone))
+    return str(
+        format_datetime(local, "d. MMM y HH:mm" if language == "nb" else "d MMM y HH:mm", locale=LOCALES[language])
+    )
+
+
+def period(start: date, end: date, language: str) -> str:
+    """A half-open period with its last day printed: [1 Nov, 1 Dec) → "1–30 Nov 2026"."""
+    last = max(start, end - timedelta(days=1))
+    if start == last:
+        return day(start, language)
+    if (start.year, start.month) == (last.year, last.month):
+        dot = "." if language == "nb" else ""
+        return f"{start.day}{dot}–{day(last, language)}"
+    return f"{day(start, language)} – {day(last, language)}"

@@ -1,0 +1,90 @@
+"""Charts in the house's style: one look, one colour for each kind of thing, in both themes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+# One fixed colour per kind of thing, readable on both backgrounds.
+COLOURS = {
+    "new": "#3B5BDB", "expansion": "#12A37A", "contraction": "#F08C00", "churn": "#E03131", "today": "#8A94A6",
+    "price": "#3B5BDB", "sample": "#F08C00", "charge": "#3B5BDB", "correction": "#F08C00", "discount": "#12A37A",
+    "vat": "#8A94A6", "total": "#111827", "up": "#3B5BDB", "down": "#12A37A",
+}  # fmt: skip
+HEIGHT = 260
+
+
+def styled(chart: Any, *, height: int = HEIGHT) -> Any:
+    """Pale grid, no frame, labels that do not crowd."""
+    return (
+        chart.properties(height=height)
+        .configure_view(strokeWidth=0)
+        .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
+        .configure_legend(orient="top", title=None, symbolType="square", padding=0)
+    )  # fmt: skip
+
+
+def line(
+    frame: pl.DataFrame, x: str, y: str, *, x_title: str, y_title: str, colour: str = "price", step: bool = False
+) -> Any:
+    """One line with an area below it."""
+    base = alt.Chart(frame).encode(
+        x=alt.X(x, title=x_title),
+        y=alt.Y(y, title=y_title),
+        tooltip=[alt.Tooltip(x, title=x_title), alt.Tooltip(y, title=y_title)],
+    )
+    how = "step-after" if step else "linear"
+    return base.mark_area(opacity=0.12, color=COLOURS[colour], interpolate=how) + base.mark_line(
+        color=COLOURS[colour], strokeWidth=2, interpolate=how
+    )
+
+
+def bars(
+    frame: pl.DataFrame,
+    x: str,
+    y: str,
+    *,
+    x_title: str,
+    y_title: str,
+    series: str | None = None,
+    colours: dict[str, str] | None = None,
+) -> Any:
+    """Bars with rounded tops, stacked by `series`."""
+    encoding: dict[str, Any] = {
+        "x": alt.X(x, title=x_title, axis=alt.Axis(labelAngle=0)),
+        "y": alt.Y(y, title=y_title),
+        "tooltip": [alt.Tooltip(x, title=x_title), alt.Tooltip(y, title=y_title)],
+    }
+    if series:
+        scale = alt.Scale(domain=list(colours), range=list(colours.values())) if colours else alt.Undefined
+        encoding["color"] = alt.Color(series, scale=scale)
+    mark = alt.Chart(frame).mark_bar(
+        cornerRadiusTopLeft=3, cornerRadiusTopRight=3, **({} if series else {"color": COLOURS["price"]})
+    )
+    return mark.encode(**encoding)
+
+
+def waterfall(frame: pl.DataFrame, *, label: str, amount: str, y_title: str) -> Any:
+    """Parts that lead from one amount to another. In: rows in order with `label`, `amount`, `kind` (total or part)."""
+    ends = frame.with_columns(
+        end=pl.when(pl.col("kind") == "total").then(pl.col(amount)).otherwise(pl.col(amount).cum_sum())
+    ).with_columns(start=pl.when(pl.col("kind") == "total").then(0).otherwise(pl.col("end") - pl.col(amount)))
+    way = (
+        pl.when(pl.col("kind") == "total")
+        .then(pl.lit("today"))
+        .when(pl.col(amount) < 0)
+        .then(pl.lit("down"))
+        .otherwise(pl.lit("up"))
+    )
+    shown = ends.with_columns(colour=way.replace_strict(COLOURS, return_dtype=pl.String))
+    return (
+        alt.Chart(shown)
+        .mark_bar(cornerRadius=2)
+        .encode(
+            x=alt.X(label, sort=None, title=None, axis=alt.Axis(labelAngle=0, labelLimit=120)),
+            y=alt.Y("start", title=y_title), y2="end", color=alt.Color("colour", scale=None),
+            tooltip=[alt.Tooltip(label, title=" "), alt.Tooltip(amount, title=y_title, format=",.2f")],
+        )
+    )  # fmt: skip

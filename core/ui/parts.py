@@ -1,0 +1,91 @@
+"""Pieces that pages share: heads, cards, empty states, pills, downloads. No rules, no numbers of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.ui import session
+from core.ui.format import instant
+from core.ui.text import label, t
+
+PAGES = Path(__file__).parents[2] / "pages"
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
+PILLS = {
+    "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
+    "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
+    "needs_review": "red", "overdue": "red", "credit_note": "violet", "invoice": "blue",
+}  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """Text of a customer or a file inside a label or markdown: shown as it is written, never interpreted."""
+    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def header(title: str, caption: str = "", *, help: str | None = None) -> None:
+    """A page's title with a line below it, and when the data were read."""
+    context = session.current()
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    left.title(title, help=help, anchor=False)
+    right.caption(t("Data as of {instant}", instant=instant(context.now)), text_alignment="right")
+    if caption:
+        st.caption(caption)
+
+
+def pill(status: str, text: str = "") -> None:
+    """A status as a badge; its word is always there, colour is never the only mark."""
+    st.badge(text or label(status), color=PILLS.get(status, "gray"))  # type: ignore[arg-type]
+
+
+def cards(values: Sequence[dict[str, Any]]) -> None:
+    """Key figures side by side, of equal height: the arguments of `st.metric`."""
+    with st.grid(len(values), min_column_width="180px") if hasattr(st, "grid") else st.container(horizontal=True):
+        for value in values:
+            st.metric(border=True, height="stretch", **value)
+
+
+def empty(
+    icon: str, title: str, text: str, *, button: str = "", page: str = "", query: dict[str, str] | None = None
+) -> None:
+    """Nothing to show: what, why, and one way out."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.space("small")
+        st.markdown(f":gray[:material/{icon}:] **{title}**", text_alignment="center")
+        st.caption(text, text_alignment="center")
+        if button and page:
+            link(page, button, query=query)
+        st.space("small")
+
+
+def link(
+    page: str, text: str, *, query: dict[str, str] | None = None, icon: str | None = None, help: str | None = None
+) -> None:
+    """A link to a page by its file name, with the view it opens."""
+    st.page_link(page_file(page), label=text, icon=icon, query_params=query, help=help)
+
+
+def go(page: str, query: dict[str, str] | None = None) -> None:
+    """Open a page."""
+    st.switch_page(page_file(page), query_params=query)
+
+
+def page_file(page: str) -> str:
+    """Where a page's file is."""
+    return str(PAGES / f"{page}.py")
+
+
+def download(text: str, make: Callable[[], bytes], file_name: str, *, key: str, mime: str = "text/csv") -> None:
+    """A file that is made when it is asked for."""
+    st.download_button(
+        text, data=make, file_name=file_name, mime=mime, key=key, on_click="ignore", icon=":material/download:"
+    )
+
+
+def money_columns(*names: str) -> dict[str, Any]:
+    """Columns whose cells are written amounts: aligned right."""
+    return {name: st.column_config.TextColumn(alignment="right") for name in names}

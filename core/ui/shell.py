@@ -1,0 +1,90 @@
+"""The frame around every page: who acts, which language, the navigation. Run by `st.App` in app.py, never directly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.domain.access import Actor
+from core.domain.errors import ForbliError
+from core.language import LANGUAGES
+from core.ui import demo, parts, session
+from core.ui.start import warm_up
+from core.ui.text import KEY, browser_language, label, sentence, t
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Refuse to serve beyond this machine while there is no sign-in; load and freeze the libraries."""
+    address = st.get_option("server.address")
+    if address not in LOOPBACK:
+        raise SystemExit(
+            f"Forbli has no sign-in yet and serves on this machine only: server.address is {address!r}, not 127.0.0.1"
+        )
+    warm_up()
+    yield {}
+
+
+def main() -> None:
+    """One run: page settings, sidebar, the chosen page."""
+    st.set_page_config(page_title="Forbli", page_icon=":material/all_inclusive:", layout="wide")
+    try:
+        session.engine()
+    except ForbliError as error:
+        st.error(sentence(error), icon=":material/database_off:")
+        st.stop()
+    page = st.navigation(pages(), position="sidebar")
+    sidebar()
+    session.show_said()
+    demo.first_start()
+    page.run()
+
+
+def pages() -> list[Any]:
+    """The pages that work, as a flat list: sections fail the accessibility check of lists."""
+    listed = [
+        ("overview", t("Overview"), ":material/monitoring:"),
+        ("customers", t("Customers"), ":material/group:"),
+        ("plans", t("Plans"), ":material/sell:"),
+        ("invoices", t("Invoices"), ":material/receipt_long:"),
+        ("settings", t("Settings"), ":material/settings:"),
+    ]
+    return [
+        st.Page(parts.page_file(name), title=title, icon=icon, url_path=name, default=place == 0)
+        for place, (name, title, icon) in enumerate(listed)
+        if Path(parts.page_file(name)).exists()
+    ]
+
+
+def sidebar() -> None:
+    """Who acts and the language."""
+    with st.sidebar:
+        people = session.people()
+        if people:
+            _choose_person(people)
+        st.segmented_control(
+            t("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=browser_language(),
+            key=KEY, required=True, bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+        st.caption(t("Local mode: no sign-in, on this machine only"))
+
+
+def _choose_person(people: list[Actor]) -> None:
+    """Local mode: act as one of several people, so that a second approval is possible."""
+    names = {person.person_id: f"{person.name} · {label(person.role.value)}" for person in people}
+    if st.session_state.get(session.PERSON) not in names:
+        st.session_state[session.PERSON] = session.actor().person_id
+    st.selectbox(
+        t("Acting as"), list(names), format_func=names.__getitem__, key=session.PERSON, persist_state="session",
+        help=t("Until sign-in is set up, anyone on this machine may act as any of these people."),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The page's language: `t` is the one translation function of every text on screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import language as words
+from core.domain.errors import ForbliError
+from core.language.glossary import meaning
+
+KEY = "language"
+
+
+def language() -> str:
+    """The language chosen in the sidebar, else the browser's."""
+    chosen = st.session_state.get(KEY)
+    return chosen if chosen in words.LANGUAGES else browser_language()
+
+
+def browser_language() -> str:
+    """Bokmål for Norwegian browsers, English for all others."""
+    locale = str(st.context.locale or "")
+    return "nb" if locale.lower()[:2] in ("nb", "no", "nn") else "en"
+
+
+def t(text: str, /, **values: Any) -> str:
+    """The sentence in the page's language, its places filled."""
+    return words.translate(text, language(), **values)
+
+
+def label(value: str) -> str:
+    """What a stored word ("per_unit") is called."""
+    return words.label(value, language())
+
+
+def sentence(error: ForbliError) -> str:
+    """What a refusal says."""
+    return words.sentence(error, language())
+
+
+def definition(word: str) -> str:
+    """What a word of the glossary means: help texts quote it."""
+    return meaning(word, language())
