@@ -266,13 +266,11 @@ def company_profile(session: Session, as_of: date) -> Any:
 
 
 def vat_rules(session: Session, seller_country: str) -> pl.DataFrame:
-    """frames.VAT_RULES of the seller's country."""
+    """frames.VAT_RULES of the seller's country; of rules for the same customers and first day the last one entered."""
     rule = core_table(VatRule).c
-    statement = (
-        select(*(rule[name] for name in frames.VAT_RULES))
-        .where(rule.seller_country == seller_country)
-        .order_by(rule.id)
-    )
+    same = (rule.customer_kind, rule.customer_country, rule.has_vat_number, rule.category, rule.valid_from)
+    newest = select(func.max(rule.id)).where(rule.seller_country == seller_country).group_by(*same)
+    statement = select(*(rule[name] for name in frames.VAT_RULES)).where(rule.id.in_(newest)).order_by(rule.id)
     return load.frame(session, statement, frames.VAT_RULES)
 
 

@@ -1,0 +1,196 @@
+"""What the company says of itself, dated: its profile, VAT rules, currency rates and closed books. Nothing is overwritten.
+
+A profile is a row in force from a day on. A change that begins before a later row is carried into that row too, so that
+a new e-mail address of today is not lost on 1 January when a new postal address begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+from stdnum import bic as bic_number
+from stdnum import iban as iban_number
+from stdnum.exceptions import ValidationError
+from stdnum.no import kontonr, orgnr
+
+from core.actions.command import Answer, Work, command
+from core.actions.invoices import business_day
+from core.domain import company as rules
+from core.domain.access import GRANTS, Permission, Role
+from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from core.domain.money import parse_decimal
+from core.domain.wording import readable
+from core.store import billing
+from core.store.save import insert_many, reserve_ids
+from core.store.tables import BooksClosed, CompanyProfile, CurrencyRate, Person, Table, VatRule, core_table
+
+DATED = ("id", "effective_from", "recorded_at", "author")
+PROFILE_FIELDS = tuple(name for name in CompanyProfile.model_fields if name not in DATED)
+NUMBERS = {  # field: the register's own check, and the sentence of its refusal
+    "iban": (iban_number, "“{given}” is no IBAN: its check digits do not fit"),
+    "bic": (bic_number, "“{given}” is no BIC: it has 8 or 11 characters, such as DNBANOKK"),
+}
+NORWEGIAN_NUMBERS = {
+    "organisation_number": (orgnr, "“{given}” is no Norwegian organisation number: it has nine digits, the last a check digit"),
+    "bank_account": (kontonr, "“{given}” is no Norwegian account number: it has eleven digits, the last a check digit"),
+}  # fmt: skip
+
+
+@command("company.save", Permission.EDIT_SETTINGS)
+def save_company(work: Work, /, *, effective_from: date, **fields: Any) -> Answer:
+    """Say something of the company from a day on; fields that are not given keep what holds on that day."""
+    rules.check_day(effective_from)
+    _refuse_closed(work, effective_from)
+    base = profile_on(work.session, effective_from)
+    wanted = good_profile({**base, **fields})
+    changed = {name for name in PROFILE_FIELDS if wanted[name] != base.get(name)}
+    rows = [{**wanted, "effective_from": effective_from}]
+    for later in later_profiles(work.session, effective_from):
+        carried = {name: wanted[name] for name in changed if later[name] == base.get(name)}
+        if carried:
+            rows.append({**later, **carried})
+    insert_many(work.session, CompanyProfile, [{**row, **work.stamp} for row in rows])
+    work.audit("company", *sorted(changed))
+    return {"changed": sorted(changed), "carried_to": [row["effective_from"].isoformat() for row in rows[1:]]}
+
+
+def profile_on(session: Session, day: date) -> dict[str, Any]:
+    """The profile's fields in force on a day; the defaults before there is one."""
+    try:
+        row = billing.company_profile(session, day)
+    except Conflict:
+        return {name: _default(name) for name in PROFILE_FIELDS}
+    return {name: getattr(row, name) for name in PROFILE_FIELDS}
+
+
+def _default(name: str) -> Any:
+    default = core_table(CompanyProfile).c[name].default
+    return CompanyProfile.model_fields[name].default if default is None else default.arg  # type: ignore[attr-defined]
+
+
+def later_profiles(session: Session, day: date) -> list[dict[str, Any]]:
+    """What is in force from each later day on, by day."""
+    table = core_table(CompanyProfile)
+    newest = select(func.max(table.c.id)).where(table.c.effective_from > day).group_by(table.c.effective_from)
+    rows = session.execute(select(table).where(table.c.id.in_(newest)).order_by(table.c.effective_from))
+    return [{name: row[name] for name in (*PROFILE_FIELDS, "effective_from")} for row in rows.mappings()]
+
+
+def good_profile(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """The profile with clean numbers; refuses what cannot be right and an account that is not its IBAN."""
+    unknown = set(profile) - set(PROFILE_FIELDS)
+    assert not unknown, f"a company has no {sorted(unknown)}"
+    clean = {name: readable(value) if isinstance(value, str) else value for name, value in profile.items()}
+    rules.check_profile(clean)
+    numbers = {**NUMBERS, **(NORWEGIAN_NUMBERS if clean["country"] == "NO" else {})}
+    for name, (register, refusal) in numbers.items():
+        clean[name] = _valid(register, clean[name], refusal)
+    both = clean["country"] == "NO" and clean["bank_account"] and clean["iban"]
+    if both and kontonr.to_iban(clean["bank_account"]) != clean["iban"]:
+        raise InvalidInput("The IBAN and the account number are two different accounts", code="two_accounts")
+    return clean
+
+
+def _valid(register: Any, given: str, refusal: str) -> str:
+    """The number in its plain form; an empty one stays empty."""
+    try:
+        return str(register.validate(given)) if given else ""
+    except ValidationError:
+        raise InvalidInput(refusal, code="bad_number", given=given) from None
+
+
+def _refuse_closed(work: Work, day: date) -> None:
+    """What documents said in closed books stays."""
+    closed = billing.books_closed_through(work.session)
+    if closed is not None and day <= closed:
+        raise Conflict(
+            "The books are closed through {closed}; begin on a later day", code="books_closed", closed=closed
+        )
+
+
+# --- VAT and currencies --------------------------------------------------------------------------------------------
+
+
+@command("company.add_vat_rule", Permission.EDIT_SETTINGS)
+def add_vat_rule(
+    work: Work, *, seller_country: str, valid_from: date, rate_ppm: int = 0, treatment: str = "standard",
+    category: str = "standard", customer_kind: str = rules.ANY, customer_country: str = rules.ANY,
+    has_vat_number: bool | None = None, valid_to: date | None = None,
+) -> Answer:  # fmt: skip
+    """Add a dated VAT rule: from its first day it replaces an older one for the same customers; documents issued stay."""
+    buyers = {"seller_country": seller_country, "customer_kind": customer_kind, "customer_country": customer_country,
+              "has_vat_number": has_vat_number, "category": category}  # fmt: skip
+    rule = {**buyers, "treatment": treatment, "rate_ppm": rate_ppm, "valid_from": valid_from, "valid_to": valid_to}
+    rules.check_vat_rule(rule)
+    _refuse_closed(work, valid_from)
+    rules.check_overlap(valid_to, _next_begin(work.session, buyers, valid_from))
+    return {"vat_rule_id": _add(work, VatRule, "vat_rule", rule)}
+
+
+def _next_begin(session: Session, buyers: Mapping[str, Any], after: date) -> date | None:
+    """When the next rule for the same customers begins."""
+    rule = core_table(VatRule).c
+    same = and_(*(rule[name].is_(value) if value is None else rule[name] == value for name, value in buyers.items()))
+    found: date | None = session.execute(
+        select(func.min(rule.valid_from)).where(same, rule.valid_from > after)
+    ).scalar()
+    return found
+
+
+@command("company.add_currency_rate", Permission.EDIT_SETTINGS)
+def add_currency_rate(work: Work, *, currency: str, on_date: date, rate: Decimal | str) -> Answer:
+    """Enter a rate: units of the company's currency for one unit of `currency`. The last one entered for a day holds."""
+    value = parse_decimal(str(rate), places=rules.RATE_PLACES)
+    profile = profile_on(work.session, on_date)
+    today = business_day(work.now, profile["time_zone"])
+    rules.check_currency_rate(currency, profile["currency"], value, on_date, today)
+    row = {"currency": currency, "on_date": on_date, "rate": format(value, "f")}
+    return {"currency_rate_id": _add(work, CurrencyRate, "currency_rate", row)}
+
+
+def _add(work: Work, model: type[Table], subject: str, row: Mapping[str, Any]) -> int:
+    """One stamped and audited row; answers its id."""
+    key = reserve_ids(work.session, model, 1)
+    insert_many(work.session, model, [{"id": key, **row, **work.stamp}])
+    work.audit(f"{subject}:{key}", *sorted(row))
+    return key
+
+
+# --- books ---------------------------------------------------------------------------------------------------------
+
+
+@command("company.close_books", Permission.CLOSE_BOOKS)
+def close_books(work: Work, *, through: date, reason: str) -> Answer:
+    """Close the books through a day: no document is dated on or before it any more."""
+    today = business_day(work.now, profile_on(work.session, through)["time_zone"])
+    rules.check_closing(through, billing.books_closed_through(work.session), today)
+    row = {"through": through, "reason": rules.good_reason(reason)}
+    return {"books_id": _add(work, BooksClosed, "books", row)}
+
+
+@command("company.reopen_books", Permission.CLOSE_BOOKS)
+def reopen_books(work: Work, *, through: date, reason: str, approved_by: int) -> Answer:
+    """Move the closed day back to `through`. `approved_by`: the id of a second person who may close books."""
+    rules.check_reopening(through, billing.books_closed_through(work.session))
+    approver = _second_person(work, approved_by)
+    key = _add(work, BooksClosed, "books", {"through": through, "reason": rules.good_reason(reason)})
+    work.audit(f"person:{approved_by}", "approved")
+    return {"books_id": key, "approved_by": approved_by, "approver": approver}
+
+
+def _second_person(work: Work, person_id: int) -> str:
+    """The name of the approver; refuses the actor, the inactive and those who may not close books themselves."""
+    table = core_table(Person)
+    person = work.session.execute(select(table).where(table.c.id == person_id)).first()
+    if person is None:
+        raise NotFound("That person is not known", code="no_person")
+    if person_id == work.actor.person_id or person.name == work.author:
+        raise NotPermitted("Reopening needs a second person; you cannot approve it yourself", code="four_eyes")
+    if not person.active or Permission.CLOSE_BOOKS not in GRANTS[Role(person.role)]:
+        raise NotPermitted("{name} may not approve this", code="not_permitted", name=person.name)
+    return str(person.name)
