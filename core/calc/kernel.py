@@ -25,7 +25,8 @@ NEVER = 2**63 - 1
 class Scaled:
     """The book's rows in the smallest scale that holds them: numerator / divisor = minor units; quantity × step = micro.
 
-    `positive`: can no numerator be negative, as long as each quantity is priced in its own tier?
+    `positive`: can no numerator be negative, as long as each quantity is priced in its own tier? n is (quantity − origin + add) /
+    size; all three are empty where no tier has packages.
     """
 
     divisor: int
@@ -34,6 +35,9 @@ class Scaled:
     slope: list[int]
     intercept: list[int]
     positive: bool
+    size: list[int]
+    add: list[int]
+    origin: list[int]
 
 
 def amounts(
@@ -96,7 +100,7 @@ def amount(book: PriceBook, scaled: Scaled, kind: pl.DataType, *, own_tier: bool
     """The amount as an expression over the columns of `terms`, `quantity` and `row` (from `tier_row`)."""
     row = pl.col("row")
     n = _counted(book, scaled, row).cast(kind)
-    numerator = _at(scaled.intercept, row, kind) + _at(scaled.slope, row, kind) * n
+    numerator = _at(book, scaled.intercept, row, kind) + _at(book, scaled.slope, row, kind) * n
     divisor = pl.lit(scaled.divisor, dtype=kind)
     quotient = divide(numerator, divisor, positive=own_tier and scaled.positive)
     if not all(part.flat_at_zero for part in book.components):
@@ -123,24 +127,22 @@ def _counted(book: PriceBook, scaled: Scaled, row: pl.Expr) -> pl.Expr:
     """n of each line: scaled units, or packages where the tier has a size."""
     quantity = pl.col("quantity")
     units = quantity if scaled.step == 1 else quantity // scaled.step
-    if not any(tier.size for tier in book.rows):
+    if not scaled.size:
         return units
-    rounding = [book.components[tier.component].package_rounding for tier in book.rows]
-    add = [round_up_by(how, tier.size) if tier.size else 0 for how, tier in zip(rounding, book.rows, strict=True)]
     above = quantity
-    if any(tier.origin for tier in book.rows):
-        above = (quantity - _at([tier.origin for tier in book.rows], row)).clip(lower_bound=0)
-    # Without packages the size is 1 and nothing is added or taken away, so n is the quantity itself.
-    size = _at([tier.size or scaled.step for tier in book.rows], row)
-    return (above + _at(add, row)).truncdiv(size)
+    if any(scaled.origin):
+        above = (quantity - _at(book, scaled.origin, row, pl.Int64())).clip(lower_bound=0)
+    # Without packages the size is one step and nothing is added or taken away, so n is the quantity itself.
+    return (above + _at(book, scaled.add, row, pl.Int64())).truncdiv(_at(book, scaled.size, row, pl.Int64()))
 
 
-def _at(values: list[int], row: pl.Expr, kind: pl.DataType | None = None) -> pl.Expr:
+def _at(book: PriceBook, values: list[int], row: pl.Expr, kind: pl.DataType) -> pl.Expr:
     """The value of each line's tier row. A price beyond 64 bits can only stand in a tier that is proven not to be reached."""
-    kind = kind or pl.Int64()
-    if kind == pl.Int64():
-        values = [value if abs(value) <= NEVER else 0 for value in values]
-    return pl.lit(pl.Series(values, dtype=kind)).gather(row)
+    key = (id(values), str(kind))
+    if key not in book.tables:
+        fits = [value if kind == pl.Int128() or abs(value) <= NEVER else 0 for value in values]
+        book.tables[key] = pl.Series(fits, dtype=kind)
+    return pl.lit(book.tables[key]).gather(row)
 
 
 def proven(
@@ -153,14 +155,11 @@ def proven(
     most = max(largest(series) for series in quantities)
     fine = scaled_rows(book, 1)
     # First with the largest quantity for every component: it costs nothing, and nearly always it is enough.
-    highest: list[int | None] = [None] * len(book.components)
-    for index in range(len(book.components)) if used is None else used:
-        highest[index] = most
-    reached = worst(book, fine, highest)
+    reached = _crude_worst(book, fine, most, used)
     if reached + fine.divisor < FITS:
         return fine, pl.Int64(), reached // fine.divisor + 1
     rows = pl.concat([pl.DataFrame({"component": component, "quantity": series}) for series in quantities])
-    highest = [None] * len(book.components)
+    highest: list[int | None] = [None] * len(book.components)
     for index, top in rows.group_by("component").agg(pl.col("quantity").max()).iter_rows():
         highest[index] = top
     reached = worst(book, fine, highest)
@@ -171,6 +170,24 @@ def proven(
     if reached // scaled.divisor > LARGEST_LINE_MINOR:
         raise InvalidInput("The amount is too large to be billed exactly", code="amount_too_large")
     return scaled, pl.Int64() if reached + scaled.divisor < FITS else pl.Int128(), reached // scaled.divisor + 1
+
+
+def _crude_worst(book: PriceBook, scaled: Scaled, most: int, used: list[int] | None) -> int:
+    """A bound of `worst` when no component's quantity is above `most`; the largest price of any tier is taken for all."""
+    key = ("extremes", scaled.step, None if used is None else tuple(used))
+    if key not in book.tables:
+        wanted = set(range(len(book.components)) if used is None else used)
+        rows = [
+            (slope, abs(intercept), row.size)
+            for row, slope, intercept in zip(book.rows, scaled.slope, scaled.intercept, strict=True)
+            if row.component in wanted
+        ]
+        units = max((-(-abs(slope) // (size or scaled.step)) for slope, _, size in rows), default=0)
+        package = max((abs(slope) for slope, _, size in rows if size), default=0)
+        book.tables[key] = units, package, max((intercept for _, intercept, _ in rows), default=0)
+    unit, package, intercept = book.tables[key]
+    bound: int = intercept + unit * most + package
+    return bound
 
 
 def worst(book: PriceBook, scaled: Scaled, highest: list[int | None]) -> int:
@@ -200,10 +217,19 @@ def scaled_rows(book: PriceBook, step: int) -> Scaled:
         )
         book.tables[key] = Scaled(
             10 ** (NUMERATOR_SCALE - spare), step, first, [value // 10**spare for value in slope],
-            [value // 10**spare for value in intercept], positive,
+            [value // 10**spare for value in intercept], positive, *_packages(book, step),
         )  # fmt: skip
     found: Scaled = book.tables[key]
     return found
+
+
+def _packages(book: PriceBook, step: int) -> tuple[list[int], list[int], list[int]]:
+    """Package size, what rounding adds, and origin of each row."""
+    if not any(tier.size for tier in book.rows):
+        return [], [], []
+    rounding = [book.components[tier.component].package_rounding for tier in book.rows]
+    add = [round_up_by(how, tier.size) if tier.size else 0 for how, tier in zip(rounding, book.rows, strict=True)]
+    return [tier.size or step for tier in book.rows], add, [tier.origin for tier in book.rows]
 
 
 def _step(book: PriceBook, quantities: tuple[pl.Series, ...]) -> int:

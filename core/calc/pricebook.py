@@ -64,7 +64,7 @@ class PriceBook:
 
     components: tuple[Component, ...]
     rows: tuple[TierRow, ...]
-    tables: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    tables: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def charge_ids(self) -> pl.Series:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
+from operator import add
 
 import polars as pl
 
@@ -29,6 +31,7 @@ from core.calc.pricebook import PriceBook
 from core.calc.rating import above_included, bounded, priced_quantity
 from core.domain.plans import ChargeKind
 
+_KINDS = [*(f"{kind}_minor" for kind in RECURRING), "usage_minor"]
 SMALL = 20_000  # rows: below it one thread in memory is faster than the streaming engine
 
 
@@ -47,23 +50,24 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
             current[name] = _added(current[name], sums, rated.amounts)
         block = pl.DataFrame({**current, "usage_minor": _zeros(size)})
         most = sum(largest(block[f"{kind}_minor"]) for kind in RECURRING)
-        lazy = (
-            block.hstack(layout.people.select("document", "tax_inclusive")).lazy().with_columns(_main_slot(rated.lines))
-        )
+        lazy = block.hstack(layout.people.select("document", "tax_inclusive")).lazy()
         for place, priced in zip(rated.lines.metered, rated.metered, strict=True):
             lines, bound = _usage(rated.book, place, priced, used, month)
-            lazy = _with_usage(lazy, lines, place, size, len(layout.slots))
+            lazy = _with_usage(lazy, lines, place, size, rated.lines.main_slot)
             most += bound
         del block
-        yield _documents(layout, lazy, most)
+        yield _documents(layout, lazy.with_columns(_main_slot(rated.lines)), most)
 
 
 def _main_slot(lines: BaseLines) -> pl.Expr:
-    """What the VAT slot of most lines is charged: all that recurs, less discount and the other slots."""
+    """What the VAT slot of most lines is charged: everything, less discount and the other slots."""
     others = [name for name in lines.start if name.startswith("charged")]
-    recurring = pl.sum_horizontal(f"{kind}_minor" for kind in RECURRING)
-    taken = pl.sum_horizontal("discount_minor", *others)
-    return (recurring - taken).alias(f"charged_{lines.main_slot}")
+    return (_sum(_KINDS) - _sum(["discount_minor", *others])).alias(f"charged_{lines.main_slot}")
+
+
+def _sum(names: list[str]) -> pl.Expr:
+    """Sum of columns without nulls."""
+    return reduce(add, (pl.col(name) for name in names))
 
 
 def _zeros(size: int) -> pl.Series:
@@ -107,8 +111,8 @@ def _usage(
     return lines.with_columns(off=percentage(pl.col("amount"), pl.col("coupon_ppm"), wide)), bound
 
 
-def _with_usage(block: pl.LazyFrame, lines: pl.LazyFrame, place: Metered, size: int, slots: int) -> pl.LazyFrame:
-    """The block with the lines of one usage charge, put to their VAT slots."""
+def _with_usage(block: pl.LazyFrame, lines: pl.LazyFrame, place: Metered, size: int, main_slot: int) -> pl.LazyFrame:
+    """The block with the lines of one usage charge, put to their VAT slots; the main one follows from the rest."""
     lines = lines.select("position", "amount", "off", "slot")
     if not place.all:
         every = pl.LazyFrame({"position": pl.int_range(size, dtype=pl.UInt32, eager=True)})
@@ -124,7 +128,8 @@ def _with_usage(block: pl.LazyFrame, lines: pl.LazyFrame, place: Metered, size: 
             **{
                 f"charged_{slot}": pl.col(f"charged_{slot}")
                 + pl.when(pl.col("slot") == slot).then(charged).otherwise(0)
-                for slot in range(slots)
+                for slot in place.slots
+                if slot != main_slot
             },
         )
         .drop("amount", "off", "slot")
@@ -157,15 +162,14 @@ def _documents(layout: Layout, block: pl.LazyFrame, most: int) -> pl.DataFrame:
         **{f"base_{slot}": _base(slot, rate, kind, inclusive=inclusive) for slot, rate in enumerate(rates)}
     ).with_columns(**{f"tax_{slot}": _tax(slot, rate, kind, inclusive=inclusive) for slot, rate in enumerate(rates)})
     summed = taxed.with_columns(
-        net_minor=pl.sum_horizontal(f"base_{slot}" for slot in slots),
-        tax_minor=pl.sum_horizontal(f"tax_{slot}" for slot in slots),
+        net_minor=_sum([f"base_{slot}" for slot in slots]), tax_minor=_sum([f"tax_{slot}" for slot in slots])
     ).with_columns(total_minor=pl.col("net_minor") + pl.col("tax_minor"))
-    wanted = ["document", *(f"{kind}_minor" for kind in (*RECURRING, "usage")), "discount_minor",
-              *(f"base_{slot}" for slot in slots), *(f"tax_{slot}" for slot in slots), "net_minor", "tax_minor", "total_minor"]  # fmt: skip
+    wanted = ["document", *_KINDS, "discount_minor", *(f"base_{slot}" for slot in slots),
+              *(f"tax_{slot}" for slot in slots), "net_minor", "tax_minor", "total_minor"]  # fmt: skip
     made = summed.select(wanted).collect(engine="streaming" if layout.people.height > SMALL else "in-memory")
     if any(made[f"{kind}_minor"].min() for kind in RECURRING):
         return made
-    return made.filter(pl.sum_horizontal(f"{kind}_minor" for kind in (*RECURRING, "usage")) > 0)
+    return made.filter(_sum(_KINDS) > 0)
 
 
 def _base(slot: int, rate: int, kind: pl.DataType, *, inclusive: bool) -> pl.Expr:

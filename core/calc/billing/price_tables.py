@@ -21,7 +21,8 @@ class Metered:
     """The n-th usage charge of the plain subscriptions that have one.
 
     `rows`: position, row, meter, slot, coupon_ppm, usage_first, usage_last, interval_months; `all`: does every subscription
-    have a row? `always`: is usage due in every month? `used`: rows of charges that occur.
+    have a row? `always`: is usage due in every month? `used`: rows of charges
+    that occur, `slots` likewise.
     """
 
     rows: pl.DataFrame
@@ -29,6 +30,7 @@ class Metered:
     always: bool
     meters: list[str]
     used: pl.Series
+    slots: list[int]
 
 
 class PriceTables:
@@ -99,6 +101,7 @@ class PriceTables:
         return Metered(
             told, rows.height == people.height, bool(rows.select(always).to_series().all()),
             place["meter"].unique().sort().to_list(), rows["row"].unique().sort(),
+            told["slot"].unique().to_list(),
         )  # fmt: skip
 
 
