@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import streamlit as st
+from starlette.routing import Route
 
-from core.ui.shell import lifespan
+from core.ui.shell import HEALTH, health, lifespan
 
-app = st.App(Path(__file__).parent / "core" / "ui" / "shell.py", lifespan=lifespan)
+SHELL = Path(__file__).parent / "core" / "ui" / "shell.py"
+app = st.App(SHELL, lifespan=lifespan, routes=[Route(HEALTH, health)])

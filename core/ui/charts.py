@@ -35,7 +35,7 @@ def line(
         y=alt.Y(y, title=y_title),
         tooltip=[alt.Tooltip(x, title=x_title), alt.Tooltip(y, title=y_title)],
     )
-    how = "step-after" if step else "linear"
+    how: Any = "step-after" if step else "linear"
     return base.mark_area(opacity=0.12, color=COLOURS[colour], interpolate=how) + base.mark_line(
         color=COLOURS[colour], strokeWidth=2, interpolate=how
     )
@@ -60,10 +60,9 @@ def bars(
     if series:
         scale = alt.Scale(domain=list(colours), range=list(colours.values())) if colours else alt.Undefined
         encoding["color"] = alt.Color(series, scale=scale)
-    mark = alt.Chart(frame).mark_bar(
-        cornerRadiusTopLeft=3, cornerRadiusTopRight=3, **({} if series else {"color": COLOURS["price"]})
-    )
-    return mark.encode(**encoding)
+    else:
+        encoding["color"] = alt.value(COLOURS["price"])
+    return alt.Chart(frame).mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3).encode(**encoding)
 
 
 def waterfall(frame: pl.DataFrame, *, label: str, amount: str, y_title: str) -> Any:

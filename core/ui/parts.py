@@ -44,7 +44,7 @@ def pill(status: str, text: str = "") -> None:
 
 def cards(values: Sequence[dict[str, Any]]) -> None:
     """Key figures side by side, of equal height: the arguments of `st.metric`."""
-    with st.grid(len(values), min_column_width="180px") if hasattr(st, "grid") else st.container(horizontal=True):
+    with st.grid(len(values), min_column_width=180):
         for value in values:
             st.metric(border=True, height="stretch", **value)
 

@@ -122,7 +122,7 @@ def frames(function: Callable[..., T], /, *arguments: Any, **named: Any) -> T:
 
 @st.cache_resource(show_spinner=False, max_entries=400)
 def _cached(
-    _url: str, _revision: int, _key: str, _content: str, _function: Callable[..., T], _arguments: Any, _named: Any
+    url: str, revision: int, key: str, content: str, _function: Callable[..., T], _arguments: Any, _named: Any
 ) -> T:
     with reading(engine()) as session:
         return _function(session, *_arguments, **_named)

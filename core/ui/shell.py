@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from core.domain.access import Actor
 from core.domain.errors import ForbliError
 from core.language import LANGUAGES
 from core.ui import demo, parts, session
-from core.ui.start import warm_up
+from core.ui.start import is_frozen, warm_up
 from core.ui.text import KEY, browser_language, label, sentence, t
 
+HEALTH = "/healthz"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -29,6 +34,16 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         )
     warm_up()
     yield {}
+
+
+def health(_request: Request) -> JSONResponse:
+    """Is the database there, and is the memory frozen? For schedulers and tests."""
+    try:
+        with session.read() as db:
+            db.execute(text("SELECT 1"))
+    except (ForbliError, SQLAlchemyError):
+        return JSONResponse({"database": "missing", "frozen": is_frozen()}, status_code=503)
+    return JSONResponse({"database": "ok", "frozen": is_frozen()})
 
 
 def main() -> None:
