@@ -44,7 +44,8 @@ SERIES = ["currency", "interval_unit", "interval_count"]
 class Overview:
     """The list: `plans` (PLANS + subscriptions), list MRR per plan and currency, live prices per plan.
 
-    `mrr`: plan_id → currency → minor units a month. `live`: plan_id → rows of VERSIONS that are offered on the day.
+    `mrr`: plan_id → currency → minor units a month. `live`: plan_id → rows of VERSIONS that are offered on the day, with
+    `headline_minor`: what one period with one seat costs.
     """
 
     plans: pl.DataFrame
@@ -109,6 +110,7 @@ def _live(session: Session, day: date) -> dict[int, list[dict[str, Any]]]:
     ).order_by(table.plan_id, table.valid_from, table.id)  # fmt: skip
     published = load.frame(session, statement, {"plan_id": pl.Int64, **VERSIONS})
     newest = published.unique(["plan_id", *SERIES], keep="last", maintain_order=True)
+    newest = newest.with_columns(headline_minor=subscriber_base.headline(session, newest["price_version_id"]))
     found: dict[int, list[dict[str, Any]]] = {}
     for row in newest.sort("plan_id", *SERIES).iter_rows(named=True):
         found.setdefault(row["plan_id"], []).append(row)

@@ -119,6 +119,20 @@ def _lines(held: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices) -> pl.
     return lines.with_columns(rate(book, lines).alias("amount_minor"))
 
 
+def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
+    """What one period with one seat and no add-on costs at each price version, as its prices are stated."""
+    prices = load.prices(session, price_version_ids)
+    held = pl.DataFrame({"price_version_id": price_version_ids}, schema={"price_version_id": pl.Int64}).select(
+        "price_version_id", subscription_id="price_version_id", quantity_micro=pl.lit(MICRO, dtype=pl.Int64)
+    )
+    if held.is_empty():
+        return pl.Series("headline_minor", [], dtype=pl.Int64)
+    none = pl.DataFrame(schema={"subscription_id": pl.Int64, "code": pl.String, "quantity_micro": pl.Int64})
+    sums = _lines(held, none, prices).group_by("price_version_id").agg(headline_minor=pl.col("amount_minor").sum())
+    joined = held.join(sums, on="price_version_id", how="left", maintain_order="left")
+    return joined["headline_minor"].fill_null(0)
+
+
 def _net(lines: pl.DataFrame, versions: pl.DataFrame, vat: pl.DataFrame) -> pl.DataFrame:
     """Lines with `net_minor`: prices that include VAT without it."""
     joined = lines.join(versions, on="price_version_id", how="left").join(vat, on="vat_category", how="left")
