@@ -8,7 +8,7 @@ from sqlalchemy import select
 from core import frames
 from core.actions.changing import AUDITED_ROWS, refusals, today
 from core.actions.command import Answer, Work, command
-from core.calc.changes.deciding import Decision, asked, sorted_out
+from core.calc.changes.deciding import Decision, asked, sorted_out, unstorable
 from core.domain.access import Permission
 from core.domain.subscriptions import Refusal
 from core.store import load
@@ -80,7 +80,7 @@ def _checks(work: Work, rows: pl.DataFrame) -> list[tuple[Refusal, pl.Expr]]:
         (Refusal.NO_DAY, pl.col("occurred_on").is_null()),
         (Refusal.NO_KIND, pl.col("kind") == ""),
         (Refusal.FUTURE, pl.col("occurred_on") > pl.lit(today(work))),
-        (Refusal.NUL, pl.any_horizontal(pl.col(*_TEXTS).str.contains("\0", literal=True))),
+        (Refusal.NUL, unstorable(*_TEXTS, "source_id")),
         (Refusal.OTHER_CONTENT, pl.col("source_id").is_not_null() & differs),
     ]
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core import frames
 from core.actions.changing import AUDITED_ROWS, refusals, today
 from core.actions.command import Answer, Work, command
-from core.calc.changes.deciding import Decision, asked, sorted_out
+from core.calc.changes.deciding import Decision, asked, sorted_out, unstorable
 from core.calc.changes.standing import DAY, SUB
 from core.calc.timeline import live_changes, lives
 from core.domain.access import Permission
@@ -63,9 +63,10 @@ def _placed(work: Work, requests: pl.DataFrame) -> pl.DataFrame:
     owned = rows.join(named, on=SUB, how="left", maintain_order="left").join(
         life, on=SUB, how="left", maintain_order="left"
     )
-    told = pl.concat([_stored(work, rows["source_id"].drop_nulls().unique()), rows.select("source_id", *_SAID)])
+    stored_before = _stored(work, rows["source_id"].drop_nulls().unique())
+    told = pl.concat([stored_before, rows.select("source_id", *_SAID)])
     first = told.unique("source_id", keep="first", maintain_order=True)
-    known = _stored(work, rows["source_id"].drop_nulls().unique()).select("source_id", known=pl.lit(True))
+    known = stored_before.select("source_id", known=pl.lit(True))
     return (
         owned.join(first, on="source_id", how="left", maintain_order="left", suffix="_first")
         .join(known, on="source_id", how="left", maintain_order="left")
@@ -88,6 +89,7 @@ def _checks(work: Work, rows: pl.DataFrame) -> list[tuple[Refusal, pl.Expr]]:
     unnamed = pl.col("source_id").is_null() | (pl.col("source_id").str.strip_chars() == "")
     return [
         (Refusal.NO_SOURCE, unnamed),
+        (Refusal.NUL, unstorable("source_id")),
         (Refusal.NOT_FOUND, pl.col("external_id").is_null()),
         (Refusal.NEVER_STARTED, pl.col("started_on").is_null()),
         (Refusal.NO_DAY, pl.col("occurred_at").is_null()),

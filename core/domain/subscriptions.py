@@ -217,7 +217,7 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.NO_SOURCE: (InvalidInput, "Every event needs a source id, so that it counts once"),
     _R.UNKNOWN_METER: (InvalidInput, "No prices measure “{meter}”"),
     _R.NO_USAGE: (InvalidInput, "The event {source_id} has no quantity"),
-    _R.OTHER_CONTENT: (Conflict, "“{source_id}” is already stored with other content"),
+    _R.OTHER_CONTENT: (Conflict, "What has the source id {source_id} is already stored with other content"),
     _R.FUTURE: (InvalidInput, "{occurred_on} has not come yet; record what has happened"),
     _R.NO_KIND: (InvalidInput, "Say what kind of contact it was"),
     _R.NUL: (InvalidInput, "The text holds characters that cannot be stored"),

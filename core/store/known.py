@@ -16,7 +16,7 @@ from core.store.tables import Table, core_table
 
 def among_texts(session: Session, column: ColumnElement[str], texts: Iterable[str]) -> ColumnElement[bool]:
     """Is the column one of these texts? One parameter, however many."""
-    wanted = list(texts)
+    wanted = [text for text in texts if "\0" not in text]  # a text with a NUL is stored nowhere
     if is_sqlite(session):
         values = func.json_each(json.dumps(wanted)).table_valued("value")
         return column.in_(select(values.c.value))

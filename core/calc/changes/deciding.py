@@ -81,6 +81,11 @@ def bad_choice(**allowed: type[StrEnum]) -> tuple[pl.Expr, pl.Expr]:
     return first.is_not_null(), first
 
 
+def unstorable(*columns: str) -> pl.Expr:
+    """Does one of the texts hold a NUL, which no database keeps?"""
+    return pl.any_horizontal(pl.col(*columns).str.contains("\0", literal=True).fill_null(False))
+
+
 def offer_checks(day: str) -> Checks:
     """May these prices be given on the day? Columns new_* of `with_offer`; `owner` is the subscription that asks."""
     on, owner = pl.col(day), pl.col("new_owner_id")
@@ -91,5 +96,5 @@ def offer_checks(day: str) -> Checks:
         (Refusal.NOT_PUBLISHED, pl.col("new_status") == PriceStatus.DRAFT),
         (Refusal.NOT_YET_VALID, on < pl.col("new_valid_from")),
         (Refusal.RETIRED, on >= pl.col("new_retired_on")),
-        (Refusal.AGREEMENT_OVER, on > pl.col("new_expires_on")),
+        (Refusal.AGREEMENT_OVER, on >= pl.col("new_expires_on")),
     ]

@@ -6,7 +6,16 @@ import polars as pl
 
 from core import frames
 from core.calc.calendar import OPEN
-from core.calc.changes.deciding import Decision, asked, bad_choice, facts, sorted_out, together, usual_checks
+from core.calc.changes.deciding import (
+    Decision,
+    asked,
+    bad_choice,
+    facts,
+    sorted_out,
+    together,
+    unstorable,
+    usual_checks,
+)
 from core.calc.changes.standing import (
     DAY,
     SUB,
@@ -49,6 +58,7 @@ def decide_cancel(requests: pl.DataFrame, c: Circumstances) -> Decision:
         rows.with_columns(bad_choice=which),
         [
             (Refusal.BAD_CHOICE, wrong),
+            (Refusal.NUL, unstorable("reason")),
             (Refusal.ALREADY_CANCELLED, pl.col("ends_on") < OPEN),
             *usual_checks(day="end"),
             (Refusal.BEFORE_START, last_day < pl.col("started_on")),
@@ -91,6 +101,7 @@ def decide_pause(requests: pl.DataFrame, c: Circumstances) -> Decision:
         rows.with_columns(bad_choice=which),
         [
             (Refusal.BAD_CHOICE, wrong),
+            (Refusal.NUL, unstorable("reason")),
             *usual_checks(),
             (Refusal.ALREADY_PAUSED, pl.col("pause_from").is_not_null()),
             (Refusal.PAUSE_ORDER, pl.col("until_on") <= pl.col("effective_on")),

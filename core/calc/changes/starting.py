@@ -6,7 +6,7 @@ import polars as pl
 
 from core import frames
 from core.calc.calendar import boundary
-from core.calc.changes.deciding import MICRO, Decision, asked, facts, offer_checks, sorted_out, together
+from core.calc.changes.deciding import MICRO, Decision, asked, facts, offer_checks, sorted_out, together, unstorable
 from core.calc.changes.standing import DAY, SUB, Circumstances, with_offer, with_policy
 from core.calc.changes.terms import no_quantity
 from core.domain.subscriptions import ChangeKind, Refusal
@@ -62,6 +62,7 @@ def _checks(customers: pl.Series, taken: pl.Series) -> list[tuple[Refusal, pl.Ex
     return [
         (Refusal.NO_CUSTOMER, ~pl.col("customer_id").is_in(customers.implode()) | pl.col("customer_id").is_null()),
         (Refusal.NO_DAY, pl.col("start_on").is_null()),
+        (Refusal.NUL, unstorable("external_id")),
         (Refusal.EXTERNAL_ID_TAKEN, given.is_in(taken.implode()) | again),
         *offer_checks("start_on"),
         (Refusal.NO_QUANTITY, no_quantity(quantity)),
