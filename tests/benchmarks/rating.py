@@ -131,19 +131,19 @@ def table(count: int, times: dict[str, Times], memory: dict[str, float]) -> None
 
 
 def peak_memory(name: str, count: int) -> float:
-    """MiB that one run adds to the process that holds its input, in a process of its own."""
+    """Peak MiB of a process that holds the input and makes one run."""
     command = [sys.executable, "-m", "tests.benchmarks", "rating", "--only", name, "--subscriptions", str(count)]
     return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["peak"])
 
 
 def only(name: str, count: int) -> None:
-    """One run, and what it added to the memory of this process, as JSON."""
+    """One run, and the most memory that this process had meanwhile, as JSON; making the input does not count."""
     work = runner(name, company(count))
     before = resident()
     with open("/proc/self/clear_refs", "w") as reset:
         reset.write("5")  # forget the peak that making the input had
     work()
-    print(json.dumps({"peak": peak() - before, "input": before}))
+    print(json.dumps({"peak": peak(), "input": before}))
 
 
 def resident() -> float:

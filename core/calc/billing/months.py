@@ -45,15 +45,23 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
     layout = rated.lines.layout
     size = layout.people.height
     current = {name: _added(_zeros(size), sums, rated.amounts) for name, sums in rated.lines.start.items()}
+    highest = {name: largest(column) for name, column in current.items()}
     for month, (moves, used) in enumerate(zip(rated.lines.moves, usage, strict=True)):
         for name, sums in moves.items():
             current[name] = _added(current[name], sums, rated.amounts)
-        block = pl.DataFrame({**current, "usage_minor": _zeros(size)})
-        most = sum(largest(block[f"{kind}_minor"]) for kind in RECURRING)
-        lazy = block.hstack(layout.people.select("document", "tax_inclusive")).lazy()
+            highest[name] = largest(current[name])
+        most = sum(highest[f"{kind}_minor"] for kind in RECURRING)
+        block = pl.DataFrame({**current, "usage_minor": _zeros(size)}).hstack(
+            layout.people.select("document", "tax_inclusive")
+        )
+        lazy = block.lazy()
         for place, priced in zip(rated.lines.metered, rated.metered, strict=True):
-            lines, bound = _usage(rated.book, place, priced, used, month)
-            lazy = _with_usage(lazy, lines, place, size, rated.lines.main_slot)
+            fused = place is rated.lines.metered[0] and place.all and not priced.bounded
+            lines, bound = _usage(
+                rated.book, place, priced, _quantity(place, used), month=month, block=block if fused else None
+            )
+            joined = lines if fused else _beside(lazy, lines, place, size)
+            lazy = _charged(joined, block.columns, place, rated.lines.main_slot)
             most += bound
         del block
         yield _documents(layout, lazy.with_columns(_main_slot(rated.lines)), most)
@@ -83,10 +91,11 @@ def _added(column: pl.Series, sums: Sums, amounts: pl.Series) -> pl.Series:
 
 
 def _usage(
-    book: PriceBook, place: Metered, priced: PricedUsage, used: dict[str, pl.Series], month: int
-) -> tuple[pl.LazyFrame, int]:
-    """The month's lines of one usage charge: amount, slot, coupon_ppm, position; and a bound of the amounts."""
-    quantity = _quantity(place, used)
+    book: PriceBook, place: Metered, priced: PricedUsage, quantity: pl.Series, *, month: int, block: pl.DataFrame | None
+) -> tuple[pl.LazyFrame, int]:  # fmt: skip
+    """The month's lines of one usage charge: amount, off, slot, position, beside them the block if given; and a bound of the
+    amounts.
+    """
     rows = priced.rows
     if priced.converted:
         quantity, rows = priced_quantity(book, priced.component, quantity), rows.with_columns(included=pl.lit(0))
@@ -94,7 +103,7 @@ def _usage(
     if scaled.step > 1:
         rows = rows.with_columns(kernel.terms(book, priced.component, scaled.step, priced.used))
     lines = (
-        rows.hstack([quantity.alias("quantity")]).lazy()
+        rows.hstack([quantity.alias("quantity"), *([] if block is None else block)]).lazy()
         .with_columns(quantity=above_included())
         .with_columns(row=kernel.tier_row(book, scaled, pl.col("quantity"), priced.used))
         .with_columns(amount=kernel.amount(book, scaled, kind))
@@ -111,29 +120,29 @@ def _usage(
     return lines.with_columns(off=percentage(pl.col("amount"), pl.col("coupon_ppm"), wide)), bound
 
 
-def _with_usage(block: pl.LazyFrame, lines: pl.LazyFrame, place: Metered, size: int, main_slot: int) -> pl.LazyFrame:
-    """The block with the lines of one usage charge, put to their VAT slots; the main one follows from the rest."""
+def _beside(block: pl.LazyFrame, lines: pl.LazyFrame, place: Metered, size: int) -> pl.LazyFrame:
+    """The block with the lines of one usage charge beside it."""
     lines = lines.select("position", "amount", "off", "slot")
     if not place.all:
         every = pl.LazyFrame({"position": pl.int_range(size, dtype=pl.UInt32, eager=True)})
         lines = every.join(lines, on="position", how="left", maintain_order="left").with_columns(
             pl.col("amount", "off").fill_null(0), pl.col("slot").fill_null(-1)
         )
+    return pl.concat([block, lines.drop("position")], how="horizontal")
+
+
+def _charged(joined: pl.LazyFrame, columns: list[str], place: Metered, main_slot: int) -> pl.LazyFrame:
+    """The lines added to the block and put to their VAT slots; the main one follows from the rest."""
     charged = pl.col("amount") - pl.col("off")
-    return (
-        pl.concat([block, lines.drop("position")], how="horizontal")
-        .with_columns(
-            usage_minor=pl.col("usage_minor") + pl.col("amount"),
-            discount_minor=pl.col("discount_minor") + pl.col("off"),
-            **{
-                f"charged_{slot}": pl.col(f"charged_{slot}")
-                + pl.when(pl.col("slot") == slot).then(charged).otherwise(0)
-                for slot in place.slots
-                if slot != main_slot
-            },
-        )
-        .drop("amount", "off", "slot")
-    )
+    return joined.with_columns(
+        usage_minor=pl.col("usage_minor") + pl.col("amount"),
+        discount_minor=pl.col("discount_minor") + pl.col("off"),
+        **{
+            f"charged_{slot}": pl.col(f"charged_{slot}") + pl.when(pl.col("slot") == slot).then(charged).otherwise(0)
+            for slot in place.slots
+            if slot != main_slot
+        },
+    ).select(columns)
 
 
 def _quantity(place: Metered, used: dict[str, pl.Series]) -> pl.Series:
