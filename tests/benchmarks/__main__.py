@@ -1,6 +1,7 @@
 """Benchmarks of the product's own code against others: `uv run --group bench python -m tests.benchmarks NAME [OPTIONS]`.
 
 rating   the invoice run and the preview (goals: performance.md section 0); `rating --help` lists its options
+billing  a billing run through the database, with its peak memory: `billing [subscriptions]`
 saving   issued documents into the database: `saving [sqlite|postgresql] [documents] [rounds]`
 """
 
@@ -14,6 +15,10 @@ def main() -> None:
         from tests.benchmarks.rating import main as rating
 
         rating(arguments)
+    elif name == "billing":
+        from tests.benchmarks.billing import main as billing
+
+        billing(*arguments)
     elif name == "saving":
         from tests.benchmarks.saving import main as saving
 
