@@ -17,6 +17,7 @@ from itertools import islice
 import polars as pl
 
 from core.domain.errors import InvalidInput
+from core.exchange.export import unquoted
 from core.exchange.mapping import ENCODINGS
 
 MAX_LINE_BYTES = 1_000_000
@@ -154,11 +155,11 @@ def _numbered(reader: Iterator[list[str]], width: int) -> Iterator[tuple[int, li
 
 
 def _frame(header: list[str], rows: list[list[str]]) -> pl.DataFrame:
-    """One slice as text columns; blank cells become null."""
+    """One slice as text columns; blank cells become null, the apostrophe of an exported formula goes (export.py)."""
     columns = zip(*rows, strict=True)
     frame = pl.DataFrame([pl.Series(name, values, pl.String) for name, values in zip(header, columns, strict=True)])
     filled = pl.all().str.strip_chars() != ""
-    return frame.select(pl.when(filled).then(pl.all()))
+    return frame.select(unquoted(pl.when(filled).then(pl.all())))
 
 
 def _reason(error: str) -> str:
