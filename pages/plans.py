@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.reports import plans
-from core.ui import parts, plan_list, plan_page, session
+from core.ui import parts, plan_list, plan_page, plan_words, session
 from core.ui.text import t
 
 context = session.open_page()
@@ -15,10 +15,7 @@ if code:
 st.session_state.pop("version_chosen", None)
 parts.header(t("Plans"), t("What is sold, at which prices, and the drafts of tomorrow's prices."))
 views = {"plans": t("Plans"), "coupons": t("Coupons")}
-view = st.segmented_control(
-    t("View"), list(views), format_func=views.__getitem__, default="plans", required=True, key="list_view",
-    bind="query-params", label_visibility="collapsed",
-)  # fmt: skip
+view = plan_words.view_in_url("list", views)
 if view == "coupons":
     plan_list.show_coupons(session.frames(plans.coupons), context, context.today)
 else:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from core.domain.plans import Charge, EventTerms, PriceTerms, Tier
+from core.domain.price_form import interval_name
 from core.store.catalogue import text_of
 
 # charge: the charge's code, "" for the version itself; tier: its number from 1, 0 for the charge; field: a word of the domain.
@@ -46,7 +47,7 @@ def _differs(before: str, after: str) -> bool:
 
 def _cells(terms: PriceTerms) -> Cells:
     head = {
-        "currency": terms.currency, "interval": f"{terms.interval.count} {terms.interval.unit.value}",
+        "currency": terms.currency, "interval": interval_name(terms.interval),
         "alignment": terms.alignment.value, "tax_inclusive": _text(terms.tax_inclusive),
         "minimum_commitment": _text(terms.minimum_commitment), "trial_days": str(terms.trial_days),
     }  # fmt: skip

@@ -85,7 +85,7 @@ def _live(rows: list[dict[str, Any]]) -> None:
     with st.container(horizontal=True, gap="small"):
         for row in rows[:6]:
             amount = money(row["headline_minor"], row["currency"])
-            st.badge(f"{parts.plain(amount)} / {interval_of(row)}", color="blue")
+            st.badge(f"{parts.plain(amount)} / {interval_of(row)}", color="blue", help=t("One interval with one seat"))
         if len(rows) > 6:
             st.caption(t("and {count} more", count=len(rows) - 6))
 

@@ -12,14 +12,15 @@ from core.domain.access import Permission
 from core.domain.errors import NotFound
 from core.domain.periods import MONTHLY
 from core.domain.plans import PriceStatus, PriceTerms
+from core.domain.price_form import interval_name
 from core.reports import plans as reads
 from core.reports.plans import OnePlan
 from core.reports.price_differences import side_by_side
 from core.ui import parts, plan_editor, plan_policies, plan_preview, session
-from core.ui.format import day, instant, number
+from core.ui.format import day, instant, number, price
 from core.ui.plan_list import interval_of, permit
 from core.ui.plan_publish import publish_dialog, retire_dialog
-from core.ui.plan_words import field_name
+from core.ui.plan_words import field_name, more_text, prices_text, view_in_url
 from core.ui.text import label, sentence, t
 
 
@@ -34,10 +35,7 @@ def show(code: str, context: session.Context) -> None:
     plan = found.plan
     _head(found, context)
     views = {"prices": t("Prices"), "policies": t("Policies")}
-    view = st.segmented_control(
-        t("View"), list(views), format_func=views.__getitem__, default="prices", required=True, key="plan_view",
-        bind="query-params", label_visibility="collapsed",
-    )  # fmt: skip
+    view = view_in_url("view", views)
     if view == "policies":
         plan_policies.show(plan, found.policies, context)
         return
@@ -147,7 +145,8 @@ def _version_head(version: dict[str, Any]) -> None:
             said.append(t("valid from {day}", day=day(version["valid_from"])))
         if version["retired_at"]:
             said.append(t("retired {when}", when=instant(version["retired_at"])))
-        said.append(t("{count} subscriptions have it", count=number(version["subscriptions"])))
+        if version["status"] != PriceStatus.DRAFT:
+            said.append(t("{count} subscriptions have it", count=number(version["subscriptions"])))
         st.caption(" · ".join(parts.plain(each) for each in said))
     if version["note"]:
         st.caption(parts.plain(version["note"]))
@@ -159,10 +158,29 @@ def _published(version: dict[str, Any], context: session.Context) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left.container(border=True):
         st.subheader(t("What it says"), anchor=False)
-        cells = side_by_side(None, terms)
-        st.dataframe(_table(cells, first=t("Says")).drop(t("Before"), t("Changed")), hide_index=True, height="content")
+        _said(terms)
     with right:
         plan_preview.show(terms, [], context, f"version:{version['price_version_id']}")
+
+
+def _said(terms: PriceTerms) -> None:
+    """The whole price in a line, then a row for each charge."""
+    vat = t("prices include VAT") if terms.tax_inclusive else t("prices before VAT")
+    said = [terms.currency, label(interval_name(terms.interval)), label(terms.alignment.value), vat]
+    if terms.trial_days:
+        said.append(t("{days} days of trial", days=terms.trial_days))
+    if terms.minimum_commitment:
+        said.append(t("at least {amount}", amount=price(terms.minimum_commitment, terms.currency)))
+    st.caption(parts.plain(" · ".join(said)))
+    rows = [
+        {
+            t("Charge"): charge.name, t("Kind"): label(charge.kind.value), t("Model"): label(charge.model.value),
+            t("Prices"): prices_text(charge, terms.currency), t("More"): more_text(charge, terms.currency),
+            t("Billed"): label(charge.timing.value),
+        }
+        for charge in terms.charges
+    ]  # fmt: skip
+    st.dataframe(pl.DataFrame(rows), hide_index=True, height="content")
 
 
 def differences(versions: pl.DataFrame, version_id: int) -> None:
@@ -178,10 +196,10 @@ def differences(versions: pl.DataFrame, version_id: int) -> None:
     everything = st.toggle(t("Show what is equal too"), key=f"equal:{version_id}")
     shown = cells if everything else cells.filter(cells["changed"])
     if shown.height:
-        st.dataframe(_table(shown, first=t("Now")), hide_index=True, height="content")
+        st.dataframe(_table(shown), hide_index=True, height="content")
 
 
-def _table(cells: pl.DataFrame, first: str) -> pl.DataFrame:
+def _table(cells: pl.DataFrame) -> pl.DataFrame:
     """Side by side for the screen: where, which field, before, now, and a word for what changed."""
     rows = []
     for row in cells.iter_rows(named=True):
@@ -189,7 +207,7 @@ def _table(cells: pl.DataFrame, first: str) -> pl.DataFrame:
         tier = t(", tier {tier}", tier=row["tier"]) if row["tier"] else ""
         rows.append({
             t("Where"): f"{where}{tier}", t("Field"): field_name(row["field"]), t("Before"): label(row["before"]),
-            first: label(row["after"]), t("Changed"): t("● changed") if row["changed"] else "",
+            t("Now"): label(row["after"]), t("Changed"): t("● changed") if row["changed"] else "",
         })  # fmt: skip
     return pl.DataFrame(rows)
 

@@ -12,6 +12,7 @@ import streamlit as st
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of, parse_decimal, to_minor
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms
+from core.domain.price_form import COUNTED
 from core.domain.price_rules import Finding
 from core.domain.subscriptions import CustomerKind
 from core.reports import price_preview
@@ -48,7 +49,11 @@ def _curve(
     if not sound:
         st.caption(t("Add a charge to see what it costs."))
         return
-    names = {charge.code: charge.name for charge in sound}
+    counted = [charge for charge in sound if charge.kind in COUNTED] or sound
+    names = {charge.code: charge.name for charge in counted}
+    if chosen in {charge.code for charge in sound} - set(names):
+        st.caption(t("This charge does not depend on a quantity."))
+        return
     code = chosen
     if chosen not in names:
         code = st.selectbox(t("Charge"), list(names), format_func=lambda each: names[each] or each, key=f"{key}:curve")
@@ -213,10 +218,13 @@ def _bill_table(bill: SampleBill, terms: PriceTerms) -> None:
         rows.append({"what": before, "why": said, "amount": money(tax["tax_minor"], currency)})
     rows.append({"what": t("To pay"), "why": "", "amount": money(bill.total_minor, currency)})
     columns = {
-        "what": st.column_config.TextColumn(t("Line"), width="medium"), "why": st.column_config.TextColumn(t("Why")),
-        "amount": st.column_config.TextColumn(t("Amount"), alignment="right", width="small"),
-    }  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=columns, height="content")
+        "what": st.column_config.TextColumn(t("Line"), width=130),
+        "amount": st.column_config.TextColumn(t("Amount"), alignment="right", width=100),
+        "why": st.column_config.TextColumn(t("Why")),
+    }
+    st.dataframe(
+        pl.DataFrame(rows), hide_index=True, column_config=columns, column_order=list(columns), height="content"
+    )
 
 
 def _why(line: dict[str, Any], terms: PriceTerms) -> str:

@@ -167,7 +167,7 @@ def test_a_viewer_sees_prices_and_cannot_change_them(world):
 
 
 def test_policies_are_shown_and_set_from_a_day_on(world):
-    app = page(plan="pro", plan_view="policies")
+    app = page(plan="pro", view="policies")
     next(each for each in app.number_input if each.label == "Notice, days").set_value(30)
     press(app, "Save policies")
     [row] = world.rows(PlanPolicy)
