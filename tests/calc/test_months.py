@@ -148,7 +148,7 @@ def test_months_of_a_base_equal_the_drafts_of_its_months(seed):
     rated = rate_base(lay_lines(layout), compile_book(facts.versions, facts.charges, facts.tiers))
     got = [
         sorted(wide(layout, block) + told(made))
-        for block, made in zip(each_month(rated, usage_by_month(layout)), whole_by_month(layout), strict=True)
+        for block, made in zip(list(each_month(rated, usage_by_month(layout))), whole_by_month(layout), strict=True)
     ]
 
     assert got == [told(made) for made in drafted(inputs)]

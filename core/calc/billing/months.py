@@ -45,12 +45,13 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
     layout = rated.lines.layout
     size = layout.people.height
     current = {name: _added(_zeros(size), sums, rated.amounts) for name, sums in rated.lines.start.items()}
-    highest = {name: largest(column) for name, column in current.items()}
+    highest = {name: largest(current[name]) for name in _KINDS if name in current}
     for month, (moves, used) in enumerate(zip(rated.lines.moves, usage, strict=True)):
         for name, sums in moves.items():
             current[name] = _added(current[name], sums, rated.amounts)
-            highest[name] = largest(current[name])
-        most = sum(highest[f"{kind}_minor"] for kind in RECURRING)
+            if name in highest:
+                highest[name] = largest(current[name])
+        most = sum(highest.values())
         block = pl.DataFrame({**current, "usage_minor": _zeros(size)}).hstack(
             layout.people.select("document", "tax_inclusive")
         )
