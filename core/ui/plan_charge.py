@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import polars as pl
+import pandas
 import streamlit as st
 
 from core.domain.periods import Timing
@@ -117,23 +117,22 @@ def _tiers(charge: Form, model: ChargeModel) -> None:
     look = f"{model.value}:{language()}"
     if charge.get("look") != look:
         charge["look"], charge["first"] = look, [dict(row) for row in charge["tiers"]] or [{}]
-    first = pl.DataFrame(
-        [{name: row.get(name) or None for name in TIER_FIELDS} for row in charge["first"]],
-        schema=dict.fromkeys(TIER_FIELDS, pl.String),
-    )
+    rows = [{name: row.get(name) or None for name in TIER_FIELDS} for row in charge["first"]]
+    # Numbered from 1, as the findings count; Polars has no such index.
+    first = pandas.DataFrame(rows, columns=TIER_FIELDS, index=pandas.RangeIndex(1, len(rows) + 1), dtype="string")
     shown = TIER_COLUMNS[model]
     helps = {
         "up_to": t("Inclusive. The last tier stays empty: it has no end."),
         "package_size": t("Empty: by the unit"),
     }
     edited = st.data_editor(
-        first, key=_widget(charge, f"tiers:{look}"), num_rows="dynamic", column_order=shown, hide_index=False,
+        first, key=_widget(charge, f"tiers:{look}"), num_rows="dynamic", column_order=shown, hide_index=False, placeholder="–",
         column_config={
             name: st.column_config.TextColumn(field_name(name), help=helps.get(name), max_chars=60) for name in TIER_FIELDS
         },
         alt=t("Tiers of {name}", name=charge["name"]),
     )  # fmt: skip
-    charge["tiers"] = edited.fill_null("").to_dicts()
+    charge["tiers"] = edited.fillna("").to_dict("records")
 
 
 def _more(charge: Form, kind: ChargeKind, model: ChargeModel, categories: list[str]) -> None:

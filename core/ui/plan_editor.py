@@ -65,7 +65,7 @@ def show(plan: dict[str, Any], version: dict[str, Any], context: session.Context
     """The editor on the left, curve and sample bill on the right."""
     form = form_for(version)
     key = form_key(version["price_version_id"])
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([11, 9], gap="medium")
     with left:
         with st.container(border=True):
             _head(form, key)

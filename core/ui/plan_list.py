@@ -19,7 +19,7 @@ from core.domain.price_form import interval_name
 from core.reports.plans import Overview
 from core.ui import parts, session
 from core.ui.format import day, money, number, percent
-from core.ui.plan_words import CURRENCIES
+from core.ui.plan_words import CURRENCIES, day_format
 from core.ui.text import label, sentence, t
 
 PAGE_SIZE = 50
@@ -97,10 +97,13 @@ def permit(context: session.Context, permission: Permission) -> dict[str, Any]:
     return {"disabled": True, "help": t("Your role may not do this")}
 
 
-@st.dialog(" ")
 def create_dialog() -> None:
+    """Open the dialog."""
+    st.dialog(t("New plan"))(_create_form)()
+
+
+def _create_form() -> None:
     """A new plan; what was typed stays when it is refused."""
-    st.subheader(t("New plan"), anchor=False)
     with st.form("new_plan", border=False):
         code = st.text_input(
             t("Code"), help=t("Short and lasting: it stands in links and files. It cannot be changed.")
@@ -171,10 +174,13 @@ def _validity(row: dict[str, Any]) -> str:
     return f"{day(row['valid_from'])} – {day(row['valid_to'])}"
 
 
-@st.dialog(" ")
 def coupon_dialog(today: date) -> None:
+    """Open the dialog."""
+    st.dialog(t("New coupon"))(_coupon_form)(today)
+
+
+def _coupon_form(today: date) -> None:
     """A new coupon; the fields follow the choices."""
-    st.subheader(t("New coupon"), anchor=False)
     code, name = st.text_input(t("Code")), st.text_input(t("Name"), help=t("Stands on invoices"))
     kind = st.segmented_control(
         t("Gives"), list(CouponKind), format_func=label, default=CouponKind.PERCENT, required=True
@@ -187,8 +193,10 @@ def coupon_dialog(today: date) -> None:
     scope = st.segmented_control(t("Taken off"), list(Scope), format_func=label, default=Scope.PLAN, required=True)
     charge = st.text_input(t("Charge code")) if scope == Scope.CHARGE else ""
     with st.container(horizontal=True):
-        valid_from = st.date_input(t("Granted from"), value=None, key="coupon_from")
-        valid_to = st.date_input(t("Granted until, exclusive"), value=None, key="coupon_to", min_value=today)
+        valid_from = st.date_input(t("Granted from"), value=None, key="coupon_from", format=day_format())
+        valid_to = st.date_input(
+            t("Granted until, exclusive"), value=None, key="coupon_to", min_value=today, format=day_format()
+        )
     if not st.button(t("Create coupon"), type="primary"):
         return
     try:

@@ -155,7 +155,7 @@ def _version_head(version: dict[str, Any]) -> None:
 def _published(version: dict[str, Any], context: session.Context) -> None:
     """A frozen version: what it says, its curve and a bill."""
     terms = session.frames(reads.terms, version["price_version_id"])
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([11, 9], gap="medium")
     with left.container(border=True):
         st.subheader(t("What it says"), anchor=False)
         _said(terms)
@@ -172,15 +172,11 @@ def _said(terms: PriceTerms) -> None:
     if terms.minimum_commitment:
         said.append(t("at least {amount}", amount=price(terms.minimum_commitment, terms.currency)))
     st.caption(parts.plain(" · ".join(said)))
-    rows = [
-        {
-            t("Charge"): charge.name, t("Kind"): label(charge.kind.value), t("Model"): label(charge.model.value),
-            t("Prices"): prices_text(charge, terms.currency), t("More"): more_text(charge, terms.currency),
-            t("Billed"): label(charge.timing.value),
-        }
-        for charge in terms.charges
-    ]  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True, height="content")
+    for charge in terms.charges:
+        what = " · ".join(label(word) for word in (charge.kind.value, charge.model.value, charge.timing.value))
+        st.markdown(f"**{parts.plain(charge.name)}** :gray[{parts.plain(what)}]")
+        more = more_text(charge, terms.currency)
+        st.caption(parts.plain(prices_text(charge, terms.currency) + (f" · {more}" if more else "")))
 
 
 def differences(versions: pl.DataFrame, version_id: int) -> None:
@@ -249,10 +245,13 @@ def open_version(version_id: int) -> None:
     st.rerun()
 
 
-@st.dialog(" ")
 def edit_dialog(plan: dict[str, Any]) -> None:
+    """Open the dialog."""
+    st.dialog(t("Edit the plan"))(_edit_form)(plan)
+
+
+def _edit_form(plan: dict[str, Any]) -> None:
     """Name, description and rank."""
-    st.subheader(t("Edit the plan"), anchor=False)
     with st.form("edit_plan", border=False):
         name = st.text_input(t("Name"), plan["name"])
         description = st.text_area(t("Description"), plan["description"], height=80)
@@ -264,10 +263,13 @@ def edit_dialog(plan: dict[str, Any]) -> None:
         st.rerun()
 
 
-@st.dialog(" ")
 def duplicate_dialog(found: OnePlan) -> None:
+    """Open the dialog."""
+    st.dialog(t("Duplicate the plan"))(_duplicate_form)(found)
+
+
+def _duplicate_form(found: OnePlan) -> None:
     """A new plan with the same prices as drafts."""
-    st.subheader(t("Duplicate the plan"), anchor=False)
     st.caption(t("The newest version of each currency and interval becomes a draft of the new plan."))
     with st.form("duplicate_plan", border=False):
         code = st.text_input(t("Code"), f"{found.plan['code']}-2")

@@ -14,6 +14,7 @@ from core.reports import plans as reads
 from core.ui import session
 from core.ui.format import day, instant
 from core.ui.plan_list import permit
+from core.ui.plan_words import day_format
 from core.ui.text import label, t
 
 CHOICES: dict[str, list[str]] = {
@@ -52,7 +53,7 @@ def _form(plan: dict[str, Any], current: dict[str, Any], context: session.Contex
     """A new policy from a day on."""
     st.subheader(t("Change from a day on"), anchor=False)
     with st.form(f"policy:{plan['id']}", border=False):
-        effective_from = st.date_input(t("From"), context.today)
+        effective_from = st.date_input(t("From"), context.today, format=day_format())
         policy: dict[str, Any] = {}
         columns = st.columns(2)
         for place, (field, name) in enumerate(names().items()):

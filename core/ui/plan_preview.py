@@ -123,13 +123,11 @@ def _chart(points: pl.DataFrame, drops: list[price_preview.Fall], charge: Charge
             "quantity": [fall.at_micro / MICRO for fall in drops], "amount": [fall.at_minor / major for fall in drops],
             "says": [f"−{money(fall.at_minor - fall.above_minor, currency)}" for fall in drops],
         })  # fmt: skip
-        marked = alt.Chart(places).encode(
-            x="quantity:Q", y="amount:Q", tooltip=[alt.Tooltip("says:N", title=t("Falls by"))]
-        )
-        chart += marked.mark_rule(strokeDash=[4, 4], color=charts.COLOURS["churn"]).encode(
-            y=alt.value(0), y2=alt.value(charts.HEIGHT)
-        )
-        chart += marked.mark_point(size=70, filled=True, color=charts.COLOURS["churn"])
+        falls_by = [alt.Tooltip("says:N", title=t("Falls by"))]
+        red = charts.COLOURS["churn"]
+        marked = alt.Chart(places).encode(x="quantity:Q", tooltip=falls_by)
+        chart += marked.mark_rule(strokeDash=[4, 4], color=red)
+        chart += marked.mark_point(size=70, filled=True, color=red).encode(y="amount:Q")
     return charts.styled(chart)
 
 
@@ -210,16 +208,17 @@ def _bill_table(bill: SampleBill, terms: PriceTerms) -> None:
         name = line["charge"] or label(line["kind"])
         rows.append({"what": name, "why": _why(line, terms), "amount": money(line["amount_minor"], currency)})
         for step in bill.steps.get(line["code"] or "", pl.DataFrame()).iter_rows(named=True):
-            said = t("tier {tier}: {quantity} units", tier=step["step"], quantity=quantity(step["quantity_micro"]))
-            rows.append({"what": "", "why": f"↳ {said}: {money(step['amount_minor'], currency)}", "amount": ""})
+            said = t("{quantity} units", quantity=quantity(step["quantity_micro"]))
+            what = t("↳ tier {tier}", tier=step["step"])
+            rows.append({"what": what, "why": f"{said}: {money(step['amount_minor'], currency)}", "amount": ""})
     for tax in bill.taxes.iter_rows(named=True):
         said = t("{rate} of {base}", rate=percent(tax["rate_ppm"]), base=money(tax["base_minor"], currency))
         before = t("of which VAT") if terms.tax_inclusive else t("VAT")
         rows.append({"what": before, "why": said, "amount": money(tax["tax_minor"], currency)})
     rows.append({"what": t("To pay"), "why": "", "amount": money(bill.total_minor, currency)})
     columns = {
-        "what": st.column_config.TextColumn(t("Line"), width=130),
-        "amount": st.column_config.TextColumn(t("Amount"), alignment="right", width=100),
+        "what": st.column_config.TextColumn(t("Line"), width=115),
+        "amount": st.column_config.TextColumn(t("Amount"), alignment="right", width=95),
         "why": st.column_config.TextColumn(t("Why")),
     }
     st.dataframe(

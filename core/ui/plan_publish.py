@@ -13,14 +13,17 @@ from core.reports import plans as reads
 from core.reports.plans import Effect
 from core.ui import parts, plan_editor, session
 from core.ui.format import money, number
-from core.ui.plan_words import finding_text
+from core.ui.plan_words import day_format, finding_text
 from core.ui.text import t
 
 
-@st.dialog(" ", width="medium")
 def publish_dialog(plan: dict[str, Any], version: dict[str, Any]) -> None:
+    """Open the dialog."""
+    st.dialog(t("Publish prices"), width="medium")(_publish_form)(plan, version)
+
+
+def _publish_form(plan: dict[str, Any], version: dict[str, Any]) -> None:
     """Effect, the second person, the day, the typed code."""
-    st.subheader(t("Publish prices"), anchor=False)
     version_id, context = version["price_version_id"], session.current()
     key = plan_editor.form_key(version_id)
     if key in st.session_state and plan_editor.is_changed(st.session_state[key]):
@@ -35,7 +38,7 @@ def publish_dialog(plan: dict[str, Any], version: dict[str, Any]) -> None:
     if effect.second_person and version["author"] == context.actor.name:
         _second_person(context)
         return
-    valid_from = st.date_input(t("Valid from"), context.today, key=f"valid_from:{version_id}")
+    valid_from = st.date_input(t("Valid from"), context.today, key=f"valid_from:{version_id}", format=day_format())
     st.caption(t("Published prices are frozen: they can be retired, and followed by a new version, but never edited."))
     typed = st.text_input(t("Type {code} to confirm", code=plan["code"]), key=f"confirm:{version_id}")
     if typed and typed.strip() != plan["code"]:
@@ -93,10 +96,13 @@ def _second_person(context: session.Context) -> None:
         st.caption(t("Nobody else may publish prices yet. Add a person in Settings."))
 
 
-@st.dialog(" ")
 def retire_dialog(version: dict[str, Any]) -> None:
+    """Open the dialog."""
+    st.dialog(t("Retire these prices"))(_retire_form)(version)
+
+
+def _retire_form(version: dict[str, Any]) -> None:
     """Offered no longer; those who have it keep it."""
-    st.subheader(t("Retire these prices"), anchor=False)
     st.write(t("Nobody will be offered these prices any more. {count} subscriptions have them and keep them.", count=number(version["subscriptions"])))  # fmt: skip
     version_id = version["price_version_id"]
     if st.button(t("Retire"), type="primary") and session.act(

@@ -9,7 +9,7 @@ from core.domain.periods import INTERVALS
 from core.domain.plans import Charge, EventTerms, Tier
 from core.domain.price_rules import Finding
 from core.ui.format import number, price
-from core.ui.text import label, t
+from core.ui.text import label, language, t
 
 COMMON = ["NOK", "SEK", "DKK", "EUR", "USD", "GBP", "JPY", "KWD"]
 CURRENCIES = [*COMMON, *sorted(set(EXPONENTS) - set(COMMON))]
@@ -98,6 +98,11 @@ def _allowance(events: EventTerms | None, currency: str) -> list[str]:
     if events and events.max_per_event is not None:
         said.append(t("at most {amount} an event", amount=price(events.max_per_event, currency)))
     return said
+
+
+def day_format() -> str:
+    """How a day is typed in the page's language."""
+    return "DD.MM.YYYY" if language() == "nb" else "DD/MM/YYYY"
 
 
 def view_in_url(name: str, views: dict[str, str]) -> str:
