@@ -43,7 +43,7 @@ LIST: dict[str, Any] = {
 SORTS = ("newest", "oldest", "largest", "smallest")
 LINES: dict[str, Any] = {
     "line_id": pl.Int64, "position": pl.Int64, "subscription_id": pl.Int64, "plan": pl.String, "charge_id": pl.Int64,
-    "charge": pl.String, "charge_code": pl.String, "model": pl.String, "kind": pl.String, "service_start": pl.Date,
+    "charge": pl.String, "charge_code": pl.String, "model": pl.String, "meter": pl.String, "kind": pl.String, "service_start": pl.Date,
     "service_end": pl.Date, "period_start": pl.Date, "period_end": pl.Date, "timing": pl.String,
     "revision": pl.Int64, "corrects_id": pl.Int64, "price_version_id": pl.Int64, "quantity_micro": pl.Int64,
     "period_amount_minor": pl.Int64, "amount_minor": pl.Int64, "discount_minor": pl.Int64, "net_minor": pl.Int64,
@@ -227,7 +227,7 @@ def _lines(session: Session, document_id: int) -> pl.DataFrame:
     line, charge, version, plan = (core_table(model) for model in (DocumentLine, ChargeRow, PriceVersion, Plan))
     special = {
         "line_id": line.c.id, "plan": plan.c.name, "charge": charge.c.name, "charge_code": charge.c.code,
-        "model": charge.c.model,
+        "model": charge.c.model, "meter": charge.c.meter,
     }  # fmt: skip
     columns = [special[name].label(name) if name in special else line.c[name] for name in LINES]
     statement = (
