@@ -15,18 +15,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, insert, select
 
 from core.actions.command import Answer, Work, command
 from core.actions.issuing import documents_to_save
 from core.calc.billing.documents import Draft, draft
+from core.calc.billing.limits import unusual
 from core.calc.timeline import next_due, timeline
 from core.domain.access import Actor, Permission, require
 from core.domain.errors import Conflict, InvalidInput
 from core.domain.invoices import REVIEW_SENTENCES, Review
 from core.frames import BillingInputs
-from core.store import billing, load
+from core.store import billing
 from core.store.engine import reading
+from core.store.holds import released
 from core.store.save import insert_many
 from core.store.tables import (
     BillingHold,
@@ -61,6 +63,7 @@ class RunResult:
     net_minor: dict[str, int] = field(default_factory=dict)
     total_minor: dict[str, int] = field(default_factory=dict)
     review: dict[str, int] = field(default_factory=dict)
+    run_id: int | None = None
 
     def add(self, answer: Answer) -> None:
         """Add a chunk's counts."""
@@ -100,6 +103,7 @@ def run_billing(
     if not dry_run and customers.len():
         name = command_id or f"run {through} {now.isoformat()}"
         run_id = start_run(engine, actor, f"{name}/start", now, through=through, issue_date=issued_on)["run_id"]
+        result.run_id = run_id
     for done, some in _chunks(customers, chunk_customers):
         if dry_run:
             result.add(_dry_chunk(engine, some, through, issued_on))
@@ -212,23 +216,8 @@ def draft_for(
 
 def _unusual(session: Any, made: Draft, company: Any) -> pl.DataFrame:
     """Customers whose document is beyond the company's limits and whom nobody has released since their last one."""
-    heads = made.documents.select(
-        "customer_id",
-        code=pl.when(pl.col("total_minor").abs() > company.review_above_minor).then(pl.lit(Review.LARGE_AMOUNT.value))
-        .when(pl.col("lines") > company.review_lines_above).then(pl.lit(Review.MANY_LINES.value)),
-    ).filter(pl.col("code").is_not_null())  # fmt: skip
-    if heads.is_empty():
-        return made.review.clear()
-    hold_row, document = core_table(BillingHold).c, core_table(Document).c
-    last = select(func.max(document.recorded_at)).where(document.customer_id == hold_row.customer_id).scalar_subquery()
-    released = session.execute(
-        select(hold_row.customer_id).where(
-            load.among(session, hold_row.customer_id, heads["customer_id"]),
-            hold_row.held.is_(False),
-            (hold_row.recorded_at > last) | last.is_(None),
-        )
-    ).scalars()
-    return heads.filter(~pl.col("customer_id").is_in(list(released))).unique(maintain_order=True)
+    heads = unusual(made.documents, company.review_above_minor, company.review_lines_above)
+    return heads.filter(~pl.col("customer_id").is_in(released(session, heads["customer_id"])))
 
 
 def _park(work: Work, run_id: int, review: pl.DataFrame) -> None:

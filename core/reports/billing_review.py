@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from core.calc.billing.documents import draft
 from core.calc.billing.expected import metered_usage
+from core.calc.billing.limits import unusual
 from core.frames import BillingInputs, Schema
 from core.store import billing, load
+from core.store.holds import released
 from core.store.tables import (
     BillingHold,
     BillingRun,
@@ -72,6 +74,7 @@ class BillingReview:
 
 def review(session: Session, through: date, issue_date: date, progress: Progress | None = None) -> BillingReview:
     """Everything due through a day, drafted; `progress` is told the share done."""
+    company = billing.company_profile(session, issue_date)
     due = billing.due_subscriptions(session, through)
     customers = due["customer_id"].unique(maintain_order=True)
     heads, plans, reasons, usage = [], [], [], []
@@ -79,9 +82,12 @@ def review(session: Session, through: date, issue_date: date, progress: Progress
         some = customers.slice(start, CHUNK_CUSTOMERS)
         loaded = billing.inputs(session, due.filter(pl.col("customer_id").is_in(some.implode())), through, issue_date)
         made = draft(loaded, through)
+        odd = unusual(made.documents, company.review_above_minor, company.review_lines_above)
+        odd = odd.filter(~pl.col("customer_id").is_in(released(session, odd["customer_id"])))
+        made = made.without(odd["customer_id"])
         heads.append(made.documents)
         plans.append(made.lines.group_by("price_version_id", "currency").agg(pl.col("net_minor").sum()))
-        reasons.append(made.review)
+        reasons.append(pl.concat([made.review, odd]).unique(maintain_order=True))
         usage.append(usage_signs(session, loaded, through))
         if progress:
             progress(min(1.0, (start + some.len()) / customers.len()), f"{start + some.len():,} / {customers.len():,}")
