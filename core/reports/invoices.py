@@ -1,4 +1,4 @@
-"""Reads of invoices: the list, one document explained, what is to come.
+"""Reads of invoices: one document with everything it says, and what is to come.
 
 Amounts are in minor units of the document's currency. Documents show positive totals on both kinds; lines keep their sign.
 """
@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.calc.billing.documents import Draft, draft
@@ -18,7 +18,6 @@ from core.domain.errors import NotFound
 from core.store import billing, load
 from core.store.tables import (
     BillingCursor,
-    BillingRun,
     ChargeRow,
     CompanyProfile,
     Coupon,
@@ -35,12 +34,6 @@ from core.store.tables import (
     core_table,
 )
 
-LIST: dict[str, Any] = {
-    "document_id": pl.Int64, "number": pl.String, "kind": pl.String, "customer_id": pl.Int64, "name": pl.String,
-    "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String, "net_minor": pl.Int64, "tax_minor": pl.Int64,
-    "total_minor": pl.Int64,
-}  # fmt: skip
-SORTS = ("newest", "oldest", "largest", "smallest")
 LINES: dict[str, Any] = {
     "line_id": pl.Int64, "position": pl.Int64, "subscription_id": pl.Int64, "plan": pl.String, "charge_id": pl.Int64,
     "charge": pl.String, "charge_code": pl.String, "model": pl.String, "meter": pl.String, "kind": pl.String, "service_start": pl.Date,
@@ -49,19 +42,6 @@ LINES: dict[str, Any] = {
     "period_amount_minor": pl.Int64, "amount_minor": pl.Int64, "discount_minor": pl.Int64, "net_minor": pl.Int64,
     "tax_treatment": pl.String, "tax_rate_ppm": pl.Int64,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a list of documents is narrowed to; empty fields do not narrow."""
-
-    text: str = ""
-    kind: str = ""
-    currency: str = ""
-    issued_from: date | None = None
-    issued_to: date | None = None
-    customer_id: int | None = None
-    run_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,89 +61,6 @@ class Explained:
     corrected: pl.DataFrame
     previous: dict[str, Any] | None
     bridge: pl.DataFrame
-
-
-def documents(
-    session: Session, filters: Filters, *, sort: str = "newest", page: int = 1, size: int = 50
-) -> tuple[pl.DataFrame, int, pl.DataFrame]:
-    """One page of the list, how many there are, and their sums per currency (currency, net_minor, tax_minor, total_minor).
-
-    Sums count credit notes negative.
-    """
-    document, buyer = core_table(Document), core_table(DocumentBuyer)
-    narrowed = _conditions(filters)
-    columns = [
-        document.c.id.label("document_id"),
-        *(buyer.c.name if name == "name" else document.c[name] for name in list(LIST)[1:]),
-    ]
-    statement = (
-        select(*columns)
-        .join_from(document, buyer, buyer.c.document_id == document.c.id, isouter=True)
-        .where(*narrowed)
-        .order_by(*_order(sort))
-        .limit(size)
-        .offset((page - 1) * size)
-    )
-    sign = func.sum(document.c.total_minor).label("total_minor")
-    sums = (
-        select(document.c.currency, document.c.kind, func.count().label("count"), func.sum(document.c.net_minor).label("net_minor"),
-               func.sum(document.c.tax_minor).label("tax_minor"), sign)
-        .join_from(document, buyer, buyer.c.document_id == document.c.id, isouter=True)
-        .where(*narrowed)
-        .group_by(document.c.currency, document.c.kind)
-    )  # fmt: skip
-    schema = {"currency": pl.String, "kind": pl.String, "count": pl.Int64, "net_minor": pl.Int64, "tax_minor": pl.Int64,
-              "total_minor": pl.Int64}  # fmt: skip
-    kinds = load.frame(session, sums, schema)
-    return load.frame(session, statement, LIST), int(kinds["count"].sum()), _signed_sums(kinds)
-
-
-def _signed_sums(kinds: pl.DataFrame) -> pl.DataFrame:
-    """Sums per currency, credit notes negative."""
-    sign = pl.when(pl.col("kind") == "credit_note").then(-1).otherwise(1)
-    amounts = ["net_minor", "tax_minor", "total_minor"]
-    signed = kinds.with_columns(pl.col(amounts) * sign)
-    return signed.group_by("currency").agg(pl.col("count", *amounts).sum()).sort("total_minor", descending=True)
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    """The filters as SQL; text is taken literally."""
-    document, buyer = core_table(Document).c, core_table(DocumentBuyer).c
-    wanted: list[ColumnElement[bool]] = []
-    text = filters.text.strip()
-    if text:
-        number = document.number.ilike(_literal(text), escape="\\")
-        wanted.append(number | buyer.name.ilike(_literal(text), escape="\\"))
-    if filters.kind:
-        wanted.append(document.kind == filters.kind)
-    if filters.currency:
-        wanted.append(document.currency == filters.currency)
-    if filters.issued_from:
-        wanted.append(document.issue_date >= filters.issued_from)
-    if filters.issued_to:
-        wanted.append(document.issue_date <= filters.issued_to)
-    if filters.customer_id is not None:
-        wanted.append(document.customer_id == filters.customer_id)
-    if filters.run_id is not None:
-        wanted.append(document.run_id == filters.run_id)
-    return wanted
-
-
-def _literal(text: str) -> str:
-    """A pattern that finds the text as it is typed."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def _order(sort: str) -> list[Any]:
-    document = core_table(Document).c
-    orders: dict[str, list[Any]] = {
-        "newest": [document.issue_date.desc(), document.id.desc()],
-        "oldest": [document.issue_date, document.id],
-        "largest": [document.total_minor.desc(), document.id.desc()],
-        "smallest": [document.total_minor, document.id],
-    }
-    return orders.get(sort, orders["newest"])
 
 
 def explained(session: Session, number: str) -> Explained:
@@ -326,20 +223,6 @@ def _next_days(session: Session, customer_id: int, as_of: date) -> list[date]:
     first = max(as_of, billed)
     days = {max(first, row.next_due_on or row.started_on) for row in rows if row.next_due_on or not row.billed_through}
     return [first, *sorted(days - {first}), first + timedelta(days=366)]
-
-
-def runs(session: Session, limit: int = 24) -> pl.DataFrame:
-    """The latest runs: run_id, through, issue_date, author, started_at, documents, net per kind summed in the first currency."""
-    run, document = core_table(BillingRun), core_table(Document)
-    schema = {"run_id": pl.Int64, "through": pl.Date, "issue_date": pl.Date, "author": pl.String, "documents": pl.Int64}
-    statement = (
-        select(run.c.id.label("run_id"), run.c.through, run.c.issue_date, run.c.author, func.count(document.c.id).label("documents"))
-        .join_from(run, document, document.c.run_id == run.c.id, isouter=True)
-        .group_by(run.c.id, run.c.through, run.c.issue_date, run.c.author)
-        .order_by(run.c.id.desc())
-        .limit(limit)
-    )  # fmt: skip
-    return load.frame(session, statement, schema)
 
 
 def series(session: Session) -> pl.DataFrame:

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from core.domain.errors import NotFound
 from core.reports.billing_review import review
-from core.reports.invoices import Filters, documents, explained, upcoming
+from core.reports.invoice_list import Filters, every_row, page, runs, sums
+from core.reports.invoices import explained, upcoming
 from core.store.engine import reading
 from tests.world import World, charge, fixed, tier
 
@@ -45,18 +46,39 @@ def test_an_unknown_number_is_refused_in_words(engine: Engine) -> None:
 
 
 def test_the_list_is_filtered_sorted_and_summed(engine: Engine) -> None:
-    world, customer, subscription = metered_world(engine)
+    world, _, subscription = metered_world(engine)
     world.bill(date(2026, 1, 1))
     world.change(subscription, "cancel", date(2026, 1, 2), credit="credit")
     world.bill(date(2026, 1, 2))
 
+    filters = Filters(customer="K2")
     with reading(engine) as session:
-        rows, count, sums = documents(session, Filters(customer_id=customer), sort="largest")
-        none, nothing, _ = documents(session, Filters(text="100%_"))
+        assert sums(session, filters).rows() == [("NOK", 2, 10_000 - 9_677, 2_500 - 2_419, 12_500 - 12_096)]
+        rows = page(session, filters, "largest", number=1, size=50, count=2)
+        assert rows["kind"].to_list() == ["invoice", "credit_note"]
+        assert every_row(session, filters, "smallest")["external_id"].to_list() == ["K2", "K2"]
+        assert runs(session).select("documents", "left_out").rows() == [(1, 0), (1, 0)]
+        for nothing in (Filters(text="100%_"), Filters(currency="SEK"), Filters(customer="K3"), Filters(run_id=9)):
+            assert sums(session, nothing).is_empty()
+        for both in ("ødegård", "Ås", "K2"):
+            assert sums(session, Filters(text=both))["count"].to_list() == [2]
+        assert sums(session, Filters(text="f2026-000001"))["count"].to_list() == [1]
+        assert sums(session, Filters(issued_from=date(2026, 1, 2), kind="credit_note"))["count"].to_list() == [1]
 
-    assert (count, rows["kind"].to_list()) == (2, ["invoice", "credit_note"])
-    assert sums["net_minor"].to_list() == [10_000 - 9_677]  # 30 of 31 days given back
-    assert (none.height, nothing) == (0, 0)
+
+def test_pages_are_the_same_from_either_end(engine: Engine) -> None:
+    world = World(engine)
+    plan = world.plan(fixed("100"))
+    for _ in range(7):
+        world.start(world.customer(), plan, date(2026, 1, 1))
+    world.bill(date(2026, 1, 1))
+
+    with reading(engine) as session:
+        pages = [
+            page(session, Filters(), "newest", number=number, size=3, count=7)["document_id"].to_list()
+            for number in (1, 2, 3)
+        ]
+    assert pages == [[7, 6, 5], [4, 3, 2], [1]]
 
 
 def test_the_upcoming_invoice_is_what_the_run_then_issues(engine: Engine) -> None:

@@ -1,0 +1,213 @@
+"""The list of documents: a page of it, its count and sums, the whole of it for a file; and the runs that issued them.
+
+Amounts are in minor units of the document's currency and positive on both kinds; sums count credit notes negative. A page
+finds its ids first, from the nearer end, so that a million documents are no slower than a thousand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from core.frames import Schema
+from core.store import load
+from core.store.tables import (
+    BillingRun,
+    Customer,
+    CustomerVersion,
+    Document,
+    DocumentBuyer,
+    Parked,
+    RunChunk,
+    core_table,
+)
+
+LIST: Schema = {
+    "document_id": pl.Int64, "number": pl.String, "kind": pl.String, "customer_id": pl.Int64, "name": pl.String,
+    "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String, "net_minor": pl.Int64, "tax_minor": pl.Int64,
+    "total_minor": pl.Int64,
+}  # fmt: skip
+EXPORT: Schema = {
+    **LIST, "external_id": pl.String, "service_start": pl.Date, "service_end": pl.Date, "payment_reference": pl.String,
+    "payment_option": pl.String, "channel": pl.String,
+}  # fmt: skip
+SUMS: Schema = {
+    "currency": pl.String,
+    "count": pl.Int64,
+    "net_minor": pl.Int64,
+    "tax_minor": pl.Int64,
+    "total_minor": pl.Int64,
+}
+SORTS = ("newest", "oldest", "largest", "smallest")
+_OPPOSITE = {"newest": "oldest", "oldest": "newest", "largest": "smallest", "smallest": "largest"}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list of documents is narrowed to; empty fields do not narrow. `customer` is the customer's own id."""
+
+    text: str = ""
+    kind: str = ""
+    currency: str = ""
+    issued_from: date | None = None
+    issued_to: date | None = None
+    customer: str = ""
+    run_id: int | None = None
+
+
+def page(session: Session, filters: Filters, sort: str, *, number: int, size: int, count: int) -> pl.DataFrame:
+    """LIST: page `number` (1 = first) of `count` documents in all."""
+    first = (number - 1) * size
+    wanted = max(0, min(size, count - first))
+    from_end = first > count // 2
+    order = _OPPOSITE[sort] if from_end else sort
+    skipped = count - first - wanted if from_end else first
+    ids = select(core_table(Document).c.id).where(*_conditions(filters)).order_by(*_order(order))
+    found = session.execute(ids.limit(wanted).offset(skipped)).scalars().all()
+    return load.frame(session, _rows(found, sort), LIST)
+
+
+def sums(session: Session, filters: Filters) -> pl.DataFrame:
+    """SUMS per currency of all documents that the filters leave, credit notes negative; largest first."""
+    document = core_table(Document).c
+    amounts = ("net_minor", "tax_minor", "total_minor")
+    statement = (
+        select(document.currency, document.kind, func.count().label("count"),
+               *(func.sum(document[name]).label(name) for name in amounts))
+        .where(*_conditions(filters))
+        .group_by(document.currency, document.kind)
+    )  # fmt: skip
+    kinds = load.frame(session, statement, {"currency": pl.String, "kind": pl.String, **dict(list(SUMS.items())[1:])})
+    sign = pl.when(pl.col("kind") == "credit_note").then(-1).otherwise(1)
+    signed = kinds.with_columns(pl.col(amounts) * sign)
+    return signed.group_by("currency").agg(pl.col("count", *amounts).sum()).sort("total_minor", descending=True)
+
+
+def every_row(session: Session, filters: Filters, sort: str) -> pl.DataFrame:
+    """EXPORT of all documents that the filters leave, in order."""
+    document, buyer, customer = core_table(Document), core_table(DocumentBuyer), core_table(Customer)
+    special = {"document_id": document.c.id, "name": buyer.c.name, "external_id": customer.c.external_id}
+    statement = (
+        select(*((special[name] if name in special else document.c[name]).label(name) for name in EXPORT))
+        .join_from(document, customer, customer.c.id == document.c.customer_id)
+        .join(buyer, buyer.c.document_id == document.c.id, isouter=True)
+        .where(*_conditions(filters))
+        .order_by(*_order(sort))
+    )
+    return load.frame(session, statement, EXPORT)
+
+
+def _rows(ids: Any, sort: str) -> Select[Any]:
+    """LIST of these documents in order."""
+    document, buyer = core_table(Document), core_table(DocumentBuyer)
+    special = {"document_id": document.c.id, "name": buyer.c.name}
+    return (
+        select(*((special[name] if name in special else document.c[name]).label(name) for name in LIST))
+        .join_from(document, buyer, buyer.c.document_id == document.c.id, isouter=True)
+        .where(document.c.id.in_(ids))
+        .order_by(*_order(sort))
+    )
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    """The filters as SQL; text is taken literally."""
+    document = core_table(Document).c
+    wanted: list[ColumnElement[bool]] = []
+    text = filters.text.strip()
+    if text:
+        wanted.append(_says(text))
+    for name in ("kind", "currency"):
+        if value := getattr(filters, name):
+            wanted.append(document[name] == value)
+    if filters.issued_from:
+        wanted.append(document.issue_date >= filters.issued_from)
+    if filters.issued_to:
+        wanted.append(document.issue_date <= filters.issued_to)
+    if filters.customer:
+        customer = core_table(Customer).c
+        wanted.append(document.customer_id.in_(select(customer.id).where(customer.external_id == filters.customer)))
+    if filters.run_id is not None:
+        wanted.append(document.run_id == filters.run_id)
+    return wanted
+
+
+def _says(text: str) -> ColumnElement[bool]:
+    """Does the number begin with the text, is it the payment reference, or is the text in the customer's name or its id?"""
+    document, version, customer = core_table(Document).c, core_table(CustomerVersion).c, core_table(Customer).c
+    upper = text.upper()
+    shapes = {text, text.lower(), text.capitalize(), text.title()}  # SQLite knows small and large only of a to z
+    named = or_(*(version.name.ilike(_literal(shape), escape="\\") for shape in sorted(shapes)))
+    return or_(
+        (document.number >= upper) & (document.number < upper + "\U0010ffff"),
+        document.payment_reference == text if text.isdecimal() else document.number == upper,
+        document.customer_id.in_(select(version.customer_id).where(named)),
+        document.customer_id.in_(select(customer.id).where(customer.external_id == text)),
+    )
+
+
+def _literal(text: str) -> str:
+    """A pattern that finds the text as it is typed."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _order(sort: str) -> list[Any]:
+    document = core_table(Document).c
+    orders: dict[str, list[Any]] = {
+        "newest": [document.issue_date.desc(), document.id.desc()],
+        "oldest": [document.issue_date, document.id],
+        "largest": [document.total_minor.desc(), document.id.desc()],
+        "smallest": [document.total_minor, document.id],
+    }
+    return orders.get(sort, orders["newest"])
+
+
+RUNS: Schema = {
+    "run_id": pl.Int64, "through": pl.Date, "issue_date": pl.Date, "author": pl.String,
+    "started_at": pl.Datetime("us", "UTC"), "finished_at": pl.Datetime("us", "UTC"), "documents": pl.Int64,
+    "left_out": pl.Int64,
+}  # fmt: skip
+
+
+def runs(session: Session, limit: int = 24) -> pl.DataFrame:
+    """RUNS, the latest first: `documents` issued, `left_out` customers that needed review, when the last chunk was done."""
+    run, chunk, parked = core_table(BillingRun), core_table(RunChunk).c, core_table(Parked).c
+    documents = select(func.coalesce(func.sum(chunk.documents), 0)).where(chunk.run_id == run.c.id)
+    finished = select(func.max(chunk.finished_at)).where(chunk.run_id == run.c.id)
+    left_out = select(func.count(parked.customer_id.distinct())).where(parked.run_id == run.c.id)
+    special = {
+        "run_id": run.c.id, "documents": documents.scalar_subquery(), "finished_at": finished.scalar_subquery(),
+        "left_out": left_out.scalar_subquery(),
+    }  # fmt: skip
+    columns = ((special[name] if name in special else run.c[name]).label(name) for name in RUNS)
+    return load.frame(session, select(*columns).order_by(run.c.id.desc()).limit(limit), RUNS)
+
+
+def left_out(session: Session, run_id: int) -> pl.DataFrame:
+    """Who a run left out and why: customer_id, external_id, name, message."""
+    parked, customer, version = core_table(Parked), core_table(Customer), core_table(CustomerVersion)
+    last_name = (
+        select(version.c.name)
+        .where(version.c.customer_id == parked.c.customer_id)
+        .order_by(version.c.effective_from.desc(), version.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = (
+        select(parked.c.customer_id, customer.c.external_id, last_name.label("name"), parked.c.message)
+        .join_from(parked, customer, customer.c.id == parked.c.customer_id)
+        .where(parked.c.run_id == run_id)
+        .order_by(parked.c.id)
+    )
+    schema = {"customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "message": pl.String}
+    return load.frame(session, statement, schema)
+
+
+def currencies(session: Session) -> list[str]:
+    """Currencies that documents are in."""
+    return list(session.execute(select(core_table(Document).c.currency).distinct().order_by("currency")).scalars())
