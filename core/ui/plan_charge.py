@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pandas
@@ -24,8 +25,8 @@ def mark(charge: Form) -> None:
     charge["key"] = uuid.uuid4().hex[:12]
 
 
-def show(charge: Form, findings: list[Finding], categories: list[str]) -> None:
-    """Everything about one charge; widgets write into the form."""
+def show(charge: Form, find: Callable[[], list[Finding]], categories: list[str]) -> None:
+    """Everything about one charge; widgets write into the form, then `find` says what is wrong with it."""
     first, second = st.columns([3, 2])
     _text(charge, "name", first, help=t("Stands on the invoice"))
     _text(
@@ -52,7 +53,7 @@ def show(charge: Form, findings: list[Finding], categories: list[str]) -> None:
         _tiers(charge, model)
     else:
         _single(charge, model)
-    for finding in findings:
+    for finding in find():
         st.markdown(f":red[:material/error: {field_name(finding.column)}: {parts.plain(finding_text(finding))}]")
     with st.expander(t("Included units, conversion, cap, minimum, VAT")):
         _more(charge, kind, model, categories)
@@ -168,4 +169,4 @@ def move_and_remove(charges: list[Form], at: int, key: str) -> None:
     if not gone:
         charges.insert(target, charge)
     st.session_state.pop(f"{key}:chosen", None)
-    st.rerun(scope="fragment")
+    st.rerun()

@@ -69,7 +69,10 @@ def show(plan: dict[str, Any], version: dict[str, Any], context: session.Context
     with left:
         with st.container(border=True):
             _head(form, key)
+        marked = _faulty(form)
         chosen = _charges(form, key, context)
+        if _faulty(form) != marked:
+            st.rerun()  # the marks above the charge tell what was just typed
         reading, findings = reading_of(form)
         _findings(findings, reading)
         _save(plan, version, context, form, reading)
@@ -105,8 +108,7 @@ def _head(form: Form, key: str) -> None:
 def _charges(form: Form, key: str, context: session.Context) -> str:
     """One charge at a time, chosen above it; answers the chosen one's code."""
     charges: list[Form] = form["charges"]
-    _, findings = reading_of(form)
-    faulty = {finding.charge for finding in findings}
+    faulty = _faulty(form)
 
     def named(at: int) -> str:
         charge = charges[at]
@@ -134,10 +136,19 @@ def _charges(form: Form, key: str, context: session.Context) -> str:
         return ""
     charge = charges[chosen]
     with st.container(border=True):
-        own = [finding for finding in findings if finding.charge == charge["code"].strip()]
-        plan_charge.show(charge, own, session.frames(vat_categories, context.today))
+        plan_charge.show(charge, lambda: _own(form, charge), session.frames(vat_categories, context.today))
         plan_charge.move_and_remove(charges, chosen, key)
     return str(charge["code"]).strip()
+
+
+def _own(form: Form, charge: Form) -> list[Finding]:
+    """What is wrong with one charge."""
+    return [finding for finding in reading_of(form)[1] if finding.charge == charge["code"].strip()]
+
+
+def _faulty(form: Form) -> set[str]:
+    """Codes of the charges with findings."""
+    return {finding.charge for finding in reading_of(form)[1]}
 
 
 def _add(form: Form, key: str, kind: ChargeKind) -> None:
@@ -150,7 +161,7 @@ def _add(form: Form, key: str, kind: ChargeKind) -> None:
     form["charges"].append(charge)
     st.session_state.pop(f"{key}:chosen", None)
     st.session_state[f"{key}:chosen"] = len(form["charges"]) - 1
-    st.rerun(scope="fragment")
+    st.rerun()
 
 
 def _findings(findings: list[Finding], reading: Reading) -> None:

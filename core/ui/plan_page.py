@@ -157,7 +157,7 @@ def _published(version: dict[str, Any], context: session.Context) -> None:
     terms = session.frames(reads.terms, version["price_version_id"])
     left, right = st.columns([11, 9], gap="medium")
     with left.container(border=True):
-        st.subheader(t("What it says"), anchor=False)
+        st.header(t("What it says"), anchor=False)
         _said(terms)
     with right:
         plan_preview.show(terms, [], context, f"version:{version['price_version_id']}")

@@ -38,7 +38,7 @@ def show(plan: dict[str, Any], history: pl.DataFrame, context: session.Context) 
     current = session.frames(reads.policy, plan["id"], context.today)
     left, right = st.columns(2, gap="medium")
     with left.container(border=True):
-        st.subheader(t("In force today"), anchor=False)
+        st.header(t("In force today"), anchor=False)
         rows = [{t("Policy"): name, t("Says"): label(str(current[field]))} for field, name in names().items()]
         st.dataframe(pl.DataFrame(rows), hide_index=True, height="content")
         if history.is_empty():
@@ -51,7 +51,7 @@ def show(plan: dict[str, Any], history: pl.DataFrame, context: session.Context) 
 
 def _form(plan: dict[str, Any], current: dict[str, Any], context: session.Context) -> None:
     """A new policy from a day on."""
-    st.subheader(t("Change from a day on"), anchor=False)
+    st.header(t("Change from a day on"), anchor=False)
     with st.form(f"policy:{plan['id']}", border=False):
         effective_from = st.date_input(t("From"), context.today, format=day_format())
         policy: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def _form(plan: dict[str, Any], current: dict[str, Any], context: session.Contex
 
 def _history(history: pl.DataFrame, context: session.Context) -> None:
     """Every policy with its day and author; nothing is overwritten."""
-    st.subheader(t("All policies"), anchor=False)
+    st.header(t("All policies"), anchor=False)
     called = names()
     rows = [
         {

@@ -29,10 +29,10 @@ def show(terms: PriceTerms, findings: list[Finding], context: session.Context, k
     faulty = {finding.charge for finding in findings if finding.charge}
     sound = [charge for charge in terms.charges if charge.code not in faulty]
     with st.container(border=True):
-        st.subheader(t("Price curve"), anchor=False)
+        st.header(t("Price curve"), anchor=False)
         _curve(terms, sound, key, chosen, faulty)
     with st.container(border=True):
-        st.subheader(t("Sample bill"), anchor=False)
+        st.header(t("Sample bill"), anchor=False)
         if findings:
             st.caption(t("A bill needs prices without findings. Put them right, and it appears here."))
             return

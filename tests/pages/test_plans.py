@@ -61,7 +61,7 @@ def page(person: str = "Kari Nordmann", **query: str) -> AppTest:
 def texts(app: AppTest) -> str:
     """Everything that is written on the page."""
     kinds = (app.markdown, app.caption, app.warning, app.info, app.error, app.subheader, app.title, app.success)
-    return "\n".join(str(each.value) for kind in kinds for each in kind)
+    return "\n".join(str(each.value) for kind in (*kinds, app.header) for each in kind)
 
 
 def press(app: AppTest, label: str) -> AppTest:
