@@ -57,20 +57,23 @@ def part_of_period(
     round(A·(P−s)/D) − round(A·(P−e)/D) with P the period's end and D its days: parts of a period sum exactly to A,
     whichever way and however often it is cut (billing.md, Decisions: Segments).
     """
-    days = (pl.col(period_end) - pl.col(period_start)).dt.total_days()
+    days = _days(period_start, period_end)
     longest = frame.select(days.max()).item() or 1
     kind = wide_enough(largest(frame[amount]), longest)
 
     def rest(day: str) -> pl.Expr:
-        left = (pl.col(period_end) - pl.col(day)).dt.total_days().cast(kind)
-        whole = pl.col(amount).cast(kind)
-        return divide(whole * left, days.cast(kind))
+        return divide(pl.col(amount).cast(kind) * _days(day, period_end).cast(kind), days.cast(kind))
 
     cut = (pl.col("service_start") > pl.col(period_start)) | (pl.col("service_end") < pl.col(period_end))
     if not frame.select(cut.any()).item():
         return frame[amount].alias("part")
     part = pl.when(cut).then(rest("service_start") - rest("service_end")).otherwise(pl.col(amount).cast(kind))
     return frame.select(part.cast(pl.Int64).alias("part"))["part"]
+
+
+def _days(start: str, end: str) -> pl.Expr:
+    """Days from one date to another."""
+    return pl.col(end).to_physical() - pl.col(start).to_physical()
 
 
 def share(frame: pl.DataFrame, amount: str, numerator: pl.Expr, denominator: pl.Expr | int) -> pl.Series:
@@ -99,12 +102,23 @@ def allocate(frame: pl.DataFrame, group: list[str], total: str, weight: str) -> 
         _part=pl.when(some).then(size * share // pl.col("_sum")).otherwise(0),
         _rest=pl.when(some).then(size * share % pl.col("_sum")).otherwise(0),
     )
-    ranked = exact.with_columns(
-        _left=size - pl.col("_part").sum().over(group),
-        _rank=pl.col("_rest").rank("ordinal", descending=True).over(group).cast(pl.Int64) - 1,
+    ranked = exact.with_columns(_place_in_group(exact, group)).with_columns(
+        _left=size - pl.col("_part").sum().over(group)
     )
     rank = pl.col("_rank")
     whole = pl.when(~some & (rank == 0)).then(size).otherwise(
         pl.col("_part") + ((rank < pl.col("_left")) & some).cast(kind)
     )  # fmt: skip
     return ranked.select(part=(whole * signed.sign().cast(kind)).cast(pl.Int64))["part"]
+
+
+def _place_in_group(exact: pl.DataFrame, group: list[str]) -> pl.Series:
+    """Each row's place in its group by falling `_rest`, from 0; equal ones in the order of rows."""
+    order = exact.select(
+        pl.arg_sort_by([*group, "_rest"], descending=[False] * len(group) + [True], maintain_order=True)
+    ).to_series()
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in group)
+    row = pl.int_range(pl.len(), dtype=pl.Int64)
+    first = pl.when(begins | (row == 0)).then(row).otherwise(0).cum_max()
+    place = exact.select(pl.col(group).gather(order)).select(place=row - first)["place"]
+    return pl.Series("_rank", [0], dtype=pl.Int64).new_from_index(0, place.len()).scatter(order, place).alias("_rank")

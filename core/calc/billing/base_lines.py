@@ -38,16 +38,20 @@ class Block:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums of lines by target: lines `at`, times `sign`, up to the rows `ends` (None: each line its own)."""
+    """Sums of lines by target: lines `at`, times `sign`, up to the rows `ends` (None: each line its own).
+
+    `run`: do the lines follow each other?
+    """
 
     at: pl.Series
     sign: pl.Series | None
     ends: pl.Series | None
     target: pl.Series
+    run: bool
 
     def of(self, amounts: pl.Series) -> pl.Series:
         """One sum a target. Differences of running sums are exact even when those wrap."""
-        given = amounts.gather(self.at)
+        given = amounts.slice(self.at[0], self.at.len()) if self.run else amounts.gather(self.at)
         signed = given if self.sign is None else given * self.sign
         if self.ends is None:
             return signed
@@ -203,7 +207,9 @@ def summed(lines: pl.DataFrame) -> Sums:
     ordered = lines.sort("position", maintain_order=True)
     final = ordered.select(pl.col("position") != pl.col("position").shift(-1)).to_series().fill_null(True)
     sign = ordered["sign"] if "sign" in lines.columns else None
+    at = ordered["line"]
+    run = at.len() > 0 and bool((at == pl.int_range(at[0], at[0] + at.len(), eager=True)).all())
     if final.all():
-        return Sums(ordered["line"], sign, None, ordered["position"])
+        return Sums(at, sign, None, ordered["position"], run)
     ends = final.arg_true()
-    return Sums(ordered["line"], sign, ends, ordered["position"].gather(ends))
+    return Sums(at, sign, ends, ordered["position"].gather(ends), run)

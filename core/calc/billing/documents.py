@@ -19,10 +19,12 @@ from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
 from core.calc.timeline import live_changes, timeline
 from core.domain.money import exponent_of
-from core.domain.subscriptions import CustomerKind
+from core.domain.subscriptions import ChangeKind, CustomerKind
 from core.frames import CURRENCY_RATE_SCALE, BillingInputs, Facts
 
 _GROUP = ["customer_id", "bill_to_id", "currency", "terms_days", "tax_inclusive", "own_invoice"]
+_CHANGING = [ChangeKind.PRICE, ChangeKind.QUANTITY, ChangeKind.ADDON, ChangeKind.PAUSE, ChangeKind.RESUME,
+             ChangeKind.CANCEL]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,13 @@ def draft(inputs: BillingInputs, through: date) -> Draft:
     track = timeline(facts.changes, facts.versions)
     expected = expected_lines(facts, inputs.scope, through, track=track)
     billed = pl.concat([inputs.billed, opening_lines(facts, inputs.scope)])
-    to_bill = differences(expected, billed, inputs.scope)
+    live = live_changes(facts.changes)
+    to_bill = differences(expected, billed, inputs.scope, planned_ahead(live, through))
     described = _described(to_bill, inputs)
     taxed = with_tax(described, inputs.vat_rules)
     taxed, review = _reviewed(taxed, inputs)
     taxed = taxed.drop("line").with_row_index("line").with_columns(pl.col("line").cast(pl.Int64))
-    grants = discounts.grants(live_changes(facts.changes), inputs.coupons, track)
+    grants = discounts.grants(live, inputs.coupons, track)
     discounted, given = discounts.discount(taxed, grants, inputs.used.drop("line_id"))
     back = discounts.credited_shares(discounted.filter(pl.col("corrects_id").is_not_null()), inputs.used)
     return _documents(discounted, pl.concat([given, back]), review, inputs)
@@ -81,13 +84,24 @@ def opening_lines(facts: Facts, scope: pl.DataFrame) -> pl.DataFrame:
     return frames.conform(lines.filter(pl.col("due_on") <= pl.col("opening")), frames.LINES)
 
 
-def differences(expected: pl.DataFrame, billed: pl.DataFrame, scope: pl.DataFrame) -> pl.DataFrame:
+def planned_ahead(live: pl.DataFrame, through: date) -> pl.DataFrame:
+    """subscription_id, planned_on: the first day after `through` on which a known fact changes what is owed."""
+    kind = pl.col("kind")
+    changing = live.filter(kind.is_in(_CHANGING)).select("subscription_id", planned_on="effective_on")
+    resuming = live.filter(kind == ChangeKind.PAUSE).select("subscription_id", planned_on="until_on")
+    ahead = pl.concat([changing, resuming]).filter(pl.col("planned_on") > through)
+    return ahead.group_by("subscription_id").agg(pl.col("planned_on").min())
+
+
+def differences(
+    expected: pl.DataFrame, billed: pl.DataFrame, scope: pl.DataFrame, planned: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Lines to bill: what newly fell due, and for touched subscriptions the difference to what was billed."""
     marked = expected.join(scope.drop("after"), on="subscription_id", how="left", maintain_order="left")
     fresh = marked.filter(~pl.col("touched") & (pl.col("due_on") > pl.col("billed_through")))
     touched = scope.filter(pl.col("touched")).select("subscription_id", "after")
     had = billed.join(touched, on="subscription_id").filter(pl.col("period_end") > pl.col("after"))
-    changed = reconcile(marked.filter(pl.col("touched")), had)
+    changed = reconcile(marked.filter(pl.col("touched")), had, planned)
     return pl.concat([frames.conform(fresh, frames.LINES), frames.conform(changed, frames.LINES)])
 
 

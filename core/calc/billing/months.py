@@ -42,8 +42,7 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
     document, fixed_minor, seat_minor, addon_minor, usage_minor (before discount), discount_minor, base_<slot> and
     tax_<slot> per VAT slot, net_minor, tax_minor, total_minor; documents of nothing are left out.
     """
-    layout = rated.lines.layout
-    size = layout.people.height
+    size = rated.lines.layout.people.height
     current = {name: _added(_zeros(size), sums, rated.amounts) for name, sums in rated.lines.start.items()}
     highest = {name: largest(current[name]) for name in _KINDS if name in current}
     for month, (moves, used) in enumerate(zip(rated.lines.moves, usage, strict=True)):
@@ -51,21 +50,29 @@ def each_month(rated: RatedBase, usage: list[dict[str, pl.Series]]) -> Iterator[
             current[name] = _added(current[name], sums, rated.amounts)
             if name in highest:
                 highest[name] = largest(current[name])
-        most = sum(highest.values())
-        block = pl.DataFrame({**current, "usage_minor": _zeros(size)}).hstack(
-            layout.people.select("document", "tax_inclusive")
+        yield _month(rated, current, used, month, most=sum(highest.values()))
+
+
+def _month(
+    rated: RatedBase, current: dict[str, pl.Series], used: dict[str, pl.Series], month: int, *, most: int
+) -> pl.DataFrame:
+    """One month from what recurs in it; `most` bounds that. Nothing here outlives the call, so that the next month may
+    change the columns in place.
+    """
+    lines, people = rated.lines, rated.lines.layout.people
+    block = pl.DataFrame({**current, "usage_minor": _zeros(people.height)}).hstack(
+        people.select("document", "tax_inclusive")
+    )
+    lazy = block.lazy()
+    for place, priced in zip(lines.metered, rated.metered, strict=True):
+        fused = place is lines.metered[0] and place.all and not priced.bounded
+        told, bound = _usage(
+            rated.book, place, priced, _quantity(place, used), month=month, block=block if fused else None
         )
-        lazy = block.lazy()
-        for place, priced in zip(rated.lines.metered, rated.metered, strict=True):
-            fused = place is rated.lines.metered[0] and place.all and not priced.bounded
-            lines, bound = _usage(
-                rated.book, place, priced, _quantity(place, used), month=month, block=block if fused else None
-            )
-            joined = lines if fused else _beside(lazy, lines, place, size)
-            lazy = _charged(joined, block.columns, place, rated.lines.main_slot)
-            most += bound
-        del block
-        yield _documents(layout, lazy.with_columns(_main_slot(rated.lines)), most)
+        joined = told if fused else _beside(lazy, told, place, people.height)
+        lazy = _charged(joined, block.columns, place, lines.main_slot)
+        most += bound
+    return _documents(lines.layout, lazy.with_columns(_main_slot(lines)), most)
 
 
 def _main_slot(lines: BaseLines) -> pl.Expr:

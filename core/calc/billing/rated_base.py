@@ -40,10 +40,10 @@ def rate_base(lines: BaseLines, book: PriceBook) -> RatedBase:
     """The lines of a base with the prices of a book."""
     component = component_of(book, lines.prices.charges["charge_id"])
     plain = [part for block in lines.blocks for part in _block_amounts(book, component, block)]
-    amounts = pl.concat([pl.Series(dtype=pl.Int64), *plain])
+    amounts = pl.concat([pl.Series(dtype=pl.Int64), *plain], rechunk=True)
     taken = _taken(lines.discounts, amounts)
     metered = [_priced(book, component, place) for place in lines.metered]
-    return RatedBase(lines, book, pl.concat([amounts, *taken]), metered)
+    return RatedBase(lines, book, pl.concat([amounts, *taken], rechunk=True), metered)
 
 
 def _priced(book: PriceBook, component: pl.Series, place: Metered) -> PricedUsage:

@@ -18,30 +18,37 @@ _TERMS = ["price_version_id", "quantity_micro", "period_amount_minor", "period_s
 _SPAN = ["service_start", "service_end"]
 
 
-def reconcile(expected: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
+def reconcile(expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFrame | None = None) -> pl.DataFrame:
     """Lines to bill: LINES (frames.py). Credits are negative, name the line they correct and carry its tax and discount.
 
     `expected`: LINES by today's facts; `billed`: LINES that count as billed of the same subscriptions and periods, their
     credits included (`period_amount_minor` negative). `revision` 0 is an original line; every correction of the same days
-    has the next one.
+    has the next one. `planned`: subscription_id, planned_on - what is billed already from that day on waits for it, so that
+    a change planned ahead is credited and charged at once when its day has come.
     """
     if billed.is_empty():
         return frames.conform(expected, frames.LINES)
     once = pl.col("kind").is_in(ONCE)
-    by_day = _by_day(expected.filter(~once), billed.filter(~once))
+    by_day = _by_day(expected.filter(~once), billed.filter(~once), planned)
     by_sum = _by_sum(expected.filter(once), billed.filter(once))
     lines = pl.concat([frames.conform(by_day, frames.LINES), frames.conform(by_sum, frames.LINES)])
     return _with_revisions(lines, billed)
 
 
-def _by_day(expected: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
+def _by_day(expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFrame | None) -> pl.DataFrame:
     """Differences of charges that are owed by the day: cut both sides at every boundary, count what remains of each day."""
-    bounds = _boundaries(pl.concat([expected.select(*_KEY, *_SPAN), billed.select(*_KEY, *_SPAN)]))
+    spans = pl.concat([expected.select(*_KEY, *_SPAN), billed.select(*_KEY, *_SPAN)])
+    waiting = _waiting(billed, planned)
+    bounds = pl.concat(
+        [_boundaries(spans), _boundaries(spans.select(_KEY).unique().join(waiting, on="subscription_id"))]
+    )
+    bounds = bounds.unique()
     owed = _cut(expected.with_columns(sign=pl.lit(1)), bounds)
     sign = pl.when(pl.col("period_amount_minor") < 0).then(-1).otherwise(1)
     had = billed.with_columns(sign=-sign, period_amount_minor=pl.col("period_amount_minor").abs())
     every = pl.concat([owed.select(*_KEY, *_SPAN, *_TERMS, "due_on", "sign", "line_id"),
                        _cut(had, bounds).select(*_KEY, *_SPAN, *_TERMS, "due_on", "sign", "line_id")])  # fmt: skip
+    every = _without(every, waiting)
     original = pl.col("line_id").filter(pl.col("sign") == -1).max()
     due = pl.col("due_on").filter(pl.col("sign") == 1).min()
     pieces = (
@@ -50,6 +57,25 @@ def _by_day(expected: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("sign") != 0)
     )
     return _priced(_joined(pieces), billed)
+
+
+def _waiting(billed: pl.DataFrame, planned: pl.DataFrame | None) -> pl.DataFrame:
+    """subscription_id, service_start, service_end: billed days from a planned change on."""
+    billed_until = billed.group_by("subscription_id").agg(pl.col("service_end").max())
+    if planned is None:
+        return billed_until.head(0).with_columns(service_start="service_end")
+    days = planned.select("subscription_id", service_start="planned_on").join(billed_until, on="subscription_id")
+    return days.filter(pl.col("service_start") < pl.col("service_end"))
+
+
+def _without(pieces: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:
+    """Pieces that do not lie in the waiting days of their subscription."""
+    if waiting.is_empty():
+        return pieces
+    spans = waiting.select("subscription_id", _from="service_start", _until="service_end")
+    inside = (pl.col("service_start") >= pl.col("_from")) & (pl.col("service_start") < pl.col("_until"))
+    marked = pieces.join(spans, on="subscription_id", how="left")
+    return marked.filter(~inside.fill_null(False)).drop("_from", "_until")
 
 
 def _boundaries(spans: pl.DataFrame) -> pl.DataFrame:
