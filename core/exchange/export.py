@@ -164,7 +164,7 @@ def _width(column: pl.Series, title: str) -> float:
 
 def _write_about(book: Any, table: Table) -> None:
     """The sheet that says what the rows are."""
-    sheet = book.add_worksheet("Forbli")
+    sheet = book.add_worksheet("Filter")
     bold = book.add_format({"bold": True})
     sheet.set_column(0, 0, 20)
     sheet.set_column(1, 1, 80)

@@ -199,8 +199,8 @@ def _previous_usage(session: Session, subscription_ids: pl.Series) -> pl.DataFra
 
 
 def held(session: Session) -> pl.DataFrame:
-    """Customers on hold: customer_id, name, reason, author, recorded_at."""
-    hold, version = core_table(BillingHold), core_table(CustomerVersion)
+    """Customers on hold: customer_id, external_id, name, reason, author, recorded_at."""
+    hold, version, customer = core_table(BillingHold), core_table(CustomerVersion), core_table(Customer)
     newest = select(func.max(hold.c.id)).group_by(hold.c.customer_id)
     last_name = (
         select(version.c.name)
@@ -210,11 +210,19 @@ def held(session: Session) -> pl.DataFrame:
         .scalar_subquery()
     )
     statement = (
-        select(hold.c.customer_id, last_name.label("name"), hold.c.reason, hold.c.author, hold.c.recorded_at)
+        select(
+            hold.c.customer_id,
+            customer.c.external_id,
+            last_name.label("name"),
+            hold.c.reason,
+            hold.c.author,
+            hold.c.recorded_at,
+        )
+        .join_from(hold, customer, customer.c.id == hold.c.customer_id)
         .where(hold.c.id.in_(newest), hold.c.held)
         .order_by(hold.c.id.desc())
     )
-    schema: Schema = {"customer_id": pl.Int64, "name": pl.String, "reason": pl.String, "author": pl.String,
+    schema: Schema = {"customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "reason": pl.String, "author": pl.String,
               "recorded_at": pl.Datetime("us", "UTC")}  # fmt: skip
     return load.frame(session, statement, schema)
 
@@ -234,3 +242,15 @@ def charge_names(session: Session) -> pl.DataFrame:
 def customer_count(session: Session) -> int:
     """How many customers there are."""
     return session.execute(select(func.count()).select_from(core_table(Customer))).scalar_one()
+
+
+def due_count(session: Session, through: date) -> int:
+    """How many customers have something to bill through a day."""
+    return billing.due_subscriptions(session, through)["customer_id"].n_unique()
+
+
+def customer_id_of(session: Session, external_id: str) -> int | None:
+    """The customer with this id of its own."""
+    customer = core_table(Customer).c
+    found: int | None = session.execute(select(customer.id).where(customer.external_id == external_id.strip())).scalar()
+    return found

@@ -21,6 +21,7 @@ from core.store.tables import (
     ChargeRow,
     CompanyProfile,
     Coupon,
+    Customer,
     Document,
     DocumentBuyer,
     DocumentLine,
@@ -49,10 +50,11 @@ class Explained:
     """One document with everything it says: head, seller and buyer as dicts; lines, taxes, coupons and bridge as frames.
 
     `coupons`: line_id, coupon, amount_minor. `corrected`: line_id, number - the document that a credited line stood on.
-    `bridge`: part, code, amount_minor - why the total differs from the document before, in parts that sum exactly.
+    `customer`: the customer's own id. `bridge`: part, code, amount_minor - why the total differs from the document before, in parts that sum exactly.
     """
 
     head: dict[str, Any]
+    customer: str
     seller: dict[str, Any]
     buyer: dict[str, Any]
     lines: pl.DataFrame
@@ -74,6 +76,7 @@ def explained(session: Session, number: str) -> Explained:
     previous = _head(session, head["previous_id"]) if head["previous_id"] else None
     return Explained(
         head=head,
+        customer=_one(session, Customer, "customer", head["customer_id"])["external_id"],
         seller=_one(session, CompanyProfile, CompanyProfile.__tablename__, head["seller_id"]),
         buyer=_buyer(session, head["id"]),
         lines=lines,

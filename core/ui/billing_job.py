@@ -1,0 +1,89 @@
+"""A billing run in the background: one at a time in this process, however often it is started, whoever looks on.
+
+The page may be reloaded or closed: the run goes on, and every page that is open shows its progress. Another process that
+starts the same run does no harm: each chunk recomputes what is due in its own transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass, field
+from datetime import date
+from threading import Lock, Thread
+
+import streamlit as st
+
+from core.actions.invoices import RunResult, run_billing
+from core.domain.errors import ForbliError
+from core.store.audit import AuditHead, audit_head
+from core.store.engine import reading
+from core.ui.session import Context
+
+
+@dataclass
+class Job:
+    """One run: how far it is, and how it ended."""
+
+    through: date
+    share: float = 0.0
+    words: str = ""
+    running: bool = True
+    result: RunResult | None = None
+    head: AuditHead | None = None
+    refusal: ForbliError | None = None
+    failure: str = ""
+    thread: Thread | None = None
+
+    def tell(self, share: float, words: str) -> None:
+        """Progress, told by the run."""
+        self.share, self.words = share, words
+
+
+@dataclass
+class Desk:
+    """The one job of a database, and who may start it."""
+
+    lock: Lock = field(default_factory=Lock)
+    job: Job | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def desk(url: str) -> Desk:
+    """The desk of a database, shared by all sessions."""
+    return Desk()
+
+
+def current(context: Context) -> Job | None:
+    """The job that runs, or ran last."""
+    return desk(str(context.engine.url)).job
+
+
+def start(context: Context, through: date, command_id: str) -> Job:
+    """Start the run, or join the one that is running."""
+    place = desk(str(context.engine.url))
+    with place.lock:
+        if place.job and place.job.running:
+            return place.job
+        job = place.job = Job(through)
+        job.thread = Thread(target=_work, args=(job, context, command_id), name="billing run", daemon=True)
+        job.thread.start()
+        return job
+
+
+def _work(job: Job, context: Context, command_id: str) -> None:
+    """The run itself, in its own thread."""
+    try:
+        job.result = run_billing(
+            context.engine, context.actor, now=context.now, through=job.through, issue_date=context.today,
+            command_id=command_id, progress=job.tell,
+        )  # fmt: skip
+        with reading(context.engine) as session:
+            job.head = audit_head(session)
+    except ForbliError as refusal:
+        job.refusal = refusal
+    except Exception:  # whatever it was, the page must say that the run stopped
+        job.failure = uuid.uuid4().hex[:8]
+        logging.getLogger(__name__).exception("billing run stopped, reference %s", job.failure)
+    finally:
+        job.running = False

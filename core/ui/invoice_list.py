@@ -1,0 +1,193 @@
+"""The list of invoices and credit notes: filters in the URL, a page of rows, count and sums, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+import streamlit as st
+from sqlalchemy import Engine
+
+from core.exchange.export import MOST_SHEET_ROWS, Table, as_csv, as_xlsx
+from core.reports import invoice_list as reads
+from core.reports.invoice_list import Filters
+from core.store.engine import reading
+from core.ui import parts, session
+from core.ui.format import day, money, number
+from core.ui.plan_words import day_format
+from core.ui.text import label, t
+
+PAGE_SIZES = [25, 50, 100]
+KINDS = ("invoice", "credit_note")
+KEYS = ("find", "kind", "currency", "from", "to", "customer", "run", "sort", "size", "page")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+KEPT = "invoices:view"
+
+
+def show(context: session.Context) -> None:
+    """Filters above, the rows, what they sum to, and the files."""
+    filters, sort, size = _filters()
+    st.session_state[KEPT] = {key: value for key, value in st.query_params.items() if key in KEYS}
+    found = session.frames(reads.sums, filters)
+    count = int(found["count"].sum())
+    if not count:
+        _nothing(filters)
+        return
+    _sums(found, count)
+    pages = -(-count // size)
+    place = min(int(st.query_params.get("page", "1") or 1), pages) if pages > 1 else 1
+    _rows(session.frames(reads.page, filters, sort, number=max(1, place), size=size, count=count))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if pages > 1:
+            st.pagination(pages, key="page", bind="query-params")
+        st.space("stretch")
+        _export(filters, sort, count, context)
+
+
+def _filters() -> tuple[Filters, str, int]:
+    """The widgets, each bound to the URL."""
+    sorts = {"newest": t("Newest first"), "oldest": t("Oldest first"), "largest": t("Largest first"), "smallest": t("Smallest first")}  # fmt: skip
+    currencies = session.frames(reads.currencies)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        text = st.text_input(t("Find"), key="find", type="search", live="300ms", bind="query-params", width=260,
+                             placeholder=t("Number, KID, name or customer id"))  # fmt: skip
+        kind = st.selectbox(t("Kind"), list(KINDS), index=None, key="kind", bind="query-params", format_func=label,
+                            placeholder=t("All"), width=150)  # fmt: skip
+        currency = None
+        if len(currencies) > 1:
+            currency = st.selectbox(t("Currency"), currencies, index=None, key="currency", bind="query-params",
+                                    placeholder=t("All"), width=110)  # fmt: skip
+        first = st.date_input(t("From"), None, key="from", bind="query-params", format=day_format(), width=140)
+        last = st.date_input(t("To"), None, key="to", bind="query-params", format=day_format(), width=140)
+        sort = st.selectbox(t("Sort"), list(sorts), key="sort", bind="query-params", format_func=sorts.__getitem__, width=150)  # fmt: skip
+        size = st.selectbox(t("Rows"), PAGE_SIZES, index=1, key="size", bind="query-params", width=90)
+    run = st.query_params.get("run", "")
+    filters = Filters(
+        text=text or "", kind=kind or "", currency=currency or "", issued_from=first, issued_to=last,
+        customer=st.query_params.get("customer", ""), run_id=int(run) if run.isdecimal() else None,
+    )  # fmt: skip
+    _chips(filters)
+    return filters, str(sort), int(size or 50)
+
+
+def _chips(filters: Filters) -> None:
+    """What narrows the list beyond the fields, each with a way to lose it."""
+    chips = {"customer": (filters.customer, t("Customer {id}", id=parts.plain(filters.customer))),
+             "run": (filters.run_id, t("Run {number}", number=filters.run_id))}  # fmt: skip
+    with st.container(horizontal=True):
+        for key, (value, text) in chips.items():
+            if value and st.button(text, icon=":material/close:", key=f"without_{key}", help=t("Show all again")):
+                st.query_params.pop(key, None)
+                st.rerun()
+
+
+def _nothing(filters: Filters) -> None:
+    """No rows: because there are none, or because of the filters."""
+    if filters == Filters():
+        parts.empty(
+            "receipt_long", t("No invoices yet"), t("Invoices are made by a billing run."),
+            button=t("Go to the billing run"), page="invoices", query={"view": "run"},
+        )  # fmt: skip
+    else:
+        parts.empty("search_off", t("No invoice fits"), t("Change the filters, or show all."), button=t("Show all invoices"), page="invoices", query={})  # fmt: skip
+
+
+def _sums(found: pl.DataFrame, count: int) -> None:
+    """Count and sums of everything that the filters leave."""
+    said = [
+        t("{net} before VAT, {total} to pay", net=f"**{parts.plain(money(row['net_minor'], row['currency']))}**",
+          total=f"**{parts.plain(money(row['total_minor'], row['currency']))}**")
+        for row in found.iter_rows(named=True)
+    ]  # fmt: skip
+    st.markdown(t("{count} documents", count=f"**{number(count)}**") + " · " + " · ".join(said),
+                help=t("Sums of all documents that the filters leave, not only of this page; credit notes are subtracted."))  # fmt: skip
+
+
+def _rows(found: pl.DataFrame) -> None:
+    """One row a document; choosing one opens it."""
+    sign = {"credit_note": -1}
+    titles = {"kind": t("Kind"), "net": t("Net"), "total": t("To pay")}
+    rows = [
+        {
+            t("Number"): row["number"], titles["kind"]: label(row["kind"]), t("Customer"): row["name"] or t("Erased by law"),
+            t("Issued"): day(row["issue_date"]), t("Due"): day(row["due_date"]) if row["kind"] == "invoice" else "",
+            titles["net"]: money(row["net_minor"] * sign.get(row["kind"], 1), row["currency"]),
+            titles["total"]: money(row["total_minor"] * sign.get(row["kind"], 1), row["currency"]),
+        }
+        for row in found.iter_rows(named=True)
+    ]  # fmt: skip
+    state: Any = st.dataframe(
+        pl.DataFrame(rows), hide_index=True, key="documents", on_select="rerun", selection_mode="single-row",
+        column_config=parts.money_columns(titles["net"], titles["total"]), height=min(36 + 35 * len(rows), 740),
+    )  # fmt: skip
+    chosen = state.selection.rows
+    if chosen and chosen[0] < found.height:
+        parts.go("invoices", {"number": found["number"][chosen[0]]})
+    st.caption(t("Choose a row to see the invoice and the why of every line."))
+
+
+def _export(filters: Filters, sort: str, count: int, context: session.Context) -> None:
+    """The filtered set as files, made when they are asked for."""
+    made = _Export(context.engine, filters, sort, _about(filters, context), _titles())
+    name = f"forbli-invoices-{context.today.isoformat()}"
+    parts.download(t("CSV"), made.csv, f"{name}.csv", key="csv")
+    if count <= MOST_SHEET_ROWS:
+        parts.download(t("Excel"), made.xlsx, f"{name}.xlsx", key="xlsx", mime=XLSX)
+
+
+@dataclass(frozen=True)
+class _Export:
+    """What a download button calls, off the page's own thread: texts are translated beforehand."""
+
+    engine: Engine
+    filters: Filters
+    sort: str
+    about: dict[str, str]
+    titles: dict[str, str]
+
+    def table(self) -> Table:
+        """Everything that the filters leave, credit notes negative."""
+        with reading(self.engine) as db:
+            rows = reads.every_row(db, self.filters, self.sort)
+        sign = pl.when(pl.col("kind") == "credit_note").then(-1).otherwise(1)
+        signed = rows.with_columns(pl.col("net_minor", "tax_minor", "total_minor") * sign)
+        return Table("Forbli", signed, self.titles, self.about)
+
+    def csv(self) -> bytes:
+        """As CSV."""
+        return as_csv(self.table())
+
+    def xlsx(self) -> bytes:
+        """As a workbook."""
+        return as_xlsx(self.table())
+
+
+def _titles() -> dict[str, str]:
+    """The columns of the files."""
+    return {
+        "number": t("Number"), "kind": t("Kind"), "external_id": t("Customer id"), "name": t("Customer"),
+        "issue_date": t("Issued"), "due_date": t("Due"), "service_start": t("Service from"),
+        "service_end": t("Service until (exclusive)"), "currency": t("Currency"), "net_minor": t("Net"),
+        "tax_minor": t("VAT"), "total_minor": t("To pay"), "payment_reference": t("KID"),
+        "payment_option": t("Payment option"), "channel": t("Channel"),
+    }  # fmt: skip
+
+
+def _about(filters: Filters, context: session.Context) -> dict[str, str]:
+    """The filter in words, and when the file was made."""
+    said = {
+        t("Find"): filters.text, t("Kind"): label(filters.kind) if filters.kind else "", t("Currency"): filters.currency,
+        t("From"): _day(filters.issued_from), t("To"): _day(filters.issued_to), t("Customer"): filters.customer,
+        t("Run"): str(filters.run_id or ""),
+    }  # fmt: skip
+    narrowed = ", ".join(f"{name} {value}" for name, value in said.items() if value)
+    return {
+        t("Filter"): narrowed or t("all documents"),
+        t("Made"): f"{day(context.today)}, {context.actor.name}",
+    }
+
+
+def _day(value: date | None) -> str:
+    return day(value) if value else ""

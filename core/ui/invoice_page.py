@@ -1,0 +1,273 @@
+"""One invoice or credit note as its reader sees it, with the why of every line and the difference from the one before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from core.calc.breakdown import Part
+from core.domain.errors import NotFound
+from core.domain.money import to_major
+from core.reports.explain import Reasons, explain
+from core.reports.invoices import Explained, explained
+from core.ui import charts, parts, session
+from core.ui.format import day, money, number, percent, period, quantity
+from core.ui.invoice_list import KEPT
+from core.ui.text import label, sentence, t
+
+WIDTHS = [4.2, 2.4, 1.2, 1.9, 1.1]
+
+
+def read(db: Session, number: str) -> tuple[Explained, dict[int, Reasons]]:
+    """The document and the why of its lines."""
+    view = explained(db, number)
+    return view, explain(db, view)
+
+
+def show(number: str, context: session.Context) -> None:
+    """The document at the left, what is different from last time at the right."""
+    parts.link("invoices", t("All invoices"), icon=":material/arrow_back:", query=st.session_state.get(KEPT) or {})
+    try:
+        view, reasons = session.frames(read, number)
+    except NotFound as error:
+        parts.header(t("Invoices"))
+        parts.empty("search_off", t("No such invoice"), parts.plain(sentence(error)))
+        return
+    parts.header(f"{_kind(view)} {parts.plain(view.head['number'])}")
+    _states(view)
+    left, right = st.columns([2.3, 1])
+    with left.container(border=True):
+        _parties(view)
+        _payment(view)
+        _lines(view, reasons)
+        _totals(view)
+        _footer(view)
+    with right:
+        _difference(view)
+        _facts(view)
+
+
+def _kind(view: Explained) -> str:
+    return t("Credit note") if view.head["kind"] == "credit_note" else t("Invoice")
+
+
+def _states(view: Explained) -> None:
+    """What it is, and that it cannot change."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.pill(view.head["kind"])
+        st.badge(t("Issued {day}", day=view.head["issue_date"]), color="green")
+        st.caption(t("Issued documents never change; what is wrong is corrected by a credit note."))
+
+
+def _parties(view: Explained) -> None:
+    """Seller and buyer."""
+    seller, buyer, head = view.seller, view.buyer, view.head
+    left, right = st.columns([2, 1], vertical_alignment="center")
+    left.markdown(f"#### {parts.plain(seller['legal_name'])}")
+    right.markdown(f"### {_kind(view)}", text_alignment="right")
+    to, dates, references = st.columns([1.3, 1, 1])
+    with to:
+        st.caption(t("To"))
+        if not buyer:
+            st.markdown(t("Erased by law"))
+        else:
+            place = f"{buyer['postal_code']} {buyer['city']}".strip()
+            lines = [
+                f"**{parts.plain(buyer['name'])}**",
+                *(parts.plain(text) for text in (buyer["address"], place) if text),
+            ]
+            if buyer["organisation_number"]:
+                lines.append(t("Org. no. {number}", number=parts.plain(buyer["organisation_number"])))
+            st.markdown("  \n".join(lines))
+    with dates:
+        _pair(t("Number"), head["number"])
+        _pair(t("Issue date"), day(head["issue_date"]))
+        _pair(t("Service"), period(head["service_start"], head["service_end"]))
+    with references:
+        _pair(t("Your reference"), buyer.get("reference", ""))
+        _pair(t("Purchase order"), buyer.get("purchase_order", ""))
+        _pair(t("Contact person"), buyer.get("contact", ""))
+
+
+def _pair(title: str, text: str) -> None:
+    """A small title with its value; nothing when there is none."""
+    if text:
+        st.caption(title)
+        st.markdown(parts.plain(text))
+
+
+def _payment(view: Explained) -> None:
+    """What is to be paid, by when and with which reference."""
+    head, seller = view.head, view.seller
+    credit = head["kind"] == "credit_note"
+    with st.container(border=True):
+        pay, due, reference, account = st.columns([1.6, 1.1, 1.3, 1.2])
+        pay.caption(t("In your favour") if credit else t("To pay"))
+        pay.markdown(f"## {parts.plain(money(head['total_minor'], head['currency']))}")
+        if not credit:
+            for column, title, text in (
+                (due, t("Due"), day(head["due_date"])),
+                (reference, t("KID"), head["payment_reference"]),
+                (account, t("Account"), seller["bank_account"] or seller["iban"]),
+            ):
+                if text:
+                    column.caption(title)
+                    column.markdown(f"**{parts.plain(text)}**")
+
+
+def _lines(view: Explained, reasons: dict[int, Reasons]) -> None:
+    """One row a line, with a button that opens its why; lines of one plan stand together."""
+    titles = (t("Description"), t("Period"), t("Quantity"), t("Amount"), "")
+    for place, (column, title) in enumerate(zip(st.columns(WIDTHS), titles, strict=True)):
+        column.caption(title, text_alignment="right" if place in (2, 3) else "left")
+    plan = None
+    for line in view.lines.iter_rows(named=True):
+        if line["plan"] != plan:
+            plan = line["plan"]
+            st.markdown(f"**{parts.plain(plan)}**")
+        _line(view, line, reasons[line["line_id"]])
+
+
+def _line(view: Explained, line: dict[str, Any], why: Reasons) -> None:
+    """Description, period, quantity, amount, why."""
+    currency = view.head["currency"]
+    what, when, many, amount, button = st.columns(WIDTHS, vertical_alignment="center")
+    name = parts.plain(line["charge"]) if line["charge"] else t("Up to the agreed minimum")
+    what.markdown(name + (f" · :orange[{t('correction')}]" if line["revision"] or line["corrects_id"] else ""))
+    when.markdown(parts.plain(period(line["service_start"], line["service_end"])))
+    many.markdown(parts.plain(quantity(line["quantity_micro"])), text_alignment="right")
+    amount.markdown(parts.plain(money(line["amount_minor"], currency)), text_alignment="right")
+    with button.popover(t("Why"), key=f"why:{line['line_id']}", type="tertiary"):
+        _why(view, line, why)
+
+
+def _why(view: Explained, line: dict[str, Any], why: Reasons) -> None:
+    """The parts of a line, what they sum to, and the VAT it is part of."""
+    currency = view.head["currency"]
+    rows = [(says(part), money(part.amount_minor, currency)) for part in why.parts]
+    rows.append((f"**{t('Net amount of this line')}**", f"**{parts.plain(money(line['net_minor'], currency))}**"))
+    st.table([{t("What"): text, t("Amount"): amount} for text, amount in rows], border="horizontal", hide_index=True)
+    vat = why.vat
+    st.caption(
+        t("VAT {rate} of {base} on this document: {tax}", rate=parts.plain(percent(vat["rate_ppm"])),
+          base=parts.plain(money(vat["base_minor"], currency)), tax=parts.plain(money(vat["tax_minor"], currency)))
+        + (f" · {label(vat['treatment'])}" if vat["treatment"] != "standard" else "")
+    )  # fmt: skip
+    numbers = dict(view.corrected.iter_rows())
+    for each in [numbers[line["corrects_id"]]] if line["corrects_id"] in numbers else []:
+        parts.link("invoices", t("Corrects {number}", number=parts.plain(each)), query={"number": each})
+
+
+def says(part: Part) -> str:
+    """A part's sentences in the page's language; names are shown as they are written."""
+    values = {name: parts.plain(value) if isinstance(value, str) else value for name, value in part.values.items()}
+    said = [t(str(each), **values) for each in part.says]
+    return ", ".join([said[0][:1].upper() + said[0][1:], *said[1:]]) if said else ""
+
+
+def _totals(view: Explained) -> None:
+    """Sum of lines, discount, VAT per rate, to pay."""
+    head, currency = view.head, view.head["currency"]
+    rows = [(t("Sum of lines"), money(head["subtotal_minor"], currency))]
+    if head["discount_minor"]:
+        rows.append((t("Discount"), money(-head["discount_minor"], currency)))
+    for vat in view.taxes.iter_rows(named=True):
+        rate = parts.plain(percent(vat["rate_ppm"]))
+        rows.append((t("Base of VAT {rate}", rate=rate), money(vat["base_minor"], currency)))
+        rows.append((t("VAT {rate}", rate=rate), money(vat["tax_minor"], currency)))
+    if head["tax_in_company_currency_minor"] is not None:
+        rows.append((t("VAT in {currency}", currency=view.seller["currency"]),
+                     money(head["tax_in_company_currency_minor"], view.seller["currency"])))  # fmt: skip
+    _, box = st.columns([1, 1.1])
+    with box.container(gap="xsmall"):
+        for title, text in rows:
+            _total(title, parts.plain(text))
+        last = t("In your favour") if head["kind"] == "credit_note" else t("To pay")
+        st.divider()
+        _total(f"**{last}**", f"**{parts.plain(money(head['total_minor'], currency))}**")
+        if head["tax_inclusive"]:
+            st.caption(t("The prices of the lines include VAT."))
+
+
+def _total(title: str, text: str) -> None:
+    left, right = st.columns([1.4, 1])
+    left.markdown(title)
+    right.markdown(text, text_alignment="right")
+
+
+def _footer(view: Explained) -> None:
+    """The seller's own line."""
+    seller = view.seller
+    register = "MVA" if seller["vat_registered"] and seller["country"] == "NO" else ""
+    number = f"{seller['organisation_number']} {register}".strip()
+    said = [seller["legal_name"], seller["address"], f"{seller['postal_code']} {seller['city']}".strip(), number]
+    st.caption(" · ".join(parts.plain(text) for text in said if text))
+
+
+def _difference(view: Explained) -> None:
+    """Why the amount differs from the document before, in parts that sum exactly."""
+    with st.container(border=True):
+        if view.previous is None:
+            st.markdown(f"**{t('The first document of this customer')}**")
+            return
+        before, head = view.previous, view.head
+        st.markdown(f"**{t('What is different from last time?')}**")
+        parts.link(
+            "invoices", t("Before: {number}", number=parts.plain(before["number"])), query={"number": before["number"]}
+        )
+        if head["currency"] != before["currency"]:
+            st.caption(t("The two documents are in different currencies."))
+            return
+        if view.bridge.is_empty():
+            st.caption(t("Nothing: the amount is the same."))
+            return
+        rows = [(_bridge_name(row), row["amount_minor"]) for row in view.bridge.iter_rows(named=True)]
+        moved = sum(amount for _, amount in rows)
+        for name, amount in [*rows, (t("In all"), moved)]:
+            _total(parts.plain(name), parts.plain(money(amount, head["currency"], sign=True)))
+        _waterfall(before, head, rows)
+
+
+def _bridge_name(row: dict[str, Any]) -> str:
+    """What a part of the difference is called."""
+    named = {"discount": t("Discounts"), "vat": t("VAT"), "correction": t("Correction: {charge}", charge=row["code"])}
+    name = t("Up to the agreed minimum") if row["code"] == "true_up" else row["code"]
+    return named.get(row["part"], name)
+
+
+def _waterfall(before: dict[str, Any], head: dict[str, Any], rows: list[tuple[str, int]]) -> None:
+    """From the amount before to this one."""
+    currency = head["currency"]
+    signed = [-each["total_minor"] if each["kind"] == "credit_note" else each["total_minor"] for each in (before, head)]
+    steps = [(before["number"], signed[0], "total"), *((name, amount, "part") for name, amount in rows), (head["number"], signed[1], "total")]  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "name": [name for name, _, _ in steps],
+            "amount": [float(to_major(amount, currency)) for _, amount, _ in steps],
+            "kind": [kind for _, _, kind in steps],
+        }
+    )
+    chart = charts.styled(charts.waterfall(frame, label="name", amount="amount", y_title=currency), height=220)
+    st.altair_chart(chart, width="stretch", key="waterfall", alt=t("What is different from last time?"))
+
+
+def _facts(view: Explained) -> None:
+    """Who it belongs to, how it goes out, which run made it."""
+    head = view.head
+    with st.container(border=True):
+        st.markdown(f"**{t('About this document')}**")
+        if (parts.PAGES / "customers.py").exists():
+            parts.link("customers", t("Customer {id}", id=parts.plain(view.customer)), query={"customer": view.customer},
+                       icon=":material/person:")  # fmt: skip
+        parts.link("invoices", t("All of this customer's documents"), query={"customer": view.customer},
+                   icon=":material/receipt_long:")  # fmt: skip
+        if head["run_id"]:
+            parts.link("invoices", t("Made by run {number}", number=number(head["run_id"])), query={"run": str(head["run_id"])},
+                       icon=":material/playlist_play:")  # fmt: skip
+        facts = {t("Payment option"): label(head["payment_option"]), t("Channel"): label(head["channel"])}
+        for title, text in facts.items():
+            if text:
+                st.caption(f"{title}: {text}")
