@@ -18,7 +18,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.subscriptions import CreditChoice, Timing
 from core.domain.wording import good_code, good_name, readable
 from core.store import catalogue
-from core.store.catalogue import POLICY_FIELDS, policy_on
+from core.store.policies import POLICY_FIELDS, policy_on
 from core.store.tables import Plan, PlanPolicy, core_table
 
 __all__ = [

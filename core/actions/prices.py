@@ -18,7 +18,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.plans import PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound, require_storable
 from core.domain.wording import readable
-from core.store import catalogue
+from core.store import catalogue, holders
 from core.store.tables import Person, Plan, PriceVersion, Subscription, core_table
 
 
@@ -110,7 +110,7 @@ def needs_second_person(work: Work, row: Any) -> bool:
     """Is this the drafter's own price change? Jobs of the system, and plans that nobody has yet, are exempt."""
     if work.actor == SYSTEM or row.author != work.author:
         return False
-    return catalogue.has_subscribers(work.session, row.plan_id, business_day(work.now), but=row.id)
+    return holders.has_subscribers(work.session, row.plan_id, business_day(work.now), but=row.id)
 
 
 def _check_order(work: Work, row: Any, valid_from: date) -> None:
@@ -188,7 +188,7 @@ def _plan_of(work: Work, subscription_id: int, terms: PriceTerms, today: date) -
     currency: str | None = work.session.execute(
         select(table.currency).where(table.id == subscription_id)
     ).scalar_one_or_none()
-    version_id = catalogue.subscription_price(work.session, subscription_id, today)
+    version_id = holders.subscription_price(work.session, subscription_id, today)
     row = None if version_id is None else catalogue.price_version(work.session, version_id)
     if currency is None or row is None:
         raise NotFound("This subscription does not exist", code="no_subscription")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.domain.errors import Conflict, NotFound
 from core.domain.plans import PriceStatus, PriceTerms
 from core.reports import subscriber_base
-from core.store import billing, catalogue, load
+from core.store import billing, catalogue, holders, load, policies
 from core.store.tables import Coupon, Plan, PlanPolicy, PriceVersion, core_table
 
 PLANS: dict[str, Any] = {
@@ -153,7 +153,7 @@ def _policies(session: Session, plan_id: int) -> pl.DataFrame:
 
 def policy(session: Session, plan_id: int, day: date) -> dict[str, Any]:
     """What holds for the plan on a day."""
-    return catalogue.policy_on(session, plan_id, day)
+    return policies.policy_on(session, plan_id, day)
 
 
 def terms(session: Session, price_version_id: int) -> PriceTerms:
@@ -191,7 +191,7 @@ def effect(session: Session, plan_id: int, price_version_id: int, day: date) -> 
         subscriptions=shared.height, negotiated=concerned.height - shared.height, currency=head["currency"],
         now_minor=subscriber_base.monthly(int(shared["list_twelfths"].sum())),
         then_minor=subscriber_base.monthly(int(then.filter(paying).sum())),
-        second_person=catalogue.has_subscribers(session, plan_id, day, but=price_version_id),
+        second_person=holders.has_subscribers(session, plan_id, day, but=price_version_id),
     )  # fmt: skip
 
 

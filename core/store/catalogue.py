@@ -5,7 +5,6 @@ Amounts are decimal text exactly as they were given ("5.00" stays "5.00"); the m
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -25,14 +24,8 @@ from core.domain.plans import (
     Rounding,
     Tier,
 )
-from core.domain.subscriptions import ChangeKind
 from core.store import load, save
-from core.store.tables import ChargeRow, PlanPolicy, PriceVersion, SubscriptionChange, Table, TierRow, core_table
-
-POLICY_FIELDS = (
-    "upgrade_when", "downgrade_when", "cancel_when", "cancel_credit", "minimum_term_months", "notice_days",
-    "minimum_quantity", "maximum_pause_days",
-)  # fmt: skip
+from core.store.tables import ChargeRow, PriceVersion, Table, TierRow, core_table
 
 
 def text_of(value: Decimal | None) -> str | None:
@@ -198,61 +191,3 @@ def _events(row: Any) -> EventTerms | None:
         Decimal(row.event_rate_percent), Decimal(row.event_fixed_amount or 0), row.free_events,
         _number(row.free_amount), _number(row.min_per_event), _number(row.max_per_event),
     )  # fmt: skip
-
-
-def policy_on(session: Session, plan_id: int, on: date) -> dict[str, Any]:
-    """The plan's policy in force on a day; the defaults when none was set by then."""
-    table = core_table(PlanPolicy)
-    row = session.execute(
-        select(table)
-        .where(table.c.plan_id == plan_id, table.c.effective_from <= on)
-        .order_by(table.c.effective_from.desc(), table.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is not None:
-        return {name: getattr(row, name) for name in POLICY_FIELDS}
-    return default_policy()
-
-
-def default_policy() -> dict[str, Any]:
-    """What holds for a plan for which nothing was set."""
-    defaults: dict[str, Any] = {name: core_table(PlanPolicy).c[name].default for name in POLICY_FIELDS}
-    return {name: default.arg for name, default in defaults.items()}
-
-
-# --- who has which prices -------------------------------------------------------------------------------------------
-
-
-def live_facts() -> Any:
-    """A subquery of changes that are neither undone nor undos."""
-    change = core_table(SubscriptionChange)
-    undone = select(change.c.undoes_id).where(change.c.undoes_id.is_not(None))
-    return select(change).where(change.c.kind != ChangeKind.UNDO.value, change.c.id.not_in(undone)).subquery()
-
-
-def has_subscribers(session: Session, plan_id: int, on: date, *, but: int) -> bool:
-    """Does somebody have, on this day or later, another published version of the plan than `but`?"""
-    change, version = core_table(SubscriptionChange), core_table(PriceVersion)
-    facts = live_facts()
-    ended = select(facts.c.subscription_id).where(facts.c.kind == ChangeKind.CANCEL.value, facts.c.effective_on <= on)
-    found = (
-        select(change.c.id)
-        .join_from(change, version, version.c.id == change.c.price_version_id)
-        .where(version.c.plan_id == plan_id, version.c.id != but, change.c.subscription_id.not_in(ended))
-        .limit(1)
-    )
-    return session.execute(found).first() is not None
-
-
-def subscription_price(session: Session, subscription_id: int, on: date) -> int | None:
-    """The price version that a subscription has on a day, or will start with; None when it is not known."""
-    facts = live_facts()
-    priced = facts.c.kind.in_([ChangeKind.START.value, ChangeKind.PRICE.value])
-    latest = (
-        select(facts.c.price_version_id)
-        .where(facts.c.subscription_id == subscription_id, priced)
-        .order_by((facts.c.effective_on <= on).desc(), facts.c.effective_on.desc(), facts.c.id.desc())
-        .limit(1)
-    )
-    found: int | None = session.execute(latest).scalar()
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
 import streamlit as st
 
 from core.actions import plans
@@ -12,16 +11,16 @@ from core.domain.access import Permission
 from core.domain.errors import NotFound
 from core.domain.periods import MONTHLY
 from core.domain.plans import PriceStatus, PriceTerms
-from core.domain.price_form import interval_name
 from core.reports import plans as reads
 from core.reports.plans import OnePlan
-from core.reports.price_differences import side_by_side
 from core.ui import parts, plan_editor, plan_policies, plan_preview, session
-from core.ui.format import day, instant, number, price
-from core.ui.plan_list import interval_of, permit
+from core.ui.format import day, instant, number
+from core.ui.plan_dialogs import duplicate_dialog, edit_dialog
+from core.ui.plan_list import permit
 from core.ui.plan_publish import publish_dialog, retire_dialog
-from core.ui.plan_words import field_name, more_text, prices_text, view_in_url
-from core.ui.text import label, sentence, t
+from core.ui.plan_versions import differences, history, said_by, version_name
+from core.ui.plan_words import view_in_url
+from core.ui.text import sentence, t
 
 
 def show(code: str, context: session.Context) -> None:
@@ -106,13 +105,7 @@ def _versions(found: OnePlan, context: session.Context) -> None:
     with st.expander(t("What changed since the version before"), expanded=version["status"] != PriceStatus.DRAFT):
         differences(found.versions, version_id)
     with st.expander(t("All versions")):
-        _history(found.versions)
-
-
-def version_name(version: dict[str, Any]) -> str:
-    """A version in a list: "NOK · month · version 3 · draft"."""
-    number_text = t("version {number}", number=version["number"])
-    return f"{version['currency']} · {interval_of(version)} · {number_text} · {label(version['status'])}"
+        history(found.versions)
 
 
 def _steps(found: OnePlan, version: dict[str, Any], context: session.Context) -> None:
@@ -158,67 +151,9 @@ def _published(version: dict[str, Any], context: session.Context) -> None:
     left, right = st.columns([11, 9], gap="medium")
     with left.container(border=True):
         st.header(t("What it says"), anchor=False)
-        _said(terms)
+        said_by(terms)
     with right:
         plan_preview.show(terms, [], context, f"version:{version['price_version_id']}")
-
-
-def _said(terms: PriceTerms) -> None:
-    """The whole price in a line, then a row for each charge."""
-    vat = t("prices include VAT") if terms.tax_inclusive else t("prices before VAT")
-    said = [terms.currency, label(interval_name(terms.interval)), label(terms.alignment.value), vat]
-    if terms.trial_days:
-        said.append(t("{days} days of trial", days=terms.trial_days))
-    if terms.minimum_commitment:
-        said.append(t("at least {amount}", amount=price(terms.minimum_commitment, terms.currency)))
-    st.caption(parts.plain(" · ".join(said)))
-    for charge in terms.charges:
-        what = " · ".join(label(word) for word in (charge.kind.value, charge.model.value, charge.timing.value))
-        st.markdown(f"**{parts.plain(charge.name)}** :gray[{parts.plain(what)}]")
-        more = more_text(charge, terms.currency)
-        st.caption(parts.plain(prices_text(charge, terms.currency) + (f" · {more}" if more else "")))
-
-
-def differences(versions: pl.DataFrame, version_id: int) -> None:
-    """This version beside the one before it, changed cells first and marked."""
-    before_id = reads.previous_version(versions, version_id)
-    if before_id is None:
-        st.caption(t("This is the first version in its currency and interval."))
-        return
-    before, after = session.frames(reads.terms, before_id), session.frames(reads.terms, version_id)
-    cells = side_by_side(before, after)
-    changed = int(cells["changed"].sum())
-    st.caption(t("{count} cells differ from version {number}", count=changed, number=versions.filter(versions["price_version_id"] == before_id)["number"].item()))  # fmt: skip
-    everything = st.toggle(t("Show what is equal too"), key=f"equal:{version_id}")
-    shown = cells if everything else cells.filter(cells["changed"])
-    if shown.height:
-        st.dataframe(_table(shown), hide_index=True, height="content")
-
-
-def _table(cells: pl.DataFrame) -> pl.DataFrame:
-    """Side by side for the screen: where, which field, before, now, and a word for what changed."""
-    rows = []
-    for row in cells.iter_rows(named=True):
-        where = row["charge"] or t("The whole price")
-        tier = t(", tier {tier}", tier=row["tier"]) if row["tier"] else ""
-        rows.append({
-            t("Where"): f"{where}{tier}", t("Field"): field_name(row["field"]), t("Before"): label(row["before"]),
-            t("Now"): label(row["after"]), t("Changed"): t("● changed") if row["changed"] else "",
-        })  # fmt: skip
-    return pl.DataFrame(rows)
-
-
-def _history(versions: pl.DataFrame) -> None:
-    """All versions with status, who and when."""
-    rows = [
-        {
-            t("Version"): version_name(row), t("Valid from"): day(row["valid_from"]),
-            t("Drafted by"): row["author"], t("Published by"): row["published_by"],
-            t("Published"): instant(row["published_at"]), t("Subscriptions"): row["subscriptions"], t("Note"): row["note"],
-        }
-        for row in versions.iter_rows(named=True)
-    ]  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True)
 
 
 def _start_draft(plan: dict[str, Any], context: session.Context) -> None:
@@ -242,49 +177,4 @@ def open_version(version_id: int) -> None:
     """Show a version at the next run."""
     st.session_state.pop("version_chosen", None)
     st.query_params["version"] = str(version_id)
-    st.rerun()
-
-
-def edit_dialog(plan: dict[str, Any]) -> None:
-    """Open the dialog."""
-    st.dialog(t("Edit the plan"))(_edit_form)(plan)
-
-
-def _edit_form(plan: dict[str, Any]) -> None:
-    """Name, description and rank."""
-    with st.form("edit_plan", border=False):
-        name = st.text_input(t("Name"), plan["name"])
-        description = st.text_area(t("Description"), plan["description"], height=80)
-        rank = st.number_input(t("Rank"), value=plan["rank"], step=1)
-        if not st.form_submit_button(t("Save"), type="primary"):
-            return
-    content = {"plan_id": plan["id"], "name": name, "description": description, "rank": int(rank)}
-    if session.act(plans.edit_plan, key=f"edit:{plan['id']}", **content):
-        st.rerun()
-
-
-def duplicate_dialog(found: OnePlan) -> None:
-    """Open the dialog."""
-    st.dialog(t("Duplicate the plan"))(_duplicate_form)(found)
-
-
-def _duplicate_form(found: OnePlan) -> None:
-    """A new plan with the same prices as drafts."""
-    st.caption(t("The newest version of each currency and interval becomes a draft of the new plan."))
-    with st.form("duplicate_plan", border=False):
-        code = st.text_input(t("Code"), f"{found.plan['code']}-2")
-        name = st.text_input(t("Name"), found.plan["name"])
-        if not st.form_submit_button(t("Duplicate"), type="primary"):
-            return
-    content = {"code": code, "name": name, "description": found.plan["description"], "rank": found.plan["rank"]}
-    key = f"duplicate:{found.plan['id']}"
-    made = session.act(plans.create_plan, key=key, **content)
-    if not made:
-        return
-    newest = found.versions.unique(reads.SERIES, keep="first", maintain_order=True)
-    for version_id in newest["price_version_id"]:
-        terms = session.frames(reads.terms, version_id)
-        session.act(plans.save_draft, key=f"{key}:{version_id}", plan_id=made["plan_id"], terms=terms)
-    st.query_params.from_dict({"plan": code.strip()})
-    st.session_state.pop("version_chosen", None)
     st.rerun()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import altair as alt
@@ -10,16 +9,15 @@ import polars as pl
 import streamlit as st
 
 from core.domain.errors import ForbliError
-from core.domain.money import exponent_of, parse_decimal, to_minor
+from core.domain.money import exponent_of
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms
 from core.domain.price_form import COUNTED
 from core.domain.price_rules import Finding
-from core.domain.subscriptions import CustomerKind
 from core.reports import price_preview
-from core.reports.price_preview import Sample, SampleBill
-from core.ui import charts, parts, session
-from core.ui.format import money, number, percent, period, quantity
-from core.ui.text import label, sentence, t
+from core.ui import charts, parts, plan_bill, session
+from core.ui.format import money, quantity
+from core.ui.plan_bill import typed_number
+from core.ui.text import sentence, t
 
 MICRO = 10**6
 
@@ -36,7 +34,7 @@ def show(terms: PriceTerms, findings: list[Finding], context: session.Context, k
         if findings:
             st.caption(t("A bill needs prices without findings. Put them right, and it appears here."))
             return
-        _bill(terms, context, key)
+        plan_bill.show(terms, context, key)
 
 
 def _curve(
@@ -59,10 +57,10 @@ def _curve(
         code = st.selectbox(t("Charge"), list(names), format_func=lambda each: names[each] or each, key=f"{key}:curve")
     charge = next(charge for charge in sound if charge.code == code)
     with st.container(horizontal=True):
-        upto = _typed(t("Up to quantity"), f"{key}:upto:{code}", placeholder=t("automatic"))
+        upto = typed_number(t("Up to quantity"), f"{key}:upto:{code}", placeholder=t("automatic"))
         each = None
         if charge.model is ChargeModel.PERCENTAGE:
-            each = _typed(t("Amount per event"), f"{key}:each:{code}", value="100")
+            each = typed_number(t("Amount per event"), f"{key}:each:{code}", value="100")
     more: dict[str, Any] = {"upto": upto} if upto else {}
     if each is not None:
         more["event_amount"] = each
@@ -129,111 +127,3 @@ def _chart(points: pl.DataFrame, drops: list[price_preview.Fall], charge: Charge
         chart += marked.mark_rule(strokeDash=[4, 4], color=red)
         chart += marked.mark_point(size=70, filled=True, color=red).encode(y="amount:Q")
     return charts.styled(chart)
-
-
-def _typed(text: str, key: str, *, value: str = "", placeholder: str = "") -> Decimal | None:
-    """A number as people type it; a sentence below when it is none."""
-    typed = st.text_input(text, value=value, key=key, placeholder=placeholder, width=160)
-    if not (typed or "").strip():
-        return None
-    try:
-        amount = parse_decimal(str(typed))
-    except ForbliError as error:
-        st.caption(f":red[{parts.plain(sentence(error))}]")
-        return None
-    return max(amount, Decimal(0))
-
-
-# --- sample bill ----------------------------------------------------------------------------------------------------
-
-
-def _bill(terms: PriceTerms, context: session.Context, key: str) -> None:
-    """Inputs for what the customer has and uses, then the bill."""
-    kind = CustomerKind(
-        st.segmented_control(
-            t("Customer"), [kind.value for kind in CustomerKind], format_func=label, required=True,
-            default=(CustomerKind.CONSUMER if terms.tax_inclusive else CustomerKind.BUSINESS).value, key=f"{key}:kind",
-        )
-    )  # fmt: skip
-    sample = _sample(terms, key)
-    try:
-        bill = session.frames(price_preview.sample_bill, terms, sample, context.today, kind)
-    except ForbliError as error:
-        st.warning(sentence(error), icon=":material/error:")
-        return
-    if bill.review:
-        st.warning(t("This bill would need review: no VAT rule fits. Add one in Settings."), icon=":material/error:")
-        return
-    _bill_table(bill, terms)
-
-
-def _sample(terms: PriceTerms, key: str) -> Sample:
-    """What the customer has, one small field for each thing that can be counted."""
-    addons: dict[str, Decimal] = {}
-    units: dict[str, Decimal] = {}
-    events: dict[str, tuple[int, Decimal]] = {}
-    seats = Decimal(1)
-    asked: set[str] = set()
-    with st.container(horizontal=True):
-        if any(charge.kind is ChargeKind.SEAT for charge in terms.charges):
-            seats = _typed(t("Seats"), f"{key}:seats", value="5") or Decimal(0)
-        for charge in terms.charges:
-            if charge.kind is ChargeKind.ADDON:
-                addons[charge.code] = _typed(
-                    parts.plain(charge.name), f"{key}:addon:{charge.code}", value="1"
-                ) or Decimal(0)
-            if charge.kind is not ChargeKind.USAGE or charge.meter in asked:
-                continue
-            asked.add(charge.meter)
-            meter = parts.plain(charge.meter)
-            if charge.model in (ChargeModel.PERCENTAGE, ChargeModel.GRADUATED_PERCENTAGE):
-                count = _typed(
-                    t("{meter}: events", meter=meter), f"{key}:events:{charge.meter}", value="20"
-                ) or Decimal(0)
-                each = _typed(
-                    t("{meter}: amount each", meter=meter), f"{key}:amount:{charge.meter}", value="250"
-                ) or Decimal(0)
-                events[charge.meter] = (int(min(count, Decimal(100_000))), each)
-            else:
-                units[charge.meter] = _typed(meter, f"{key}:units:{charge.meter}", value="150") or Decimal(0)
-    return Sample(seats, addons, units, events)
-
-
-def _bill_table(bill: SampleBill, terms: PriceTerms) -> None:
-    """Line by line with its why, VAT per rate, and the total."""
-    currency = terms.currency
-    st.caption(t("One whole period, {period}, with one-off fees", period=period(bill.start, bill.end)))
-    rows = []
-    for line in bill.lines.iter_rows(named=True):
-        name = line["charge"] or label(line["kind"])
-        rows.append({"what": name, "why": _why(line, terms), "amount": money(line["amount_minor"], currency)})
-        for step in bill.steps.get(line["code"] or "", pl.DataFrame()).iter_rows(named=True):
-            said = t("{quantity} units", quantity=quantity(step["quantity_micro"]))
-            what = t("↳ tier {tier}", tier=step["step"])
-            rows.append({"what": what, "why": f"{said}: {money(step['amount_minor'], currency)}", "amount": ""})
-    for tax in bill.taxes.iter_rows(named=True):
-        said = t("{rate} of {base}", rate=percent(tax["rate_ppm"]), base=money(tax["base_minor"], currency))
-        before = t("of which VAT") if terms.tax_inclusive else t("VAT")
-        rows.append({"what": before, "why": said, "amount": money(tax["tax_minor"], currency)})
-    rows.append({"what": t("To pay"), "why": "", "amount": money(bill.total_minor, currency)})
-    columns = {
-        "what": st.column_config.TextColumn(t("Line"), width=115),
-        "amount": st.column_config.TextColumn(t("Amount"), alignment="right", width=95),
-        "why": st.column_config.TextColumn(t("Why")),
-    }
-    st.dataframe(
-        pl.DataFrame(rows), hide_index=True, column_config=columns, column_order=list(columns), height="content"
-    )
-
-
-def _why(line: dict[str, Any], terms: PriceTerms) -> str:
-    """What the amount of a line comes from."""
-    charge = next((charge for charge in terms.charges if charge.code == line["code"]), None)
-    if charge is None:
-        return t("up to the minimum commitment of {amount}", amount=money(to_minor(terms.minimum_commitment, terms.currency), terms.currency))  # fmt: skip
-    if charge.kind in (ChargeKind.FIXED, ChargeKind.ONE_OFF):
-        return label(charge.kind.value)
-    said = f"{quantity(line['quantity_micro'])} · {label(charge.model.value)}"
-    if charge.included_units:
-        said += " · " + t("{units} included", units=number(charge.included_units))
-    return said

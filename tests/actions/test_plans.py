@@ -15,7 +15,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.periods import MONTHLY, YEARLY, Timing
 from core.domain.plans import Charge, ChargeKind, ChargeModel, EventTerms, PriceTerms, Tier
 from core.domain.price_rules import check_terms
-from core.store import catalogue
+from core.store import catalogue, policies
 from core.store.engine import reading
 from core.store.tables import ChargeRow, Coupon, Person, Plan, PlanPolicy, PriceVersion, TierRow
 from tests.world import NOW, World
@@ -237,7 +237,7 @@ def test_a_policy_is_dated_and_keeps_what_is_not_given(shop):
     shop.act(plans.set_policy, plan_id=plan, effective_from=date(2026, 7, 1), cancel_credit="credit")
     with reading(shop.engine) as session:
         days = [date(2025, 12, 31), JANUARY, date(2026, 7, 1)]
-        found = [catalogue.policy_on(session, plan, day) for day in days]
+        found = [policies.policy_on(session, plan, day) for day in days]
     assert [(policy["notice_days"], policy["cancel_credit"]) for policy in found] == [
         (0, "none"), (30, "none"), (30, "credit"),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from core.actions import plans
 from core.store.engine import open_engine
 from core.store.tables import Person, PriceVersion, TierRow
+from tests.apps import browser, served
 from tests.pages.test_plans import KARI, TERMS
 from tests.world import NOW, World
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def place(sqlite_template, tmp_path_factory, serve):
+def place(sqlite_template, tmp_path_factory):
     file = tmp_path_factory.mktemp("plans") / "forbli.db"
     shutil.copy(sqlite_template, file)
     url = f"sqlite:///{file}"
@@ -29,8 +30,14 @@ def place(sqlite_template, tmp_path_factory, serve):
     saved = plans.save_draft(world.engine, KARI, "draft", NOW, plan_id=plan, terms=TERMS)["price_version_id"]
     plans.publish(world.engine, KARI, "publish", NOW, price_version_id=saved, valid_from=date(2026, 1, 1))
     world.start(world.customer(), saved, date(2026, 1, 1))
-    with serve(url, FORBLI_NOW=NOW.isoformat()) as address:
+    with served(url, now=NOW.isoformat()) as address:
         yield world, address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as opened:
+        yield opened
 
 
 @pytest.fixture

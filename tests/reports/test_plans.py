@@ -13,7 +13,8 @@ from core.domain.periods import MONTHLY, QUARTERLY, Alignment, Timing
 from core.domain.plans import Charge, ChargeKind, ChargeModel, EventTerms, PriceTerms, Rounding, Tier
 from core.domain.subscriptions import CustomerKind
 from core.reports import plans, price_differences, price_preview
-from core.reports.price_preview import Fall, Sample
+from core.reports.price_preview import Fall
+from core.reports.sample_bill import Sample, sample_bill
 from core.store.engine import reading
 from core.store.tables import Plan
 from tests.world import World, charge, fixed, tier
@@ -165,7 +166,7 @@ def test_a_sample_bill_is_one_whole_period_with_every_kind_of_charge_and_vat(wor
         GRADUATED,
     )
     with reading(world.engine) as session:
-        bill = price_preview.sample_bill(session, terms, Sample(D(3), {"sms": D(2)}, {"m": D(250)}), DAY)
+        bill = sample_bill(session, terms, Sample(D(3), {"sms": D(2)}, {"m": D(250)}), DAY)
     amounts = dict(bill.lines.select("code", "amount_minor").iter_rows())
     # 100 · 1.00 + 100 · 0.50 + 50 · 0.25 = 162.50
     assert amounts == {"fee": 10_000, "seat": 15_000, "sms": 4_000, "setup": 50_000, "u": 16_250}
@@ -179,22 +180,20 @@ def test_a_sample_bill_of_a_calendar_quarter_in_euro_with_vat_included(world):
     fee = Charge("fee", "Fee", ChargeKind.FIXED, ChargeModel.FLAT, (Tier(None, flat_amount=D(125)),))
     terms = PriceTerms("EUR", QUARTERLY, (fee,), alignment=Alignment.CALENDAR, tax_inclusive=True)
     with reading(world.engine) as session:
-        bill = price_preview.sample_bill(session, terms, Sample(), DAY, CustomerKind.CONSUMER)
+        bill = sample_bill(session, terms, Sample(), DAY, CustomerKind.CONSUMER)
     assert (bill.start, bill.end) == (date(2026, 1, 1), date(2026, 4, 1))
     assert (bill.net_minor, bill.tax_minor, bill.total_minor) == (10_000, 2_500, 12_500)
 
 
 def test_a_minimum_commitment_shows_as_a_line_of_its_own(world):
     with reading(world.engine) as session:
-        bill = price_preview.sample_bill(
-            session, priced(GRADUATED, minimum_commitment=D(100)), Sample(units={"m": D(30)}), DAY
-        )
+        bill = sample_bill(session, priced(GRADUATED, minimum_commitment=D(100)), Sample(units={"m": D(30)}), DAY)
     assert bill.lines.select("kind", "amount_minor").rows() == [("usage", 3_000), ("true_up", 7_000)]
 
 
 def test_a_sample_bill_before_the_company_is_known_says_what_is_missing(engine):
     with reading(engine) as session:
-        bill = price_preview.sample_bill(session, priced(GRADUATED), Sample(units={"m": D(1)}), DAY)
+        bill = sample_bill(session, priced(GRADUATED), Sample(units={"m": D(1)}), DAY)
     assert bill.review == ["unknown_vat_treatment"]
 
 
