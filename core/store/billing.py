@@ -152,8 +152,8 @@ def _held_customers() -> Select[Any]:
 def inputs(session: Session, due: pl.DataFrame, through: date, as_of: date) -> frames.BillingInputs:
     """Everything a draft of the DUE subscriptions needs, as known now and in force on `as_of`."""
     ids = due["subscription_id"]
-    scope = _scope(due)
     changes = load.changes(session, ids)
+    scope = _scope(due, changes, through)
     prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
     earliest = scope["after"].min() if scope.height else through
     assert isinstance(earliest, date), "a scope has a first day"
@@ -194,14 +194,30 @@ def as_seen(inputs: frames.BillingInputs, cursors: pl.DataFrame) -> frames.Billi
     return replace(inputs, facts=facts)
 
 
-def _scope(due: pl.DataFrame) -> pl.DataFrame:
-    """How far back each subscription is looked at: to its last billing, or to the first day that unseen facts touch."""
+def _scope(due: pl.DataFrame, changes: pl.DataFrame, through: date) -> pl.DataFrame:
+    """How far back each subscription is looked at: to its last billing, or to the first day that unseen facts touch.
+
+    A fact that was planned ahead touches when its day has come: it may lie inside a period that is billed already.
+    """
     day = pl.duration(days=1)
+    come = _come_into_force(due, changes, through)
+    touched_from = pl.min_horizontal("unseen_from", "come_on")
     billed = pl.coalesce("billed_through", pl.col("started_on") - day)
-    touched = pl.col("unseen_from").is_not_null() & pl.col("billed_through").is_not_null()
-    after = pl.when(touched).then(pl.min_horizontal(billed, pl.col("unseen_from") - day)).otherwise(billed)
-    scope = due.with_columns(billed_through=billed, touched=touched, after=after)
+    touched = touched_from.is_not_null() & pl.col("billed_through").is_not_null()
+    after = pl.when(touched).then(pl.min_horizontal(billed, touched_from - day)).otherwise(billed)
+    scope = due.join(come, on="subscription_id", how="left", maintain_order="left").with_columns(
+        billed_through=billed, touched=touched, after=after
+    )
     return frames.conform(scope, frames.SCOPE)
+
+
+def _come_into_force(due: pl.DataFrame, changes: pl.DataFrame, through: date) -> pl.DataFrame:
+    """subscription_id, come_on: the first day since the last billing on which a fact took effect or a pause ended."""
+    days = pl.concat(
+        [changes.select("subscription_id", come_on=name) for name in ("effective_on", "until_on")]
+    ).join(due.select("subscription_id", "billed_through"), on="subscription_id")  # fmt: skip
+    since = days.filter((pl.col("come_on") > pl.col("billed_through")) & (pl.col("come_on") <= through))
+    return since.group_by("subscription_id").agg(pl.col("come_on").min())
 
 
 def _usage(session: Session, ids: pl.Series, earliest: date, through: date, company: Any) -> pl.DataFrame:

@@ -450,3 +450,39 @@ def test_history_that_is_filled_in_before_the_opening_bills_nothing(story: Story
     story.bill_on(JANUARY, FEBRUARY)
 
     assert story.amounts() == [12_400, 12_400]
+
+
+# --- planned ahead --------------------------------------------------------------------------------------------------
+
+
+def test_a_change_planned_inside_a_billed_month_is_credited_and_charged_when_its_day_has_come(story: Story) -> None:
+    ada = story.begin(story.plan(fixed("310")), JANUARY)
+    story.bill_on(JANUARY)
+    dear = story.plan(fixed("620"))
+    story.on(date(2026, 1, 5)).do(change_price, ada, price_version_id=dear, effective_on=ELEVENTH)
+
+    story.bill_on(date(2026, 1, 6))
+    assert story.amounts() == [31_000]
+    story.bill_on(ELEVENTH)
+    assert story.amounts() == [31_000, -21_000, 42_000]
+
+
+def test_seats_planned_inside_a_billed_month_come_on_the_next_invoice(story: Story) -> None:
+    ada = story.begin(story.plan(fixed("100"), charge("seat", "seat", "per_unit", tier(unit="31"))), JANUARY)
+    story.bill_on(JANUARY)
+    story.on(date(2026, 1, 5)).do(change_quantity, ada, quantity_micro=2 * MICRO, effective_on=ELEVENTH)
+
+    story.bill_on(date(2026, 1, 6), FEBRUARY)
+
+    seats = [line.amount_minor for line in story.lines() if line.kind == "seat"]
+    assert seats == [3_100, -2_100, 4_200, 6_200]
+
+
+def test_a_pause_with_credit_credits_only_the_days_until_it_ends(story: Story) -> None:
+    ada = story.begin(story.plan(fixed("310")), JANUARY)
+    story.bill_on(JANUARY)
+    story.on(ELEVENTH).do(pause, ada, effective_on=ELEVENTH, until_on=date(2026, 1, 21), credit="credit")
+
+    story.bill_on(ELEVENTH, date(2026, 1, 21), FEBRUARY)
+
+    assert story.amounts() == [31_000, -10_000, 31_000]  # 10 of 31 days

@@ -17,14 +17,13 @@ from core.calc.billing import discounts
 from core.calc.billing.expected import ONCE, expected_lines
 from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
-from core.calc.timeline import live_changes, timeline
+from core.calc.timeline import Timeline, live_changes, timeline
 from core.domain.money import exponent_of
 from core.domain.subscriptions import ChangeKind, CustomerKind
 from core.frames import CURRENCY_RATE_SCALE, BillingInputs, Facts
 
 _GROUP = ["customer_id", "bill_to_id", "currency", "terms_days", "tax_inclusive", "own_invoice"]
-_CHANGING = [ChangeKind.PRICE, ChangeKind.QUANTITY, ChangeKind.ADDON, ChangeKind.PAUSE, ChangeKind.RESUME,
-             ChangeKind.CANCEL]  # fmt: skip
+_CHANGING = [ChangeKind.PRICE, ChangeKind.QUANTITY, ChangeKind.ADDON, ChangeKind.RESUME]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def draft(inputs: BillingInputs, through: date) -> Draft:
     expected = expected_lines(facts, inputs.scope, through, track=track)
     billed = pl.concat([inputs.billed, opening_lines(facts, inputs.scope)])
     live = live_changes(facts.changes)
-    to_bill = differences(expected, billed, inputs.scope, planned_ahead(live, through))
+    to_bill = differences(expected, billed, inputs.scope, planned_ahead(live, track, through))
     described = _described(to_bill, inputs)
     taxed = with_tax(described, inputs.vat_rules)
     taxed, review = _reviewed(taxed, inputs)
@@ -84,13 +83,18 @@ def opening_lines(facts: Facts, scope: pl.DataFrame) -> pl.DataFrame:
     return frames.conform(lines.filter(pl.col("due_on") <= pl.col("opening")), frames.LINES)
 
 
-def planned_ahead(live: pl.DataFrame, through: date) -> pl.DataFrame:
-    """subscription_id, planned_on: the first day after `through` on which a known fact changes what is owed."""
-    kind = pl.col("kind")
-    changing = live.filter(kind.is_in(_CHANGING)).select("subscription_id", planned_on="effective_on")
-    resuming = live.filter(kind == ChangeKind.PAUSE).select("subscription_id", planned_on="until_on")
+def planned_ahead(live: pl.DataFrame, track: Timeline, through: date) -> pl.DataFrame:
+    """subscription_id, planned_on: the first day after `through` on which service goes on under other terms.
+
+    What ends service is not waited for: its credit belongs on the next invoice.
+    """
+    changing = live.filter(pl.col("kind").is_in(_CHANGING)).select("subscription_id", planned_on="effective_on")
+    resuming = live.filter(pl.col("kind") == ChangeKind.PAUSE).select("subscription_id", planned_on="until_on")
     ahead = pl.concat([changing, resuming]).filter(pl.col("planned_on") > through)
-    return ahead.group_by("subscription_id").agg(pl.col("planned_on").min())
+    served = ahead.join(track.windows, on="subscription_id").filter(
+        (pl.col("start") <= pl.col("planned_on")) & (pl.col("planned_on") < pl.col("end"))
+    )
+    return served.group_by("subscription_id").agg(pl.col("planned_on").min())
 
 
 def differences(
