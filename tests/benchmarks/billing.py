@@ -51,7 +51,10 @@ def stage(engine, base: Company) -> None:
         id="price_version_id", plan_id="plan_id", currency="currency", number="price_version_id",
         alignment=pl.lit("calendar"), status=pl.lit("draft"),
     )  # fmt: skip
-    last = facts.changes.group_by("subscription_id").agg(seen_change_id=pl.lit(facts.changes["change_id"].max()))
+    newest = pl.lit(facts.changes["change_id"].max())
+    last = given.scope.select(
+        "subscription_id", opening="billed_through", seen_change_id=newest, opening_change_id=newest
+    )
     named = {"external_id": pl.format("x{}", "id"), "command_id": pl.lit("")}
     rows = {
         CompanyProfile: pl.DataFrame({"effective_from": [SINCE], "legal_name": ["Prøve AS"], "country": ["NO"]}).with_columns(**STAMP),
