@@ -70,9 +70,8 @@ def _parties(view: Explained) -> None:
     right.markdown(f"### {_kind(view)}", text_alignment="right")
     to, dates, references = st.columns([1.3, 1, 1])
     with to:
-        st.caption(t("To"))
         if not buyer:
-            st.markdown(t("Erased by law"))
+            st.markdown(_titled(t("To"), t("Erased by law")))
         else:
             place = f"{buyer['postal_code']} {buyer['city']}".strip()
             lines = [
@@ -81,7 +80,7 @@ def _parties(view: Explained) -> None:
             ]
             if buyer["organisation_number"]:
                 lines.append(t("Org. no. {number}", number=parts.plain(buyer["organisation_number"])))
-            st.markdown("  \n".join(lines))
+            st.markdown(_titled(t("To"), "  \n".join(lines)))
     with dates:
         _pair(t("Number"), head["number"])
         _pair(t("Issue date"), day(head["issue_date"]))
@@ -95,8 +94,12 @@ def _parties(view: Explained) -> None:
 def _pair(title: str, text: str) -> None:
     """A small title with its value; nothing when there is none."""
     if text:
-        st.caption(title)
-        st.markdown(parts.plain(text))
+        st.markdown(_titled(title, parts.plain(text)))
+
+
+def _titled(title: str, text: str) -> str:
+    """A small grey title above a value."""
+    return f":gray[:small[{title}]]  \n{text}"
 
 
 def _payment(view: Explained) -> None:
@@ -104,9 +107,9 @@ def _payment(view: Explained) -> None:
     head, seller = view.head, view.seller
     credit = head["kind"] == "credit_note"
     with st.container(border=True):
-        pay, due, reference, account = st.columns([1.6, 1.1, 1.3, 1.2])
-        pay.caption(t("In your favour") if credit else t("To pay"))
-        pay.markdown(f"## {parts.plain(money(head['total_minor'], head['currency']))}")
+        pay, due, reference, account = st.columns([1.6, 1.1, 1.3, 1.2], vertical_alignment="center")
+        title = t("In your favour") if credit else t("To pay")
+        pay.markdown(f":gray[:small[{title}]]\n## {parts.plain(money(head['total_minor'], head['currency']))}")
         if not credit:
             for column, title, text in (
                 (due, t("Due"), day(head["due_date"])),
@@ -114,8 +117,7 @@ def _payment(view: Explained) -> None:
                 (account, t("Account"), seller["bank_account"] or seller["iban"]),
             ):
                 if text:
-                    column.caption(title)
-                    column.markdown(f"**{parts.plain(text)}**")
+                    column.markdown(_titled(title, f"**{parts.plain(text)}**"))
 
 
 def _lines(view: Explained, reasons: dict[int, Reasons]) -> None:
