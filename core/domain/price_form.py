@@ -196,7 +196,10 @@ def _number(code: str, row: int | None, column: str, text: Any, unreadable: list
     if not typed:
         return None
     try:
-        return parse_decimal(typed, places=PLACES_TYPED)
+        value = parse_decimal(typed, places=PLACES_TYPED)
+        if value.adjusted() > PLACES_TYPED:
+            raise InvalidInput("The amount {amount} is too large", code="amount_too_large", amount=typed)
+        return value
     except InvalidInput:
         shown = "".join(sign for sign in typed if sign.isprintable())[:40]
         if row is None:

@@ -73,6 +73,11 @@ def check_terms(terms: PriceTerms) -> list[Finding]:
         findings += check_charge(charge, terms.currency)
     if terms.minimum_commitment < 0:
         findings.append(Finding("", None, "minimum_commitment", "The minimum commitment cannot be negative"))
+    if decimals_of(terms.minimum_commitment) > exponent_of(terms.currency):
+        values = {"amount": terms.minimum_commitment, "currency": terms.currency}
+        findings.append(
+            Finding("", None, "minimum_commitment", "{amount} has more decimals than {currency} has", values)
+        )
     return findings
 
 
