@@ -124,31 +124,40 @@ class Company:
             frame(self.events, frames.USAGE_EVENTS).sort("subscription_id", "occurred_on", "event_id"),
         )
 
-    def scope(self) -> pl.DataFrame:
-        """SCOPE of all subscriptions, as `store.billing` finds it."""
-        return frame([self._scope(row) for row in self.subscriptions], frames.SCOPE)
+    def scope(self, until: date | None = None) -> pl.DataFrame:
+        """SCOPE of all subscriptions, as `store.billing` finds it for a run until a day."""
+        return frame([self._scope(row, until) for row in self.subscriptions], frames.SCOPE)
 
-    def _scope(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _scope(self, row: dict[str, Any], until: date | None) -> dict[str, Any]:
         key = row["subscription_id"]
         if key not in self.cursors:
             before = row["started_on"] - DAY
             return {"subscription_id": key, "after": before, "billed_through": before, "touched": False}
         through, change, event = self.cursors[key]
         by_id = {fact["change_id"]: fact for fact in self.changes}
-        unseen = [
-            by_id.get(fact.get("undoes_id"), fact)["effective_on"]
-            for fact in self.changes
-            if fact["subscription_id"] == key and fact["change_id"] > change
-        ] + [
-            fact["occurred_on"]
-            for fact in self.events
-            if fact["subscription_id"] == key and fact["event_id"] > event and fact["occurred_on"] <= through
-        ]
+        unseen = (
+            [
+                by_id.get(fact.get("undoes_id"), fact)["effective_on"]
+                for fact in self.changes
+                if fact["subscription_id"] == key and fact["change_id"] > change
+            ]
+            + [
+                fact["occurred_on"]
+                for fact in self.events
+                if fact["subscription_id"] == key and fact["event_id"] > event and fact["occurred_on"] <= through
+            ]
+            + [
+                day
+                for fact in self.changes
+                for day in (fact["effective_on"], fact.get("until_on"))
+                if fact["subscription_id"] == key and until and day and through < day <= until
+            ]
+        )
         after = min([through, *(day - DAY for day in unseen)])
         return {"subscription_id": key, "after": after, "billed_through": through, "touched": bool(unseen)}
 
-    def inputs(self) -> BillingInputs:
-        """Everything a draft needs."""
+    def inputs(self, until: date | None = None) -> BillingInputs:
+        """Everything a draft of a run until a day needs."""
         customers = [
             {"customer_id": row["customer_id"], "kind": "consumer", "country": "NO", "vat_number": "",
              "organisation_number": "", "separate_invoices": False}
@@ -162,7 +171,7 @@ class Company:
         currencies = {row["currency"] for row in self.versions} - {self.seller.currency}
         return BillingInputs(
             facts=self.facts(),
-            scope=self.scope(),
+            scope=self.scope(until),
             subscriptions=frame(self.subscriptions, frames.SUBSCRIPTIONS),
             customers=frame(customers, frames.CUSTOMERS),
             coupons=frame(self.coupons, frames.COUPONS),
@@ -175,7 +184,7 @@ class Company:
 
     def bill(self, through: date) -> Draft:
         """Draft everything due through a day and remember it as billed."""
-        made = draft(self.inputs(), through)
+        made = draft(self.inputs(through), through)
         assert made.review.is_empty(), made.review
         first = self.billed.height + 1
         lines = (
