@@ -108,7 +108,8 @@ def run_billing(
         if dry_run:
             result.add(_dry_chunk(engine, some, through, issued_on))
         else:
-            key = hashlib.sha256(repr(some).encode()).hexdigest()[:20]
+            # What is known belongs to the chunk: sent again after something was learned, it is another chunk.
+            key = hashlib.sha256(repr((some, seen)).encode()).hexdigest()[:20]
             result.add(
                 issue_chunk(
                     engine, actor, f"run {run_id}/{key}", now,
@@ -118,7 +119,7 @@ def run_billing(
         if progress:
             progress(done / customers.len(), f"{done:,} / {customers.len():,}")
     if run_id is not None and customer_ids is None:
-        finish_run(engine, actor, f"run {run_id}/finish", now, change_id=seen.change_id, event_id=seen.event_id)
+        finish_run(engine, actor, f"run {run_id}/finish {seen}", now, change_id=seen.change_id, event_id=seen.event_id)
     return result
 
 

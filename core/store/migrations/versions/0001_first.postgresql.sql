@@ -305,6 +305,10 @@ CREATE INDEX ix_document_issue_date ON document (issue_date);
 
 CREATE INDEX ix_document_run_id ON document (run_id);
 
+CREATE INDEX ix_document_sums ON document (currency, kind, issue_date, net_minor, tax_minor, total_minor);
+
+CREATE INDEX ix_document_total_minor ON document (total_minor);
+
 CREATE TABLE parked (
     id BIGSERIAL NOT NULL,
     run_id BIGINT NOT NULL,
