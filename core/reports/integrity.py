@@ -53,6 +53,7 @@ def check(session: Session) -> list[BookFinding]:
     """All findings; an empty list when the books hold."""
     return [
         *check_numbers(session),
+        *check_duplicates(session),
         *check_totals(session),
         *check_taxes(session),
         *check_discounts(session),
@@ -80,8 +81,29 @@ def check_numbers(session: Session) -> list[BookFinding]:
     ]  # fmt: skip
 
 
+def check_duplicates(session: Session) -> list[BookFinding]:
+    """No subscription was billed the same charge for the same days twice: each correction has a revision of its own."""
+    line = core_table(DocumentLine).c
+    same = (line.subscription_id, line.charge_id, line.kind, line.service_start, line.service_end, line.revision)
+    twice = (
+        select(line.subscription_id, line.service_start, line.service_end)
+        .where(line.counts_as_billed)
+        .group_by(*same)
+        .having(func.count() > 1)
+        .limit(SHOWN)
+    )
+    return [
+        BookFinding(
+            "duplicate", f"subscription:{row.subscription_id}",
+            "Subscription {subscription} was billed the same charge twice for {start} to {end}",
+            {"subscription": row.subscription_id, "start": row.service_start, "end": row.service_end},
+        )
+        for row in session.execute(twice)
+    ]  # fmt: skip
+
+
 def check_totals(session: Session) -> list[BookFinding]:
-    """A document's subtotal, discount and net are the sums of its lines."""
+    """A document's subtotal, discount and net are the sums of its lines (a CHECK ties its total to net and VAT)."""
     document, line = core_table(Document), core_table(DocumentLine)
     sign = case((document.c.kind == "credit_note", -1), else_=1)
     wrong = (

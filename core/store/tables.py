@@ -531,7 +531,7 @@ class Document(Table, table=True):
         Index("ix_document_customer_id_issue_date", "customer_id", "issue_date"),
         # The list's count and sums come from this index alone; a million documents take 0.2 s instead of 0.7.
         Index("ix_document_sums", "currency", "kind", "issue_date", "net_minor", "tax_minor", "total_minor"),
-        Index("ix_document_total_minor", "total_minor"),
+        Index("ix_document_total_minor", "total_minor", "id"),
     )
     id: int | None = key()
     kind: str = string()

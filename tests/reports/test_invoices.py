@@ -62,7 +62,8 @@ def test_the_list_is_filtered_sorted_and_summed(engine: Engine) -> None:
             assert sums(session, nothing).is_empty()
         for both in ("ødegård", "Ås", "K2"):
             assert sums(session, Filters(text=both))["count"].to_list() == [2]
-        assert sums(session, Filters(text="f2026-000001"))["count"].to_list() == [1]
+        for one in ("f2026-000001", "K2026-0", "2600000018"):
+            assert sums(session, Filters(text=one))["count"].to_list() == [1]
         assert sums(session, Filters(issued_from=date(2026, 1, 2), kind="credit_note"))["count"].to_list() == [1]
 
 

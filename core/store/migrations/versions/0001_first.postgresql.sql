@@ -307,7 +307,7 @@ CREATE INDEX ix_document_run_id ON document (run_id);
 
 CREATE INDEX ix_document_sums ON document (currency, kind, issue_date, net_minor, tax_minor, total_minor);
 
-CREATE INDEX ix_document_total_minor ON document (total_minor);
+CREATE INDEX ix_document_total_minor ON document (total_minor, id);
 
 CREATE TABLE parked (
     id BIGSERIAL NOT NULL,
