@@ -40,10 +40,13 @@ def _row(row: dict[str, Any], context: session.Context) -> None:
             _dialog(row["external_id"])
 
 
-@st.dialog(" ")
 def _dialog(external_id: str) -> None:
+    """Open the dialog."""
+    st.dialog(t("Release the customer") if external_id else t("Hold or release a customer"))(_form)(external_id)
+
+
+def _form(external_id: str) -> None:
     """Hold a customer, or release it, always with a reason."""
-    st.subheader(t("Release the customer") if external_id else t("Hold or release a customer"), anchor=False)
     choices = {"hold": t("Hold"), "release": t("Release")}
     with st.form("hold", border=False):
         who = st.text_input(t("Customer id"), external_id, disabled=bool(external_id))

@@ -57,11 +57,15 @@ def _review(context: session.Context, through: date, due: int) -> BillingReview 
     if kept and kept[0] == key:
         found: BillingReview = kept[1]
         return found
+    place = st.empty()
     if due > AT_ONCE:
-        st.info(t("{count} customers are due. The review drafts every invoice and writes nothing.", count=number(due)))
-        if not st.button(t("Prepare the review"), type="primary", icon=":material/fact_check:"):
-            return None
-    bar = st.progress(0.0, t("Drafting"))
+        with place.container():
+            st.info(
+                t("{count} customers are due. The review drafts every invoice and writes nothing.", count=number(due))
+            )
+            if not st.button(t("Prepare the review"), type="primary", icon=":material/fact_check:"):
+                return None
+    bar = place.progress(0.0, t("Drafting"))
     with session.read() as db:
         made = reads.review(db, through, context.today, lambda share, words: _tell(bar, share, words))
     bar.empty()
@@ -75,12 +79,13 @@ def _tell(bar: Any, share: float, words: str) -> None:
 
 def _shown(found: BillingReview, context: session.Context) -> None:
     """Totals, usage, what needs review, plans and the largest; then the button that issues."""
-    customers = [frame["customer_id"] for frame in (found.usage, found.review, found.largest())]
+    usage = found.usage.sort("previous_micro", descending=True, nulls_last=True)
+    customers = [frame.head(SHOWN)["customer_id"] for frame in (usage, found.review, found.largest())]
     known = session.frames(reads.names, sorted(set(pl.concat(customers).to_list())), context.today)
     names = {row["customer_id"]: f"{row['name']} ({row['external_id']})" for row in known.iter_rows(named=True)}
     _cards(found)
     _issue_button(found, names, context)
-    _usage(found.usage, names)
+    _usage(usage, names)
     _left_out(found.review, names)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
@@ -100,7 +105,7 @@ def _cards(found: BillingReview) -> None:
                 {"label": t("Invoices"), "value": number(row["invoices"])},
                 {"label": t("Credit notes"), "value": number(row["credit_notes"])},
                 {"label": t("Before VAT, {currency}", currency=currency), "value": money(row["net_minor"], currency),
-                 "delta": change, "delta_color": "off", "delta_description": t("against the run before") if change else None},
+                 "delta": change, "delta_color": "off", "delta_arrow": "auto" if row["net_minor"] != before else "off", "delta_description": t("against the run before") if change else None},
                 {"label": t("To pay, {currency}", currency=currency), "value": money(row["total_minor"], currency)},
             ]
         )  # fmt: skip
@@ -116,6 +121,8 @@ def _usage(usage: pl.DataFrame, names: dict[int, str]) -> None:
             st.caption(t("Every metered customer has usage like last time."))
             return
         signs = {"missing": t("none recorded"), "zero": t("zero"), "jump": t("up more than 50 %"), "drop": t("down more than 50 %")}  # fmt: skip
+        counts = dict(usage.group_by("sign").len().iter_rows())
+        st.caption(" · ".join(f"{number(counts[sign])} {words}" for sign, words in signs.items() if sign in counts))
         rows = [
             {
                 t("Customer"): names.get(row["customer_id"], ""), t("Meter"): row["meter"],
@@ -178,13 +185,11 @@ def _issue_button(found: BillingReview, names: dict[int, str], context: session.
     """Opens the confirmation; disabled without the permission, with the reason."""
     text = t("Issue {count} documents", count=number(found.heads.height))
     if found.heads.height and st.button(text, type="primary", icon=":material/send:", **permit(context, Permission.ISSUE_INVOICES)):  # fmt: skip
-        _confirm(found, names, context)
+        st.dialog(t("Issue invoices through {day}", day=found.through), width="medium")(_confirm)(found, names, context)
 
 
-@st.dialog(" ", width="medium")
 def _confirm(found: BillingReview, names: dict[int, str], context: session.Context) -> None:
     """The effect, spelled out: count, total, the largest, a sample, and that it cannot be undone."""
-    st.subheader(t("Issue invoices through {day}", day=found.through), anchor=False)
     for row in found.totals().iter_rows(named=True):
         st.markdown(
             t("{invoices} invoices and {credits} credit notes, {total} to pay in all.", invoices=number(row["invoices"]),
@@ -232,6 +237,9 @@ def _result(job: billing_job.Job) -> None:
             t("{count} documents issued through {day}.", count=number(result.documents), day=job.through)
             + (f" {totals}." if totals else ""), icon=":material/check_circle:",
         )  # fmt: skip
+        if result.run_id:
+            parts.link("invoices", t("The documents of run {number}", number=result.run_id),
+                       query={"run": str(result.run_id)}, icon=":material/receipt_long:")  # fmt: skip
         left_out = sum(result.review.values())
         if left_out:
             st.warning(t("{count} customers were left out and need review.", count=number(left_out)))
