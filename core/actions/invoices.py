@@ -27,6 +27,7 @@ from core.domain.errors import Conflict, InvalidInput
 from core.domain.invoices import REVIEW_SENTENCES, Review
 from core.frames import BillingInputs
 from core.store import billing
+from core.store.audit import audit_head
 from core.store.engine import reading
 from core.store.holds import released
 from core.store.save import insert_many
@@ -52,7 +53,10 @@ Progress = Callable[[float, str], None]
 
 @dataclass
 class RunResult:
-    """What a run did, or would do: documents and sums per currency, and who was left out and why."""
+    """What a run did, or would do: documents and sums per currency, and who was left out and why.
+
+    `audit_entries` and `audit_hash` are the end of the audit chain after it: kept elsewhere, they show a cut-off tail.
+    """
 
     through: date
     issue_date: date
@@ -64,6 +68,8 @@ class RunResult:
     total_minor: dict[str, int] = field(default_factory=dict)
     review: dict[str, int] = field(default_factory=dict)
     run_id: int | None = None
+    audit_entries: int = 0
+    audit_hash: str = ""
 
     def add(self, answer: Answer) -> None:
         """Add a chunk's counts."""
@@ -120,6 +126,9 @@ def run_billing(
             progress(done / customers.len(), f"{done:,} / {customers.len():,}")
     if run_id is not None and customer_ids is None:
         finish_run(engine, actor, f"run {run_id}/finish {seen}", now, change_id=seen.change_id, event_id=seen.event_id)
+    if run_id is not None:
+        with reading(engine) as session:
+            result.audit_entries, result.audit_hash = audit_head(session)
     return result
 
 

@@ -16,8 +16,6 @@ import streamlit as st
 
 from core.actions.invoices import RunResult, run_billing
 from core.domain.errors import ForbliError
-from core.store.audit import AuditHead, audit_head
-from core.store.engine import reading
 from core.ui.session import Context
 
 
@@ -30,7 +28,6 @@ class Job:
     words: str = ""
     running: bool = True
     result: RunResult | None = None
-    head: AuditHead | None = None
     refusal: ForbliError | None = None
     failure: str = ""
     thread: Thread | None = None
@@ -78,8 +75,6 @@ def _work(job: Job, context: Context, command_id: str) -> None:
             context.engine, context.actor, now=context.now, through=job.through, issue_date=context.today,
             command_id=command_id, progress=job.tell,
         )  # fmt: skip
-        with reading(context.engine) as session:
-            job.head = audit_head(session)
     except ForbliError as refusal:
         job.refusal = refusal
     except Exception:  # whatever it was, the page must say that the run stopped

@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from core.actions.invoices import RunResult
 from core.domain.access import Permission
 from core.domain.invoices import REVIEW_SENTENCES, Review
 from core.reports import billing_review as reads
 from core.reports import invoice_list
 from core.reports.billing_review import BillingReview
-from core.store.audit import AuditHead
 from core.ui import billing_holds, billing_job, parts, session
 from core.ui.format import day, instant, money, number, percent, period, quantity
 from core.ui.plan_list import permit
@@ -243,13 +243,13 @@ def _result(job: billing_job.Job) -> None:
         left_out = sum(result.review.values())
         if left_out:
             st.warning(t("{count} customers were left out and need review.", count=number(left_out)))
-        if job.head:
-            _head(job.head)
+        if result.audit_hash:
+            _head(result)
 
 
-def _head(head: AuditHead) -> None:
+def _head(result: RunResult) -> None:
     """The end of the audit chain: kept elsewhere, it shows later whether the trail was cut."""
-    st.caption(t("Audit trail after the run: {count} entries, ending in {hash}. Keep it with your books.", count=number(head.entries), hash=f"`{head.hash[:16]}`"))  # fmt: skip
+    st.caption(t("Audit trail after the run: {count} entries, ending in {hash}. Keep it with your books.", count=number(result.audit_entries), hash=f"`{result.audit_hash[:16]}`"))  # fmt: skip
 
 
 def _earlier(context: session.Context) -> None:
