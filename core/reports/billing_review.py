@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from core.calc.billing.documents import draft
 from core.calc.billing.expected import metered_usage
 from core.calc.billing.limits import unusual
+from core.domain.periods import MONTHLY, boundary
 from core.frames import BillingInputs, Schema
 from core.store import billing, load
 from core.store.holds import released
@@ -48,7 +49,8 @@ class BillingReview:
     """A run as it would be.
 
     `heads`: one row a document (customer_id, kind, currency, lines, net_minor, tax_minor, total_minor). `plans`: plan,
-    currency, net_minor, previous_minor. `review`: customer_id, code. `usage`: USAGE rows with something odd.
+    currency, net_minor (this run), period_minor (with what was issued since a month ago), previous_minor (the month before
+    that). `review`: customer_id, code. `usage`: USAGE rows with something odd.
     """
 
     through: date
@@ -115,14 +117,25 @@ def _stack(parts: list[pl.DataFrame], schema: dict[str, type[pl.DataType]]) -> p
 
 
 def _by_plan(session: Session, parts: pl.DataFrame, through: date) -> pl.DataFrame:
-    """Net per plan and currency, beside what the run before issued."""
+    """Net per plan and currency, and what the month up to the day then sums to beside the month before it."""
     names = _plan_names(session)
-    now = (
-        parts.join(names, on="price_version_id", how="left").group_by("plan", "currency").agg(pl.col("net_minor").sum())
-    )
-    before = _previous_by_plan(session, through)
-    both = now.join(before, on=["plan", "currency"], how="full", coalesce=True)
-    return both.with_columns(pl.col("net_minor", "previous_minor").fill_null(0)).sort("net_minor", descending=True)
+    month_ago, two_ago = (boundary(through, MONTHLY, -count) for count in (1, 2))
+    parts_of = [
+        parts.join(names, on="price_version_id", how="left").select(
+            "plan", "currency", "net_minor", since=pl.lit(0), before=pl.lit(0)
+        ),
+        _issued_by_plan(session, month_ago, through).select(
+            "plan", "currency", net_minor=pl.lit(0), since="issued", before=pl.lit(0)
+        ),
+        _issued_by_plan(session, two_ago, month_ago).select(
+            "plan", "currency", net_minor=pl.lit(0), since=pl.lit(0), before="issued"
+        ),
+    ]
+    typed = [part.with_columns(pl.col("net_minor", "since", "before").cast(pl.Int64)) for part in parts_of]
+    summed = pl.concat(typed).group_by("plan", "currency").agg(pl.col("net_minor", "since", "before").sum())
+    return summed.select(
+        "plan", "currency", "net_minor", period_minor=pl.col("net_minor") + pl.col("since"), previous_minor="before"
+    ).sort("net_minor", "plan", descending=[True, False])
 
 
 def _plan_names(session: Session) -> pl.DataFrame:
@@ -133,28 +146,20 @@ def _plan_names(session: Session) -> pl.DataFrame:
     return load.frame(session, statement, {"price_version_id": pl.Int64, "plan": pl.String})
 
 
-def _previous_by_plan(session: Session, through: date) -> pl.DataFrame:
-    """Net per plan of everything issued in the latest run before this day."""
+def _issued_by_plan(session: Session, after: date, through: date) -> pl.DataFrame:
+    """Net per plan and currency of the runs whose day lies in (after, through]: plan, currency, issued."""
     run, document, line = core_table(BillingRun), core_table(Document), core_table(DocumentLine)
     version, plan = core_table(PriceVersion), core_table(Plan)
-    latest = (
-        select(run.c.through)
-        .join_from(run, document, document.c.run_id == run.c.id)
-        .where(run.c.through < through)
-        .order_by(run.c.through.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     statement = (
-        select(plan.c.name.label("plan"), document.c.currency, func.sum(line.c.net_minor).label("previous_minor"))
+        select(plan.c.name.label("plan"), document.c.currency, func.sum(line.c.net_minor).label("issued"))
         .join_from(run, document, document.c.run_id == run.c.id)
         .join(line, line.c.document_id == document.c.id)
         .join(version, version.c.id == line.c.price_version_id)
         .join(plan, plan.c.id == version.c.plan_id)
-        .where(run.c.through == latest)
+        .where(run.c.through > after, run.c.through <= through)
         .group_by(plan.c.name, document.c.currency)
     )
-    return load.frame(session, statement, {"plan": pl.String, "currency": pl.String, "previous_minor": pl.Int64})
+    return load.frame(session, statement, {"plan": pl.String, "currency": pl.String, "issued": pl.Int64})
 
 
 def usage_signs(session: Session, loaded: BillingInputs, through: date) -> pl.DataFrame:

@@ -87,7 +87,7 @@ def _shown(found: BillingReview, context: session.Context) -> None:
     _issue_button(found, names, context)
     _usage(usage, names)
     _left_out(found.review, names)
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])
     with left.container(border=True, height="stretch"):
         _plans(found.plans)
     with right.container(border=True, height="stretch"):
@@ -98,14 +98,15 @@ def _cards(found: BillingReview) -> None:
     """What the run would issue, per currency, beside the run before."""
     for row in found.totals().iter_rows(named=True):
         currency = row["currency"]
-        before = found.plans.filter(pl.col("currency") == currency)["previous_minor"].sum()
-        change = f"{percent(round((row['net_minor'] - before) / before * 10**4) * 100)}" if before else None
+        mine = found.plans.filter(pl.col("currency") == currency)
+        then, before = (int(mine[name].sum()) for name in ("period_minor", "previous_minor"))
+        change = f"{percent(round((then - before) / before * 10**4) * 100)}" if before > 0 else None
         parts.cards(
             [
                 {"label": t("Invoices"), "value": number(row["invoices"])},
                 {"label": t("Credit notes"), "value": number(row["credit_notes"])},
                 {"label": t("Before VAT, {currency}", currency=currency), "value": money(row["net_minor"], currency),
-                 "delta": change, "delta_color": "off", "delta_arrow": "auto" if row["net_minor"] != before else "off", "delta_description": t("against the run before") if change else None},
+                 "delta": change, "delta_color": "off", "delta_arrow": "auto" if then != before else "off", "delta_description": t("the month against the one before") if change else None},
                 {"label": t("To pay, {currency}", currency=currency), "value": money(row["total_minor"], currency)},
             ]
         )  # fmt: skip
@@ -157,14 +158,15 @@ def _more(count: int) -> None:
 
 
 def _plans(plans: pl.DataFrame) -> None:
-    """Net by plan beside the run before."""
-    st.markdown(f"**{t('Net by plan')}**")
-    titles = (t("This run"), t("Run before"), t("Difference"))
+    """Net by plan, and the month that it ends beside the month before."""
+    st.markdown(f"**{t('Net by plan')}**", help=t("This month: what was issued since a month before the day, and this run. Last month: the month before that."))  # fmt: skip
+    titles = (t("This run"), t("This month"), t("Last month"), t("Difference"))
     rows = [
         {
             t("Plan"): row["plan"], titles[0]: money(row["net_minor"], row["currency"]),
-            titles[1]: money(row["previous_minor"], row["currency"]),
-            titles[2]: money(row["net_minor"] - row["previous_minor"], row["currency"], sign=True),
+            titles[1]: money(row["period_minor"], row["currency"]),
+            titles[2]: money(row["previous_minor"], row["currency"]),
+            titles[3]: money(row["period_minor"] - row["previous_minor"], row["currency"], sign=True),
         }
         for row in plans.iter_rows(named=True)
     ]  # fmt: skip
