@@ -42,12 +42,16 @@ class Table:
     currency: str = "currency"
 
 
-def as_csv(table: Table) -> bytes:
-    """UTF-8 with a mark, so that Excel reads æøå; commas and points; the last column's title carries `about`."""
+def as_csv(table: Table, *, more: bool = False) -> bytes:
+    """UTF-8 with a mark, so that Excel reads æøå; commas and points; the last column's title carries `about`.
+
+    `more`: further rows of a table that is written piece by piece, without mark and titles.
+    """
     about = " · ".join(f"{label}: {text}" for label, text in table.about.items())
     columns = [_as_text(table, name).alias(_guarded(title)) for name, title in table.titles.items()]
     note = pl.lit(None, dtype=pl.String).alias(_guarded(about or table.name))
-    return b"\xef\xbb\xbf" + table.rows.select(*columns, note).write_csv().encode()
+    rows = table.rows.select(*columns, note).write_csv(include_header=not more).encode()
+    return rows if more else b"\xef\xbb\xbf" + rows
 
 
 def as_xlsx(table: Table) -> bytes:

@@ -94,18 +94,22 @@ def sums(session: Session, filters: Filters) -> pl.DataFrame:
     return signed.group_by("currency").agg(pl.col("count", *amounts).sum()).sort("total_minor", descending=True)
 
 
-def every_row(session: Session, filters: Filters, sort: str) -> pl.DataFrame:
-    """EXPORT of all documents that the filters leave, in order."""
+def every_row(session: Session, filters: Filters, sort: str, size: int = 50_000) -> Iterator[pl.DataFrame]:
+    """EXPORT of all documents that the filters leave, in order, in frames of `size` rows so that memory stays small."""
     document, buyer, customer = core_table(Document), core_table(DocumentBuyer), core_table(Customer)
     special = {"document_id": document.c.id, "name": buyer.c.name, "external_id": customer.c.external_id}
-    statement = (
-        select(*((special[name] if name in special else document.c[name]).label(name) for name in EXPORT))
-        .join_from(document, customer, customer.c.id == document.c.customer_id)
-        .join(buyer, buyer.c.document_id == document.c.id, isouter=True)
-        .where(*_conditions(session, filters))
-        .order_by(*_order(sort))
-    )
-    return load.frame(session, statement, EXPORT)
+    columns = [(special[name] if name in special else document.c[name]).label(name) for name in EXPORT]
+    ordered = select(document.c.id.label("document_id")).where(*_conditions(session, filters)).order_by(*_order(sort))
+    ids = load.frame(session, ordered, {"document_id": pl.Int64})["document_id"]
+    for start in range(0, max(1, ids.len()), size):
+        statement = (
+            select(*columns)
+            .join_from(document, customer, customer.c.id == document.c.customer_id)
+            .join(buyer, buyer.c.document_id == document.c.id, isouter=True)
+            .where(load.among(session, document.c.id, ids.slice(start, size)))
+            .order_by(*_order(sort))
+        )
+        yield load.frame(session, statement, EXPORT)
 
 
 def _rows(ids: Any, sort: str) -> Select[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -147,21 +148,22 @@ class _Export:
     about: dict[str, str]
     titles: dict[str, str]
 
-    def table(self) -> Table:
-        """Everything that the filters leave, credit notes negative."""
-        with reading(self.engine) as db:
-            rows = reads.every_row(db, self.filters, self.sort)
+    def tables(self) -> Iterator[Table]:
+        """Everything that the filters leave, credit notes negative, piece by piece."""
         sign = pl.when(pl.col("kind") == "credit_note").then(-1).otherwise(1)
-        signed = rows.with_columns(pl.col("net_minor", "tax_minor", "total_minor") * sign)
-        return Table("Forbli", signed, self.titles, self.about)
+        with reading(self.engine) as session:
+            for rows in reads.every_row(session, self.filters, self.sort):
+                signed = rows.with_columns(pl.col("net_minor", "tax_minor", "total_minor") * sign)
+                yield Table("Forbli", signed, self.titles, self.about)
 
     def csv(self) -> bytes:
         """As CSV."""
-        return as_csv(self.table())
+        return b"".join(as_csv(table, more=place > 0) for place, table in enumerate(self.tables()))
 
     def xlsx(self) -> bytes:
         """As a workbook."""
-        return as_xlsx(self.table())
+        pieces = list(self.tables())
+        return as_xlsx(replace(pieces[0], rows=pl.concat([piece.rows for piece in pieces])))
 
 
 def _titles() -> dict[str, str]:

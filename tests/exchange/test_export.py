@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from xml.etree import ElementTree
 
@@ -115,3 +116,10 @@ def test_a_workbook_too_small_for_the_rows_is_refused_in_words(monkeypatch: pyte
     monkeypatch.setattr(export, "MOST_SHEET_ROWS", 2)
     with pytest.raises(InvalidInput, match="holds at most 2 rows and there are 3; export CSV instead"):
         as_xlsx(table(name=["a", "b", "c"]))
+
+
+def test_a_table_written_piece_by_piece_is_the_table_written_at_once() -> None:
+    whole = table(name=["a", "=b", "c"], amount_minor=[1, -2, 3], currency=["NOK"] * 3)
+    pieces = [replace(whole, rows=piece) for piece in whole.rows.iter_slices(2)]
+
+    assert as_csv(pieces[0]) + as_csv(pieces[1], more=True) == as_csv(whole)

@@ -56,7 +56,8 @@ def test_the_list_is_filtered_sorted_and_summed(engine: Engine) -> None:
         assert sums(session, filters).rows() == [("NOK", 2, 10_000 - 9_677, 2_500 - 2_419, 12_500 - 12_096)]
         rows = page(session, filters, "largest", number=1, size=50, count=2)
         assert rows["kind"].to_list() == ["invoice", "credit_note"]
-        assert every_row(session, filters, "smallest")["external_id"].to_list() == ["K2", "K2"]
+        pieces = list(every_row(session, filters, "smallest", size=1))
+        assert [piece["number"].to_list() for piece in pieces] == [["K2026-000001"], ["F2026-000001"]]
         assert runs(session).select("documents", "left_out").rows() == [(1, 0), (1, 0)]
         for nothing in (Filters(text="100%_"), Filters(currency="SEK"), Filters(customer="K3"), Filters(run_id=9)):
             assert sums(session, nothing).is_empty()
