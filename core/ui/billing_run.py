@@ -10,18 +10,17 @@ import streamlit as st
 
 from core.actions.invoices import RunResult
 from core.domain.access import Permission
-from core.domain.invoices import REVIEW_SENTENCES, Review
 from core.reports import billing_review as reads
 from core.reports import invoice_list
 from core.reports.billing_review import BillingReview
 from core.ui import billing_holds, billing_job, parts, session
-from core.ui.format import day, instant, money, number, percent, period, quantity
+from core.ui import billing_pieces as pieces
+from core.ui.format import day, instant, money, number
 from core.ui.plan_list import permit
 from core.ui.plan_words import day_format
 from core.ui.text import label, sentence, t
 
 AT_ONCE = 3_000  # customers that are reviewed without being asked
-SHOWN = 200
 
 
 def show(context: session.Context) -> None:
@@ -80,107 +79,18 @@ def _tell(bar: Any, share: float, words: str) -> None:
 def _shown(found: BillingReview, context: session.Context) -> None:
     """Totals, usage, what needs review, plans and the largest; then the button that issues."""
     usage = found.usage.sort("previous_micro", descending=True, nulls_last=True)
-    customers = [frame.head(SHOWN)["customer_id"] for frame in (usage, found.review, found.largest())]
+    customers = [frame.head(pieces.SHOWN)["customer_id"] for frame in (usage, found.review, found.largest())]
     known = session.frames(reads.names, sorted(set(pl.concat(customers).to_list())), context.today)
     names = {row["customer_id"]: f"{row['name']} ({row['external_id']})" for row in known.iter_rows(named=True)}
-    _cards(found)
+    pieces.cards(found)
     _issue_button(found, names, context)
-    _usage(usage, names)
-    _left_out(found.review, names)
+    pieces.usage(usage, names)
+    pieces.left_out(found.review, names)
     left, right = st.columns([3, 2])
     with left.container(border=True, height="stretch"):
-        _plans(found.plans)
+        pieces.plans(found.plans)
     with right.container(border=True, height="stretch"):
-        _largest(found, names)
-
-
-def _cards(found: BillingReview) -> None:
-    """What the run would issue, per currency, beside the run before."""
-    for row in found.totals().iter_rows(named=True):
-        currency = row["currency"]
-        mine = found.plans.filter(pl.col("currency") == currency)
-        then, before = (int(mine[name].sum()) for name in ("period_minor", "previous_minor"))
-        change = f"{percent(round((then - before) / before * 10**4) * 100)}" if before > 0 else None
-        parts.cards(
-            [
-                {"label": t("Invoices"), "value": number(row["invoices"])},
-                {"label": t("Credit notes"), "value": number(row["credit_notes"])},
-                {"label": t("Before VAT, {currency}", currency=currency), "value": money(row["net_minor"], currency),
-                 "delta": change, "delta_color": "off", "delta_arrow": "auto" if then != before else "off", "delta_description": t("the month against the one before") if change else None},
-                {"label": t("To pay, {currency}", currency=currency), "value": money(row["total_minor"], currency)},
-            ]
-        )  # fmt: skip
-    if found.heads.is_empty():
-        st.caption(t("Nothing would be issued: what is due comes to zero, or needs review first."))
-
-
-def _usage(usage: pl.DataFrame, names: dict[int, str]) -> None:
-    """Metered customers whose usage is missing, nothing, or far from last time."""
-    with st.container(border=True):
-        st.markdown(f"**{t('Usage check')}**", help=t("Usage that is missing, zero, or more than 50 % away from the period before. It is billed as it is; hold a customer if it must be looked into."))  # fmt: skip
-        if usage.is_empty():
-            st.caption(t("Every metered customer has usage like last time."))
-            return
-        signs = {"missing": t("none recorded"), "zero": t("zero"), "jump": t("up more than 50 %"), "drop": t("down more than 50 %")}  # fmt: skip
-        counts = dict(usage.group_by("sign").len().iter_rows())
-        st.caption(" · ".join(f"{number(counts[sign])} {words}" for sign, words in signs.items() if sign in counts))
-        rows = [
-            {
-                t("Customer"): names.get(row["customer_id"], ""), t("Meter"): row["meter"],
-                t("Period"): period(row["service_start"], row["service_end"]), t("Usage"): quantity(row["quantity_micro"]),
-                t("Last time"): "" if row["previous_micro"] is None else quantity(row["previous_micro"]),
-                t("Look at"): signs[row["sign"]],
-            }
-            for row in usage.head(SHOWN).iter_rows(named=True)
-        ]  # fmt: skip
-        st.dataframe(rows, hide_index=True, height=min(36 + 35 * len(rows), 300), column_config=parts.money_columns(t("Usage"), t("Last time")))  # fmt: skip
-        _more(usage.height)
-
-
-def _left_out(review: pl.DataFrame, names: dict[int, str]) -> None:
-    """Customers that the run leaves out until somebody decides."""
-    if review.is_empty():
-        return
-    with st.container(border=True):
-        st.markdown(f"**{t('Needs review')}** · {number(review.height)}")
-        st.caption(t("These customers are left out of the run; the others are billed."))
-        rows = [
-            {t("Customer"): names.get(row["customer_id"], ""), t("Why"): t(REVIEW_SENTENCES[Review(row["code"])])}
-            for row in review.head(SHOWN).iter_rows(named=True)
-        ]
-        st.dataframe(rows, hide_index=True, height=min(36 + 35 * len(rows), 300))
-        _more(review.height)
-
-
-def _more(count: int) -> None:
-    if count > SHOWN:
-        st.caption(t("and {count} more", count=number(count - SHOWN)))
-
-
-def _plans(plans: pl.DataFrame) -> None:
-    """Net by plan, and the month that it ends beside the month before."""
-    st.markdown(f"**{t('Net by plan')}**", help=t("This month: what was issued since a month before the day, and this run. Last month: the month before that."))  # fmt: skip
-    titles = (t("This run"), t("This month"), t("Last month"), t("Difference"))
-    rows = [
-        {
-            t("Plan"): row["plan"], titles[0]: money(row["net_minor"], row["currency"]),
-            titles[1]: money(row["period_minor"], row["currency"]),
-            titles[2]: money(row["previous_minor"], row["currency"]),
-            titles[3]: money(row["period_minor"] - row["previous_minor"], row["currency"], sign=True),
-        }
-        for row in plans.iter_rows(named=True)
-    ]  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(*titles))
-
-
-def _largest(found: BillingReview, names: dict[int, str]) -> None:
-    """The largest documents of the run."""
-    st.markdown(f"**{t('The largest')}**")
-    rows = [
-        {t("Customer"): names.get(row["customer_id"], ""), t("To pay"): money(row["total_minor"], row["currency"])}
-        for row in found.largest().iter_rows(named=True)
-    ]
-    st.dataframe(rows, hide_index=True, height=min(36 + 35 * max(1, len(rows)), 320), column_config=parts.money_columns(t("To pay")))  # fmt: skip
+        pieces.largest(found, names)
 
 
 def _issue_button(found: BillingReview, names: dict[int, str], context: session.Context) -> None:
@@ -283,4 +193,4 @@ def _one_run(run: dict[str, Any]) -> None:
     found = session.frames(invoice_list.left_out, run["run_id"])
     if found.height:
         rows = [{t("Customer"): f"{row['name']} ({row['external_id']})", t("Why"): t(row["message"])} for row in found.iter_rows(named=True)]  # fmt: skip
-        st.dataframe(rows[:SHOWN], hide_index=True)
+        st.dataframe(rows[: pieces.SHOWN], hide_index=True)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
 import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.calc.breakdown import Part
 from core.domain.errors import NotFound
-from core.domain.money import to_major
 from core.reports.explain import Reasons, explain
 from core.reports.invoices import Explained, explained
-from core.ui import charts, parts, session
-from core.ui.format import day, money, number, percent, period, quantity
+from core.ui import invoice_side, parts, session
+from core.ui.format import day, money, percent, period, quantity
 from core.ui.invoice_list import KEPT
+from core.ui.invoice_side import pair_row
 from core.ui.text import label, sentence, t
 
 WIDTHS = [4.2, 2.4, 1.2, 1.9, 1.1]
@@ -42,12 +41,13 @@ def show(number: str, context: session.Context) -> None:
     with left.container(border=True):
         _parties(view)
         _payment(view)
+        invoice_side.what_for(view)
         _lines(view, reasons)
         _totals(view)
         _footer(view)
     with right:
-        _difference(view)
-        _facts(view)
+        invoice_side.difference(view)
+        invoice_side.facts(view)
 
 
 def _kind(view: Explained) -> str:
@@ -186,18 +186,12 @@ def _totals(view: Explained) -> None:
     _, box = st.columns([1, 1.1])
     with box.container(gap="xsmall"):
         for title, text in rows:
-            _total(title, parts.plain(text))
+            pair_row(title, parts.plain(text))
         last = t("In your favour") if head["kind"] == "credit_note" else t("To pay")
         st.divider()
-        _total(f"**{last}**", f"**{parts.plain(money(head['total_minor'], currency))}**")
+        pair_row(f"**{last}**", f"**{parts.plain(money(head['total_minor'], currency))}**")
         if head["tax_inclusive"]:
             st.caption(t("The prices of the lines include VAT."))
-
-
-def _total(title: str, text: str) -> None:
-    left, right = st.columns([1.4, 1])
-    left.markdown(title)
-    right.markdown(text, text_alignment="right")
 
 
 def _footer(view: Explained) -> None:
@@ -207,69 +201,3 @@ def _footer(view: Explained) -> None:
     number = f"{seller['organisation_number']} {register}".strip()
     said = [seller["legal_name"], seller["address"], f"{seller['postal_code']} {seller['city']}".strip(), number]
     st.caption(" · ".join(parts.plain(text) for text in said if text))
-
-
-def _difference(view: Explained) -> None:
-    """Why the amount differs from the document before, in parts that sum exactly."""
-    with st.container(border=True):
-        if view.previous is None:
-            st.markdown(f"**{t('The first document of this customer')}**")
-            return
-        before, head = view.previous, view.head
-        st.markdown(f"**{t('What is different from last time?')}**")
-        parts.link(
-            "invoices", t("Before: {number}", number=parts.plain(before["number"])), query={"number": before["number"]}
-        )
-        if head["currency"] != before["currency"]:
-            st.caption(t("The two documents are in different currencies."))
-            return
-        if view.bridge.is_empty():
-            st.caption(t("Nothing: the amount is the same."))
-            return
-        rows = [(_bridge_name(row), row["amount_minor"]) for row in view.bridge.iter_rows(named=True)]
-        moved = sum(amount for _, amount in rows)
-        for name, amount in [*rows, (t("In all"), moved)]:
-            _total(parts.plain(name), parts.plain(money(amount, head["currency"], sign=True)))
-        _waterfall(before, head, rows)
-
-
-def _bridge_name(row: dict[str, Any]) -> str:
-    """What a part of the difference is called."""
-    named = {"discount": t("Discounts"), "vat": t("VAT"), "correction": t("Correction: {charge}", charge=row["code"])}
-    name = t("Up to the agreed minimum") if row["code"] == "true_up" else row["code"]
-    return named.get(row["part"], name)
-
-
-def _waterfall(before: dict[str, Any], head: dict[str, Any], rows: list[tuple[str, int]]) -> None:
-    """From the amount before to this one."""
-    currency = head["currency"]
-    signed = [-each["total_minor"] if each["kind"] == "credit_note" else each["total_minor"] for each in (before, head)]
-    steps = [(before["number"], signed[0], "total"), *((name, amount, "part") for name, amount in rows), (head["number"], signed[1], "total")]  # fmt: skip
-    frame = pl.DataFrame(
-        {
-            "name": [name for name, _, _ in steps],
-            "amount": [float(to_major(amount, currency)) for _, amount, _ in steps],
-            "kind": [kind for _, _, kind in steps],
-        }
-    )
-    chart = charts.styled(charts.waterfall(frame, label="name", amount="amount", y_title=currency), height=220)
-    st.altair_chart(chart, width="stretch", key="waterfall", alt=t("What is different from last time?"))
-
-
-def _facts(view: Explained) -> None:
-    """Who it belongs to, how it goes out, which run made it."""
-    head = view.head
-    with st.container(border=True):
-        st.markdown(f"**{t('About this document')}**")
-        if (parts.PAGES / "customers.py").exists():
-            parts.link("customers", t("Customer {id}", id=parts.plain(view.customer)), query={"customer": view.customer},
-                       icon=":material/person:")  # fmt: skip
-        parts.link("invoices", t("All of this customer's documents"), query={"customer": view.customer},
-                   icon=":material/receipt_long:")  # fmt: skip
-        if head["run_id"]:
-            parts.link("invoices", t("Made by run {number}", number=number(head["run_id"])), query={"run": str(head["run_id"])},
-                       icon=":material/playlist_play:")  # fmt: skip
-        facts = {t("Payment option"): label(head["payment_option"]), t("Channel"): label(head["channel"])}
-        for title, text in facts.items():
-            if text:
-                st.caption(f"{title}: {text}")
