@@ -74,8 +74,9 @@ class _Maker:
         amount = self._once(line) if line["kind"] in ONCE else list(self._by_day(line))
         parts = [part for part in [*amount, *self._coupons(line)] if part.amount_minor or part.says]
         inside = line["net_minor"] - sum(part.amount_minor for part in parts)
-        if self.view.head["tax_inclusive"] and inside:
-            parts.append(Part(inside, (Why.INCLUDED_VAT,), {"rate": _percent(line["tax_rate_ppm"])}))
+        if inside:
+            says = Why.INCLUDED_VAT if self.view.head["tax_inclusive"] else Why.AMOUNT
+            parts.append(Part(inside, (says,), {"rate": _percent(line["tax_rate_ppm"])}))
         return Reasons(parts, self._vat(line))
 
     def _by_day(self, line: dict[str, Any]) -> Iterator[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.calc.rating import rate
 from core.reports.explain import Reasons, Why, explain
 from core.reports.invoices import explained
 from core.store.engine import reading
+from core.store.tables import UsageEvent
 from tests.world import World, charge, fixed, tier
 
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
@@ -177,6 +178,43 @@ def test_a_minimum_commitment_names_the_minimum_and_what_counts_towards_it(engin
         ("The minimum that was agreed for the period: 500.00", 50_000),
         ("The other charges of the period count towards it", -10_000),
     ]
+
+
+def test_a_life_full_of_changes_is_explained_line_by_line(engine: Engine) -> None:
+    world = World(engine)
+    extra = charge("extra", "addon", "per_unit", tier(unit="19.99"))
+    seats = charge("seats", "seat", "graduated", *TWO_TIERS)
+    small, large = world.plan(fixed("310"), seats, extra), world.plan(fixed("620.55"), seats, MODELS["percentage"])
+    arrears = world.plan(fixed("99", timing="in_arrears"), charge("setup", "one_off", "flat", tier(flat="500")))
+    coupon = world.coupon(kind="amount", amount_minor=7_777, currency="NOK", duration="forever", scope="invoice")
+    customer = world.customer()
+    first = world.start(customer, small, date(2026, 1, 31), 12, anchor_on=date(2026, 1, 31))
+    world.start(customer, arrears, date(2026, 1, 15))
+    world.change(first, "coupon", date(2026, 1, 31), coupon_id=coupon)
+    world.change(first, "addon", date(2026, 1, 31), item="extra", quantity_micro=2 * MICRO)
+    world.bill(date(2026, 1, 31))
+    world.change(first, "quantity", date(2026, 2, 7), quantity_micro=int(8.5 * MICRO))
+    world.bill(date(2026, 2, 10))
+    world.change(first, "price", date(2026, 2, 20), price_version_id=large)
+    world.use(first, "m", date(2026, 2, 21), 1, amount=350.5)
+    world.bill(date(2026, 3, 1))
+    late = {
+        "occurred_on": date(2026, 2, 25),
+        "occurred_at": datetime(2026, 2, 25, 9, tzinfo=UTC),
+        "amount_micro": 20 * MICRO,
+    }
+    world.add(
+        UsageEvent, source_id="late", subscription_id=first, meter="m", quantity_micro=MICRO, author="test",
+        recorded_at=datetime(2026, 3, 5, 9, tzinfo=UTC), **late,
+    )  # fmt: skip
+    world.change(first, "cancel", date(2026, 3, 12), credit="credit")
+    world.bill(date(2026, 4, 1))
+
+    numbers = [document.number for document in world.documents()]
+    every = [why for number in numbers for why in whys(engine, number)[1]]
+    assert {document.kind for document in world.documents()} == {"invoice", "credit_note"}
+    assert len(every) >= 15
+    assert all(Why.AMOUNT not in part.says for why in every for part in why.parts)
 
 
 def test_a_percentage_charge_says_what_the_allowance_and_the_bounds_did(engine: Engine) -> None:
