@@ -131,4 +131,5 @@ def arrivals(customers: int, months: int, last_share: float) -> Ints:
     weights[-1] *= last_share
     shares = np.floor(np.cumsum(weights) / weights.sum() * customers + 1e-9).astype(np.int64)
     shares[-1] = customers
-    return np.diff(shares, prepend=0)
+    coming: Ints = np.diff(shares, prepend=0)
+    return coming

@@ -65,4 +65,5 @@ def boundary_in(first: np.datetime64, day: Column) -> Column:
     following = (first.astype("M8[M]") + 1).astype("M8[D]")
     length = (following - first).astype(np.int64)
     inside = first + (np.minimum(day, length) - 1).astype("m8[D]")
-    return np.where(day == 1, following, inside)
+    at: Column = np.where(day == 1, following, inside)
+    return at
