@@ -110,9 +110,11 @@ def _pause(turn: Month, steady: Bools) -> None:
 
 
 def _regret(turn: Month, steady: Bools) -> None:
-    """Cancelled, and taken back."""
+    """Cancelled, and taken back; so rare that they are gathered every third month."""
+    if turn.month % 3:
+        return
     subs = turn.subs
-    where = turn.drawn(steady, archetypes.REGRETS)
+    where = turn.drawn(steady, 3 * archetypes.REGRETS)
     last = turn.end_of_period(turn.ticks())[where] - DAY
     made = turn.send(cancel, "regretted", subscription_id=subs["id"][where], effective_on=last,
                      reason=np.full(len(where), "For dyrt"))  # fmt: skip

@@ -40,10 +40,10 @@ def fill(
     life = Life(story, story.found(), customers)
     for month, first in enumerate(story.firsts):
         if month > 0 and month >= months - billed:
-            story.bill(f"{month}/bill", first, at=5)
+            story.bill(f"{month}/bill", first, at=0)
         life.live(month)
         tell((month + 1) / (months + 1), f"{first:%Y-%m}")
-    story.bill("last/bill", as_of, at=1)
+    story.bill("last/bill", as_of, at=2)
     _set_state(engine, DONE)
     tell(1.0, f"{as_of:%Y-%m}")
 

@@ -52,7 +52,7 @@ def prices(turn: Month) -> None:
     day, life = turn.story.firsts[turn.month], turn.life
     for currency in life.rates:
         life.rates[currency] *= float(np.exp(turn.rng.normal(0, 0.012)))
-        turn.story.do(add_currency_rate, f"{turn.month}/rate {currency}", day, at=3, who="finance",
+        turn.story.do(add_currency_rate, f"{turn.month}/rate {currency}", day, who="finance",
                       currency=currency, on_date=day, rate=f"{life.rates[currency]:.4f}")  # fmt: skip
     if turn.month == life.dearer_office:
         _dearer(turn, "kontor", catalogue.DEARER_OFFICE, day)

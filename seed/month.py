@@ -18,6 +18,8 @@ from seed.book import Column, boundary_in, day_of_month
 if TYPE_CHECKING:
     from seed.life import Life
 
+RECORDED_AT = 1  # hour of the day; rates and the first of the month's bills come before it, the last bills after it
+
 
 class Month:
     """One month's commands."""
@@ -29,13 +31,11 @@ class Month:
         self.last_date = self.story.last_day(month)
         self.last = np.datetime64(self.last_date)
         self.customers, self.subs = life.customers, life.subscriptions
-        self.is_last = month + 1 == len(self.story.firsts)
         self.bills = self.last_date > self.story.opening
 
-    def do(self, action: Any, name: str, at: int = 0, who: str = "support", **content: Any) -> Any:
+    def do(self, action: Any, name: str, who: str = "support", **content: Any) -> Any:
         """A command of this month, recorded on its last day."""
-        hour = at if not self.is_last else 0
-        return self.story.do(action, f"{self.month}/{name}", self.last_date, at=hour, who=who, **content)
+        return self.story.do(action, f"{self.month}/{name}", self.last_date, at=RECORDED_AT, who=who, **content)
 
     def send(self, action: Any, name: str, **columns: Any) -> Any:
         """A batch; nothing when it is empty."""
