@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
@@ -44,19 +44,37 @@ NORWEGIAN_NUMBERS = {
 @command("company.save", Permission.EDIT_SETTINGS)
 def save_company(work: Work, /, *, effective_from: date, **fields: Any) -> Answer:
     """Say something of the company from a day on; fields that are not given keep what holds on that day."""
+    plan = plan_profile(work.session, effective_from, fields)
+    insert_many(work.session, CompanyProfile, [{**row, **work.stamp} for row in plan.rows])
+    work.audit("company", *plan.changes)
+    return {"changed": sorted(plan.changes), "carried_to": [day.isoformat() for day in plan.carried_to]}
+
+
+class ProfilePlan(NamedTuple):
+    """What a save would do: field → (before, after), the rows it writes, the later days that take the change over."""
+
+    changes: dict[str, tuple[Any, Any]]
+    rows: list[dict[str, Any]]
+
+    @property
+    def carried_to(self) -> list[date]:
+        """The first days of later profiles that the change is carried into."""
+        return [row["effective_from"] for row in self.rows[1:]]
+
+
+def plan_profile(session: Session, effective_from: date, fields: Mapping[str, Any]) -> ProfilePlan:
+    """What `save_company` would do, refusing what it would refuse; writes nothing."""
     rules.check_day(effective_from)
-    _refuse_closed(work, effective_from)
-    base = profile_on(work.session, effective_from)
+    _refuse_closed(session, effective_from)
+    base = profile_on(session, effective_from)
     wanted = good_profile({**base, **fields})
-    changed = {name for name in PROFILE_FIELDS if wanted[name] != base.get(name)}
+    changes = {name: (base[name], wanted[name]) for name in PROFILE_FIELDS if wanted[name] != base[name]}
     rows = [{**wanted, "effective_from": effective_from}]
-    for later in later_profiles(work.session, effective_from):
-        carried = {name: wanted[name] for name in changed if later[name] == base.get(name)}
+    for later in later_profiles(session, effective_from):
+        carried = {name: wanted[name] for name in changes if later[name] == base[name]}
         if carried:
             rows.append({**later, **carried})
-    insert_many(work.session, CompanyProfile, [{**row, **work.stamp} for row in rows])
-    work.audit("company", *sorted(changed))
-    return {"changed": sorted(changed), "carried_to": [row["effective_from"].isoformat() for row in rows[1:]]}
+    return ProfilePlan(changes, rows)
 
 
 def profile_on(session: Session, day: date) -> dict[str, Any]:
@@ -104,9 +122,9 @@ def _valid(register: Any, given: str, refusal: str) -> str:
         raise InvalidInput(refusal, code="bad_number", given=given) from None
 
 
-def _refuse_closed(work: Work, day: date) -> None:
+def _refuse_closed(session: Session, day: date) -> None:
     """What documents said in closed books stays."""
-    closed = billing.books_closed_through(work.session)
+    closed = billing.books_closed_through(session)
     if closed is not None and day <= closed:
         raise Conflict(
             "The books are closed through {closed}; begin on a later day", code="books_closed", closed=closed
@@ -127,7 +145,7 @@ def add_vat_rule(
               "has_vat_number": has_vat_number, "category": category}  # fmt: skip
     rule = {**buyers, "treatment": treatment, "rate_ppm": rate_ppm, "valid_from": valid_from, "valid_to": valid_to}
     rules.check_vat_rule(rule)
-    _refuse_closed(work, valid_from)
+    _refuse_closed(work.session, valid_from)
     rules.check_overlap(valid_to, _next_begin(work.session, buyers, valid_from))
     return {"vat_rule_id": _add(work, VatRule, "vat_rule", rule)}
 
