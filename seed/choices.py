@@ -9,6 +9,7 @@ from core.actions.customers import edit_customers
 from core.actions.subscriptions import cancel, change_addon, change_price, change_quantity, pause, undo
 from seed import archetypes, happenings, names
 from seed.archetypes import Bools
+from seed.book import NEVER
 from seed.month import Month
 
 MICRO = 10**6
@@ -16,12 +17,10 @@ DAY = np.timedelta64(1, "D")
 MIGRATED_AFTER = 3  # months after the dearer price came
 
 
-def change(turn: Month, gone: Bools) -> None:
+def change(turn: Month) -> None:
     """Changes of those who were served the whole month and stay."""
     subs = turn.subs
-    steady = np.zeros(len(subs), dtype=bool)
-    steady[: len(gone)] = ~gone
-    steady &= (subs["begins"] < turn.first) & (subs["paused_until"] <= turn.first) & ~subs["trial_leaver"]
+    steady = (subs["ends"] == NEVER) & (subs["begins"] < turn.first) & (subs["paused_until"] <= turn.first)
     _migrate(turn, steady)
     _change_plans(turn, steady)
     _change_quantities(turn, steady)

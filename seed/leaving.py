@@ -1,4 +1,4 @@
-"""Who leaves in a month, by the stated table. Drawn first, so that nobody changes what has ended."""
+"""Who leaves in a month, by the stated table. Drawn before all changes, so that nobody changes what has ended."""
 
 from __future__ import annotations
 
@@ -13,18 +13,12 @@ from seed.month import Month
 DAY = np.timedelta64(1, "D")
 
 
-def leave(turn: Month) -> Bools:
-    """Cancellations of this month; answers who is gone or going."""
+def leave(turn: Month) -> None:
+    """Cancellations of this month, of paid periods and of trials."""
     subs, rng = turn.subs, turn.rng
     tick = turn.ticks()
-    trial_over = (
-        subs["trial_leaver"]
-        & (subs["begins"] > turn.first - DAY)
-        & (subs["begins"] <= turn.last)
-        & (subs["ends"] == NEVER)
-    )
-    draws = rng.random((2, len(subs)))
-    leaving = (deciding(turn, tick) & (draws[0] < chance(turn, tick))) | trial_over
+    trial_over = subs["trial_leaver"] & (subs["begins"] <= turn.last) & (subs["ends"] == NEVER)
+    leaving = (deciding(turn, tick) & (rng.random(len(subs)) < chance(turn, tick))) | trial_over
     where = np.flatnonzero(leaving)
     end = np.where(trial_over, subs["begins"], turn.end_of_period(tick))[where]
     payment = turn.customers["payment"][subs["customer"][where]]
@@ -32,7 +26,6 @@ def leave(turn: Month) -> Bools:
     reason = np.where(cause == "voluntary", rng.choice(archetypes.REASONS, len(where)), "")
     turn.send(cancel, "cancel", subscription_id=subs["id"][where], effective_on=end - DAY, cause=cause, reason=reason)
     subs["ends"][where], subs["cause"][where] = end, cause
-    return subs["ends"] < NEVER
 
 
 def deciding(turn: Month, tick: Column) -> Bools:

@@ -39,9 +39,9 @@ class Life:
         """One month."""
         turn = Month(self, month)
         prices(turn)
-        leaving = leave(turn)
         arrive(turn)
-        change(turn, leaving)
+        leave(turn)
+        change(turn)
         meet(turn)
         use(turn)
         special(turn)

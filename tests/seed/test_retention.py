@@ -99,12 +99,12 @@ def decisions(life: Told) -> Iterator[tuple[int, float, bool]]:
         tick = boundary(first, life.interval, n)
         if tick > AS_OF or (life.ends and tick > life.ends):
             return
-        if tick <= life.paid_from:
-            continue
-        months = (tick.year - life.paid_from.year) * 12 + tick.month - life.paid_from.month
         last = tick - timedelta(days=1)
         if last > life.until:  # facts of a month are recorded on its last day
             return
+        if tick <= life.paid_from:
+            continue
+        months = (tick.year - life.paid_from.year) * 12 + tick.month - life.paid_from.month
         before = [day for day in life.unresolved if (day.year, day.month) < (last.year, last.month)]
         contact = 1.6 if before and (tick - max(before)).days <= 60 else 1.0
         tenure = 2.0 if months <= 3 else 1.0 if months <= 12 else 0.7 if months <= 24 else 0.5
