@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
@@ -91,3 +92,8 @@ def period(start: date, end: date, language: str) -> str:
         dot = "." if language == "nb" else ""
         return f"{start.day}{dot}–{day(last, language)}"
     return f"{day(start, language)} – {day(last, language)}"
+
+
+def country(code: str, language: str) -> str:
+    """A country's name: NO → "Norway", "Norge"."""
+    return str(Locale.parse(LOCALES[language]).territories.get(code, code))

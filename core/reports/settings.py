@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import polars as pl
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.store import billing
 from core.store.audit import AuditHead, audit_head
-from core.store.engine import reading
 from core.store.migrate import current_revision, newest_revision
 from core.store.tables import (
     AuditEntry,
@@ -100,6 +100,14 @@ def vat(session: Session, today: date) -> list[Row]:
     )
 
 
+def replaced_rule(session: Session, buyers: Row, day: date) -> Row | None:
+    """The rule that holds for exactly these customers on a day, before a new one."""
+    found = [
+        row for row in vat(session, day) if row["state"] == IN_FORCE and all(row[name] == buyers[name] for name in BUYERS)
+    ]  # fmt: skip
+    return found[0] if found else None
+
+
 def _span_state(start: date, end: date | None, today: date) -> str:
     if start > today:
         return TO_COME
@@ -119,6 +127,18 @@ def rates(session: Session) -> list[Row]:
         seen.add(row["currency"])
         days.add(day)
     return rows
+
+
+def rate_change_ppm(session: Session, currency: str, on_date: date, rate: Decimal) -> int | None:
+    """How far a rate lies from the one before it, in millionths; None for a first rate."""
+    earlier = next((row for row in rates(session) if row["currency"] == currency and row["on_date"] <= on_date), None)
+    return None if earlier is None else round((rate / Decimal(earlier["rate"]) - 1) * 1_000_000)
+
+
+def currencies_without_rate(session: Session, own: str) -> list[str]:
+    """Currencies of subscriptions for which no rate is known: their VAT cannot be stated in the company's currency."""
+    known = {own, *(row["currency"] for row in rates(session))}
+    return [currency for currency in currencies_in_use(session) if currency not in known]
 
 
 def currencies_in_use(session: Session) -> list[str]:
@@ -202,21 +222,18 @@ class About(NamedTuple):
     head: AuditHead
 
 
-def about(engine: Engine) -> About:
+def about(session: Session) -> About:
     """What the database is and holds; its address without a password."""
-    with reading(engine) as session:
-        connection = session.connection()
-        counts = {
-            name: session.execute(select(func.count()).select_from(core_table(model))).scalar_one()
-            for name, model in COUNTED.items()
-        }
-        raised = session.execute(select(core_table(Revision).c.value)).scalar() or 0
-        version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
-        place = engine.url.database if engine.dialect.name == "sqlite" else f"{engine.url.host}/{engine.url.database}"
-        schema = current_revision(connection) or ""
-        return About(
-            engine.dialect.name, version, place or "", schema, newest_revision(), raised, counts, audit_head(session)
-        )
+    connection, url = session.connection(), session.get_bind().engine.url
+    counts = {
+        name: session.execute(select(func.count()).select_from(core_table(model))).scalar_one()
+        for name, model in COUNTED.items()
+    }
+    raised = session.execute(select(core_table(Revision).c.value)).scalar() or 0
+    dialect, schema = connection.dialect, current_revision(connection) or ""
+    version = ".".join(str(part) for part in dialect.server_version_info or ())
+    place = url.database if dialect.name == "sqlite" else f"{url.host}/{url.database}"
+    return About(dialect.name, version, place or "", schema, newest_revision(), raised, counts, audit_head(session))
 
 
 class Trail(NamedTuple):

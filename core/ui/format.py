@@ -57,3 +57,8 @@ def instant(value: datetime | None) -> str:
 def period(start: date, end: date) -> str:
     """ "1–30 Nov 2026": a half-open period with its last day printed."""
     return formats.period(start, end, language())
+
+
+def country(code: str) -> str:
+    """A country's name."""
+    return formats.country(code, language())
