@@ -26,12 +26,12 @@ DEARER_OFFICE_AT, DEARER_HOME_AT = 0.5, 0.72  # of all months
 class Life:
     """Everybody, as far as the author remembers, and what happens next."""
 
-    def __init__(self, story: Story, sold: Sold, customers: int) -> None:
+    def __init__(self, story: Story, sold: Sold) -> None:
         self.story, self.sold = story, sold
         self.customers, self.subscriptions = Book(CUSTOMER), Book(SUBSCRIPTION)
         months = len(story.firsts)
         whole = happenings.days_in_month(story.firsts[-1])
-        self.coming = archetypes.arrivals(customers, months, story.as_of.day / whole)
+        self.coming = archetypes.arrivals(story.order.customers, months, story.order.as_of.day / whole)
         self.dearer_office, self.dearer_home = round(months * DEARER_OFFICE_AT), round(months * DEARER_HOME_AT)
         self.rates = dict(catalogue.CURRENCY_RATES)
 

@@ -26,7 +26,7 @@ class Month:
 
     def __init__(self, life: Life, month: int) -> None:
         self.life, self.month, self.story = life, month, life.story
-        self.rng = np.random.default_rng([life.story.seed, month])
+        self.rng = np.random.default_rng([life.story.order.seed, month])
         self.first = np.datetime64(self.story.firsts[month])
         self.last_date = self.story.last_day(month)
         self.last = np.datetime64(self.last_date)

@@ -37,14 +37,34 @@ class Sold:
     coupons: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Order:
+    """What was asked for. Its text begins every command id, so that a filling that was cut off is finished as it began."""
+
+    seed: int
+    customers: int
+    months: int
+    invoiced: int
+    as_of: date
+
+    def __str__(self) -> str:
+        return f"demo:{self.seed}:{self.customers}:{self.months}:{self.invoiced}:{self.as_of}"
+
+    @classmethod
+    def read(cls, command_id: str) -> Order:
+        """The order that a command id begins with."""
+        _, seed, customers, months, invoiced, rest = command_id.split(":")
+        return cls(int(seed), int(customers), int(months), int(invoiced), date.fromisoformat(rest.split()[0]))
+
+
 class Story:
     """Who acts when: ids of commands, instants and the people of the company."""
 
-    def __init__(self, engine: Engine, seed: int, days: list[date], billed: int) -> None:
-        self.engine, self.seed = engine, seed
+    def __init__(self, engine: Engine, order: Order) -> None:
+        self.engine, self.order = engine, order
+        days = months_until(order.as_of, order.months)
         self.firsts, self.end = days[:-1], days[-1]
-        self.as_of = self.end - timedelta(days=1)
-        self.opening = self.firsts[len(self.firsts) - billed] - timedelta(days=1) if billed else self.as_of
+        self.opening = self.firsts[order.months - order.invoiced] - timedelta(days=1)
         self.founded = self.firsts[0] - timedelta(days=60)
         self.people: dict[str, Actor] = {}
 
@@ -57,11 +77,11 @@ class Story:
     ) -> Answer:
         """One command under the story's own id, on a day at an hour (UTC)."""
         now = datetime.combine(day, time(at, 10), UTC)
-        return action(self.engine, self.people.get(who, SYSTEM), f"demo {self.seed} {name}", now, **content)
+        return action(self.engine, self.people.get(who, SYSTEM), f"{self.order} {name}", now, **content)
 
     def bill(self, name: str, through: date, at: int) -> None:
         """Bill everything due; a run that was finished is not looked at again."""
-        command_id = f"demo {self.seed} {name}"
+        command_id = f"{self.order} {name}"
         if not self._is_finished(f"{command_id}/start"):
             now = datetime.combine(through, time(at, 30), UTC)
             who = self.people["finance"]
