@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from core.exchange.rows import Findings
 from core.frames import Schema
-from core.store import load, save
+from core.store import load, save, search
 from core.store.known import among_texts
-from core.store.tables import Customer, CustomerVersion, SearchEntry, Table, TouchPoint, UsageEvent, core_table
+from core.store.tables import Customer, CustomerVersion, Table, TouchPoint, UsageEvent, core_table
 
 TEXTS = [
     "kind", "name", "contact", "address", "postal_code", "city", "country", "phone", "language", "organisation_number",
@@ -62,11 +62,7 @@ def insert_customers(session: Session, stamp: dict[str, Any], command_id: str, c
     save.insert_many(session, Customer, known)
     said = rows.select(*TEXTS, "emails", customer_id="id", effective_from="since", **when)
     save.insert_many(session, CustomerVersion, said)
-    found_by = pl.concat_str("name", "emails", "external_id", "organisation_number", separator=" ")
-    haystack = found_by.str.replace_all(" +", " ").str.strip_chars().str.to_lowercase()
-    save.insert_many(
-        session, SearchEntry, rows.select(customer_id="id", kind=pl.lit("customer"), label="name", haystack=haystack)
-    )
+    search.add(session, rows.select(*search.FOUND_BY, customer_id="id"))
     return rows.select("external_id", "id")
 
 

@@ -6,7 +6,17 @@ import polars as pl
 
 from core import frames
 from core.calc.calendar import boundary
-from core.calc.changes.deciding import MICRO, Decision, asked, facts, offer_checks, sorted_out, together, unstorable
+from core.calc.changes.deciding import (
+    MICRO,
+    Checks,
+    Decision,
+    asked,
+    facts,
+    offer_checks,
+    sorted_out,
+    together,
+    unstorable,
+)
 from core.calc.changes.standing import DAY, SUB, Circumstances, with_offer, with_policy
 from core.calc.changes.terms import no_quantity
 from core.domain.subscriptions import ChangeKind, Refusal
@@ -54,7 +64,7 @@ def decide_start(
     return made, Decision(together(started, trials), refused)
 
 
-def _checks(customers: pl.Series, taken: pl.Series) -> list[tuple[Refusal, pl.Expr]]:
+def _checks(customers: pl.Series, taken: pl.Series) -> Checks:
     """May this subscription start?"""
     given = pl.col("external_id")
     again = given.is_not_null() & (pl.int_range(pl.len()).over("external_id") > 0)
