@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -30,7 +30,6 @@ KEPT = "invoices:view"
 def show(context: session.Context) -> None:
     """Filters above, the rows, what they sum to, and the files."""
     filters, sort, size = _filters()
-    st.session_state[KEPT] = {key: value for key, value in st.query_params.items() if key in KEYS}
     found = session.frames(reads.sums, filters)
     count = int(found["count"].sum())
     if not count:
@@ -38,11 +37,12 @@ def show(context: session.Context) -> None:
         return
     _sums(found, count)
     pages = -(-count // size)
-    place = min(int(st.query_params.get("page", "1") or 1), pages) if pages > 1 else 1
-    _rows(session.frames(reads.page, filters, sort, number=max(1, place), size=size, count=count))
+    place = _page(pages, filters)
+    st.session_state[KEPT] = {key: value for key, value in st.query_params.items() if key in KEYS}
+    _rows(session.frames(reads.page, filters, sort, number=place, size=size, count=count))
     with st.container(horizontal=True, vertical_alignment="center"):
         if pages > 1:
-            st.pagination(pages, key="page", bind="query-params")
+            st.pagination(pages, key="invoices:page")
         st.space("stretch")
         _export(filters, sort, count, context)
 
@@ -50,20 +50,20 @@ def show(context: session.Context) -> None:
 def _filters() -> tuple[Filters, str, int]:
     """The widgets, each bound to the URL."""
     sorts = {"newest": t("Newest first"), "oldest": t("Oldest first"), "largest": t("Largest first"), "smallest": t("Smallest first")}  # fmt: skip
-    currencies = session.frames(reads.currencies)
+    currencies = {code: code for code in session.frames(reads.currencies)}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        text = st.text_input(t("Find"), key="find", type="search", live="300ms", bind="query-params", width=260,
+        text = st.text_input(t("Find"), key=_begin("find", str, ""), type="search", live="300ms", width=230,
                              placeholder=t("Number, KID, name or customer id"))  # fmt: skip
-        kind = st.selectbox(t("Kind"), list(KINDS), index=None, key="kind", bind="query-params", format_func=label,
-                            placeholder=t("All"), width=150)  # fmt: skip
+        kind = _chosen("kind", t("Kind"), {each: label(each) for each in KINDS}, usual=None, width=125)
         currency = None
         if len(currencies) > 1:
-            currency = st.selectbox(t("Currency"), currencies, index=None, key="currency", bind="query-params",
-                                    placeholder=t("All"), width=110)  # fmt: skip
-        first = st.date_input(t("From"), None, key="from", bind="query-params", format=day_format(), width=140)
-        last = st.date_input(t("To"), None, key="to", bind="query-params", format=day_format(), width=140)
-        sort = st.selectbox(t("Sort"), list(sorts), key="sort", bind="query-params", format_func=sorts.__getitem__, width=150)  # fmt: skip
-        size = st.selectbox(t("Rows"), PAGE_SIZES, index=1, key="size", bind="query-params", width=90)
+            currency = _chosen("currency", t("Currency"), currencies, usual=None, width=95)
+        first = st.date_input(t("From"), key=_begin("from", _as_day, None), format=day_format(), width=130)
+        last = st.date_input(t("To"), key=_begin("to", _as_day, None), format=day_format(), width=130)
+        sort = _chosen("sort", t("Sort"), sorts, usual="newest", width=140)
+        size = _chosen("size", t("Rows"), {str(each): str(each) for each in PAGE_SIZES}, usual="50", width=75)
+    for name, value in (("find", text), ("from", first), ("to", last)):
+        _keep(name, str(value) if value else "")
     run = st.query_params.get("run", "")
     filters = Filters(
         text=text or "", kind=kind or "", currency=currency or "", issued_from=first, issued_to=last,
@@ -71,6 +71,62 @@ def _filters() -> tuple[Filters, str, int]:
     )  # fmt: skip
     _chips(filters)
     return filters, str(sort), int(size or 50)
+
+
+def _begin(name: str, parse: Callable[[str], Any], usual: Any) -> str:
+    """The key of a widget whose value begins with what the URL says.
+
+    Not `bind`: a parameter that is bound to a widget cannot be set by a link or by going back.
+    """
+    key = f"invoices:{name}"
+    if key not in st.session_state:
+        st.session_state[key] = parse(st.query_params[name]) if name in st.query_params else usual
+    return key
+
+
+def _keep(name: str, value: str) -> None:
+    """Write a choice into the URL, the usual one by leaving it out."""
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+
+
+def _chosen(name: str, title: str, words: dict[str, str], *, usual: str | None, width: int) -> str | None:
+    """A choice whose name stands in the URL, not its words, which differ by language."""
+    key = _begin(name, lambda wanted: wanted if wanted in words else usual, usual)
+    chosen: str | None = st.selectbox(
+        title, list(words), key=key, format_func=words.__getitem__, placeholder=t("All"), width=width, index=None
+    )
+    _keep(name, chosen if chosen and chosen != usual else "")
+    return chosen or usual
+
+
+def _as_day(text: str) -> date | None:
+    """A day of the URL; nonsense is no day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _page(pages: int, filters: Filters) -> int:
+    """The page that is shown; other filters begin at the first."""
+    key = _begin("page", lambda text: int(text) if text.isdecimal() else 1, 1)
+    last = st.session_state.setdefault("invoices:filters", filters)
+    st.session_state[key] = 1 if last != filters else max(1, min(st.session_state[key], pages))
+    st.session_state["invoices:filters"] = filters
+    place: int = st.session_state[key]
+    _keep("page", str(place) if place > 1 else "")
+    return place
+
+
+def _clear() -> None:
+    """Forget every filter."""
+    for name in ("customer", "run", "page"):
+        st.query_params.pop(name, None)
+    usual = {"find": "", "currency": None, "from": None, "to": None, "kind": None, "page": 1}
+    st.session_state.update({f"invoices:{name}": value for name, value in usual.items()})
 
 
 def _chips(filters: Filters) -> None:
@@ -92,7 +148,8 @@ def _nothing(filters: Filters) -> None:
             button=t("Go to the billing run"), page="invoices", query={"view": "run"},
         )  # fmt: skip
     else:
-        parts.empty("search_off", t("No invoice fits"), t("Change the filters, or show all."), button=t("Show all invoices"), page="invoices", query={})  # fmt: skip
+        parts.empty("search_off", t("No invoice fits"), t("Change the filters, or show all."))
+        st.button(t("Show all invoices"), icon=":material/filter_alt_off:", on_click=_clear)
 
 
 def _sums(found: pl.DataFrame, count: int) -> None:
@@ -119,12 +176,15 @@ def _rows(found: pl.DataFrame) -> None:
         }
         for row in found.iter_rows(named=True)
     ]  # fmt: skip
+    # A table of its own each time: the choice that opened a document must not open it again on the way back.
+    opened = st.session_state.setdefault("invoices:opened", 0)
     state: Any = st.dataframe(
-        pl.DataFrame(rows), hide_index=True, key="documents", on_select="rerun", selection_mode="single-row",
+        pl.DataFrame(rows), hide_index=True, key=f"documents:{opened}", on_select="rerun", selection_mode="single-row",
         column_config=parts.money_columns(titles["net"], titles["total"]), height=min(36 + 35 * len(rows), 740),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:
+        st.session_state["invoices:opened"] = opened + 1
         parts.go("invoices", {"number": found["number"][chosen[0]]})
     st.caption(t("Choose a row to see the invoice and the why of every line."))
 

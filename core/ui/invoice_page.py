@@ -28,7 +28,8 @@ def read(db: Session, number: str) -> tuple[Explained, dict[int, Reasons]]:
 
 def show(number: str, context: session.Context) -> None:
     """The document at the left, what is different from last time at the right."""
-    parts.link("invoices", t("All invoices"), icon=":material/arrow_back:", query=st.session_state.get(KEPT) or {})
+    if st.button(t("All invoices"), icon=":material/arrow_back:", type="tertiary"):
+        parts.go("invoices", st.session_state.get(KEPT) or None)
     try:
         view, reasons = session.frames(read, number)
     except NotFound as error:
