@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 
@@ -44,7 +46,8 @@ def _negotiate(turn: Month) -> None:
         terms = catalogue.negotiated(catalogue.OFFERS[str(turn.subs["offer"][row])].terms, 12)
         key = int(turn.subs["id"][row])
         made = turn.do(negotiate, f"negotiate {key}", who="product", subscription_id=key, terms=terms,
-                       reason="Treårig avtale", approved_by=turn.story.people["admin"].name)  # fmt: skip
+                       reason="Toårig avtale", expires_on=turn.last_date + timedelta(days=2 * 365),
+                       approved_by=turn.story.people["admin"].name)  # fmt: skip
         versions.append(made["price_version_id"])
     turn.send(change_price, "agreed", subscription_id=turn.subs["id"][where],
               price_version_id=np.array(versions, dtype=np.int64), effective_on=[following] * len(where))  # fmt: skip
