@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import polars as pl
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from core.store import load
 from core.store.save import insert_many
-from core.store.tables import SearchEntry, core_table
+from core.store.tables import Document, NumberSeries, SearchEntry, core_table
 
 ENTRIES = {"id": pl.Int64, "customer_id": pl.Int64, "haystack": pl.String}
+LONGEST_QUERY = 200
+SHORTEST_INFIX = 3
+NUMBER_DIGITS = 6
+MOST_NUMBERS = 200
 FOUND_BY = ["name", "emails", "external_id", "organisation_number"]
 
 
@@ -34,3 +38,50 @@ def also(session: Session, customers: pl.DataFrame) -> None:
     changed = rows.with_columns(text=pl.col("text").str.split(" ").list.unique(maintain_order=True).list.join(" "))
     for entry, text in changed.iter_rows():
         session.execute(update(table).where(table.c.id == entry).values(haystack=text))
+
+
+def find(session: Session, text: str, limit: int = 1_000) -> pl.Series:
+    """Ids of customers that the text finds, taken literally; one or two characters must begin a word.
+
+    Looks through names, e-mail addresses, ids and organisation numbers, and through the numbers of documents.
+    """
+    wanted = " ".join(text.replace("\0", " ").lower().split())
+    if not wanted or len(wanted) > LONGEST_QUERY:
+        return pl.Series("customer_id", [], pl.Int64)
+    table = core_table(SearchEntry).c
+    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    begins = len(wanted) < SHORTEST_INFIX
+    patterns = [f"{escaped}%", f"% {escaped}%"] if len(wanted) < SHORTEST_INFIX else [f"%{escaped}%"]
+    fits = or_(*(table.haystack.like(pattern, escape="\\") for pattern in patterns))
+    found = list(session.execute(select(table.customer_id).where(fits).limit(limit)).scalars())
+    return pl.Series("customer_id", [*_by_number(session, wanted), *found], pl.Int64).unique(maintain_order=True)
+
+
+def _by_number(session: Session, text: str) -> list[int]:
+    """Customers of documents whose number begins with the text, newest first: by series and sequence, which are indexed."""
+    series, document = core_table(NumberSeries).c, core_table(Document).c
+    rows = session.execute(select(series.id, series.prefix, series.year, series.last)).all()
+    ranges = [
+        (document.series_id == row.id) & document.sequence.between(first, last)
+        for row in rows
+        for first, last in sequences(text, row.prefix, row.year, row.last)
+    ]
+    if not ranges:
+        return []
+    newest = select(document.customer_id).where(or_(*ranges)).order_by(document.id.desc()).limit(MOST_NUMBERS)
+    return list(session.execute(newest).scalars())
+
+
+def sequences(text: str, prefix: str, year: int, highest: int) -> list[tuple[int, int]]:
+    """The sequences of a series, first to last, whose printed number begins with the text; digits alone are one sequence."""
+    if text.isdecimal() and text.isascii() and len(text) <= NUMBER_DIGITS + 1:
+        return [(int(text), int(text))] if 1 <= int(text) <= highest else []
+    start = f"{prefix}{year}-".lower()
+    digits = text.removeprefix(start)
+    if digits == text or not (digits.isdecimal() and digits.isascii()):
+        return []
+    found = []
+    for places in range(max(len(digits), NUMBER_DIGITS), max(len(str(highest)), NUMBER_DIGITS) + 1):
+        size = 10 ** (places - len(digits))
+        found.append((int(digits) * size, min(highest, (int(digits) + 1) * size - 1)))
+    return found

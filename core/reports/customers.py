@@ -1,0 +1,108 @@
+"""The list of customers: who they are today, which plans they have, what that is worth a month at list prices.
+
+One frame for everybody, read once a data revision; filters, sorting and pages are cut from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import frames
+from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
+from core.store import load, search
+from core.store.tables import Plan, core_table
+
+DIRECTORY: frames.Schema = {
+    "customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "kind": pl.String, "emails": pl.String,
+    "status": pl.String, "plans": pl.String, "currency": pl.String, "mrr_minor": pl.Int64, "created_on": pl.Date,
+    "payment_option": pl.String, "channel": pl.String, "country": pl.String, "city": pl.String,
+    "organisation_number": pl.String,
+}  # fmt: skip
+STATUSES = {PAYING: "active", TRIAL: "trial", PAUSED: "paused"}  # the best one that a customer's subscriptions have
+ENDED, NOTHING = "ended", "no_subscription"
+SORTS = {
+    "name": ("name", False), "newest": ("created_on", True), "oldest": ("created_on", False), "mrr": ("mrr_minor", True),
+}  # fmt: skip
+TWELFTHS = 12
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list is narrowed to; empty fields do not narrow."""
+
+    text: str = ""
+    kind: str = ""
+    status: str = ""
+    plan: str = ""
+    payment_option: str = ""
+    channel: str = ""
+    country: str = ""
+
+
+def directory(session: Session, today: date) -> pl.DataFrame:
+    """DIRECTORY of all customers by name. MRR is in the customer's largest currency."""
+    people = load.customers(session, today)
+    owners = load.subscriptions(session).select("subscription_id", "customer_id")
+    running = base_on(session, today).standing.join(owners, on="subscription_id", how="left")
+    table = core_table(Plan).c
+    names = load.frame(session, select(table.id.label("plan_id"), table.name), {"plan_id": pl.Int64, "name": pl.String})
+    worth = _worth(running, names)
+    ever = owners.select("customer_id", ever=pl.lit(True)).unique()
+    rows = people.join(worth, on="customer_id", how="left").join(ever, on="customer_id", how="left")
+    rows = rows.with_columns(
+        status=pl.coalesce("status", pl.when("ever").then(pl.lit(ENDED)).otherwise(pl.lit(NOTHING))),
+        plans=pl.col("plans").fill_null(""), mrr_minor=pl.col("mrr_minor").fill_null(0),
+    )  # fmt: skip
+    return frames.conform(rows, DIRECTORY).sort("name", "customer_id")
+
+
+def _worth(running: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """customer_id, status, plans, currency, mrr_minor of those who have something running."""
+    best = pl.col("state").replace_strict({state: place for place, state in enumerate(STATUSES)}, return_dtype=pl.Int64)
+    each = running.join(names, on="plan_id", how="left").with_columns(best=best)
+    sums = each.group_by("customer_id", "currency").agg(pl.col("list_twelfths").sum())
+    largest = sums.sort("list_twelfths", "currency", descending=[True, False]).unique("customer_id", keep="first")
+    states = dict(enumerate(STATUSES.values()))
+    said = each.sort("name").group_by("customer_id").agg(
+        status=pl.col("best").min().replace_strict(states, return_dtype=pl.String),
+        plans=pl.col("name").unique(maintain_order=True).str.join(", "),
+    )  # fmt: skip
+    months = (pl.col("list_twelfths") + TWELFTHS // 2) // TWELFTHS
+    return said.join(largest.select("customer_id", "currency", mrr_minor=months), on="customer_id", how="left")
+
+
+def narrowed(session: Session, filters: Filters, sort: str, today: date, known: pl.DataFrame) -> pl.DataFrame:
+    """DIRECTORY of those who fit the filters, sorted; `known` is the whole directory."""
+    wanted = [
+        pl.col(name) == value
+        for name in ("kind", "status", "payment_option", "channel", "country")
+        if (value := getattr(filters, name))
+    ]
+    if filters.plan:
+        wanted.append(pl.col("plans").str.split(", ").list.contains(filters.plan))
+    if filters.text.strip():
+        found = search.find(session, filters.text)
+        wanted.append(pl.col("customer_id").is_in(found.implode()))
+    rows = known.filter(*wanted) if wanted else known
+    by, descending = SORTS.get(sort, SORTS["name"])
+    return rows if by == "name" else rows.sort(by, "customer_id", descending=[descending, False])
+
+
+def sums(rows: pl.DataFrame) -> pl.DataFrame:
+    """currency, mrr_minor of these customers, the largest first."""
+    paying = rows.filter(pl.col("mrr_minor") > 0)
+    return paying.group_by("currency").agg(pl.col("mrr_minor").sum()).sort("mrr_minor", "currency", descending=True)
+
+
+def choices(known: pl.DataFrame) -> dict[str, list[str]]:
+    """The values that filters can take: plan, country."""
+    plans = known["plans"].str.split(", ").explode().unique().sort()
+    return {
+        "plan": [plan for plan in plans if plan],
+        "country": [country for country in known["country"].unique().sort() if country],
+    }

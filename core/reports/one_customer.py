@@ -1,0 +1,260 @@
+"""One customer with everything: what is said, subscriptions and their price periods, invoices, and what happened when."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import frames
+from core.calc.calendar import OPEN
+from core.calc.timeline import overlap, timeline
+from core.domain.errors import NotFound
+from core.reports.subscriber_base import monthly, twelfths
+from core.store import load
+from core.store.tables import (
+    Coupon,
+    Customer,
+    CustomerVersion,
+    Document,
+    Plan,
+    PriceVersion,
+    Subscription,
+    SubscriptionChange,
+    TouchPoint,
+    core_table,
+)
+
+PERIODS: frames.Schema = {
+    "subscription_id": pl.Int64, "start": pl.Date, "end": pl.Date, "plan": pl.String, "price_version_id": pl.Int64,
+    "currency": pl.String, "interval_months": pl.Int32, "interval_days": pl.Int32, "quantity_micro": pl.Int64,
+    "addons": pl.String, "mrr_minor": pl.Int64,
+}  # fmt: skip
+EVENTS: frames.Schema = {
+    "on": pl.Date, "recorded_at": pl.Datetime("us", "UTC"), "author": pl.String, "sort": pl.String, "kind": pl.String,
+    "subject": pl.String, "detail": pl.String, "quantity_micro": pl.Int64, "until_on": pl.Date, "amount_minor": pl.Int64,
+    "currency": pl.String, "undone": pl.Boolean,
+}  # fmt: skip
+INVOICES: frames.Schema = {
+    "number": pl.String, "kind": pl.String, "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String,
+    "net_minor": pl.Int64, "total_minor": pl.Int64,
+}  # fmt: skip
+UNSAID = {"id", "customer_id", "effective_from", "recorded_at", "author", "undoes_id"}
+
+
+@dataclass(frozen=True)
+class OneCustomer:
+    """`said`: what is in force. `subscriptions`: dicts with external_id, status, since, last_day and `periods` of PERIODS.
+
+    `events`: EVENTS, newest first. `history`: effective_from, recorded_at, author, field, before, after.
+    """
+
+    customer_id: int
+    external_id: str
+    created_on: date
+    said: dict[str, Any]
+    status: str
+    subscriptions: list[dict[str, Any]]
+    periods: pl.DataFrame
+    invoices: pl.DataFrame
+    events: pl.DataFrame
+    history: list[dict[str, Any]]
+
+
+def one_customer(session: Session, external_id: str, today: date) -> OneCustomer:
+    """Everything about a customer by its outside id; refuses one that does not exist."""
+    table = core_table(Customer)
+    row = session.execute(select(table).where(table.c.external_id == external_id)).first()
+    if row is None:
+        raise NotFound("There is no customer {external_id}", code="no_customer", external_id=external_id)
+    versions = _versions(session, row.id)
+    now = [version for version in versions if version["effective_from"] <= today] or versions[:1]
+    changes = load.changes(session, _subscription_ids(session, row.id))
+    periods = _periods(session, changes, today)
+    subscriptions = _subscriptions(session, row.id, changes, periods, today)
+    ranks = ["active", "trial", "paused", "future", "ended"]
+    states = [each["status"] for each in subscriptions]
+    status = next((state for state in ranks if state in states), "no_subscription")
+    invoices = _invoices(session, row.id)
+    return OneCustomer(
+        row.id, row.external_id, row.created_on, now[-1] if now else {}, status, subscriptions, periods, invoices,
+        _events(session, row.id, invoices), _history(versions),
+    )  # fmt: skip
+
+
+def _versions(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    """What was said, in the order in which it counts."""
+    table = core_table(CustomerVersion)
+    statement = select(table).where(table.c.customer_id == customer_id).order_by(table.c.effective_from, table.c.id)
+    return [dict(row) for row in session.execute(statement).mappings()]
+
+
+def _history(versions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each version changed, newest first; the first one is how the customer began."""
+    found = []
+    for before, after in itertools.pairwise(versions):
+        about = {name: after[name] for name in ("effective_from", "recorded_at", "author")}
+        found += [
+            {**about, "field": name, "before": before[name], "after": after[name]}
+            for name in after
+            if name not in UNSAID and before[name] != after[name]
+        ]
+    return found[::-1]
+
+
+def _subscription_ids(session: Session, customer_id: int) -> list[int]:
+    table = core_table(Subscription).c
+    found = select(table.id).where(table.customer_id == customer_id).order_by(table.id)
+    return list(session.execute(found).scalars())
+
+
+def _periods(session: Session, changes: pl.DataFrame, today: date) -> pl.DataFrame:
+    """PERIODS: from when to when which plan, quantity and add-ons held, and what that was worth a month at list prices."""
+    prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
+    if changes.is_empty():
+        return frames.empty(PERIODS)
+    track = timeline(changes, prices.versions)
+    held = overlap(track.quantity, track.windows.select("subscription_id", "start", "end"))
+    cuts = pl.concat([held.select("subscription_id", on="start"), *(
+        track.addons.select("subscription_id", on=pl.col(side)) for side in ("start", "end")
+    )]).unique()  # fmt: skip
+    pieces = _cut(held, cuts)
+    addons = pieces.select("piece", "subscription_id", "start", "end").join(track.addons, on="subscription_id").filter(
+        (pl.col("start_right") <= pl.col("start")) & (pl.col("end_right") >= pl.col("end"))
+    )  # fmt: skip
+    named = {(row["price_version_id"], row["code"]): row["name"] for row in prices.charges.iter_rows(named=True)}
+    rated = pieces.select(
+        "price_version_id", subscription_id="piece", quantity_micro="quantity_micro"
+    )  # each piece is rated as if it were a subscription of its own
+    extras = addons.select("quantity_micro", subscription_id="piece", code="item")
+    worth = twelfths(session, rated, extras, prices, today)
+    words: dict[int, list[str]] = {}
+    for row in addons.join(pieces.select("piece", "price_version_id"), on="piece").sort("item").iter_rows(named=True):
+        name = named.get((row["price_version_id"], row["item"]), row["item"])
+        words.setdefault(row["piece"], []).append(f"{row['quantity_micro'] // 10**6} × {name}")
+    plan, version = core_table(Plan).c, core_table(PriceVersion).c
+    names = load.frame(
+        session,
+        select(version.id.label("price_version_id"), plan.name.label("plan"), version.currency)
+        .join_from(core_table(PriceVersion), core_table(Plan), plan.id == version.plan_id)
+        .where(load.among(session, version.id, changes["price_version_id"].drop_nulls().unique())),
+        {"price_version_id": pl.Int64, "plan": pl.String, "currency": pl.String},
+    )
+    rows = pieces.with_columns(
+        mrr_minor=pl.Series([monthly(value) for value in worth], dtype=pl.Int64),
+        addons=pl.Series([", ".join(words.get(piece, [])) for piece in pieces["piece"]], dtype=pl.String),
+    ).join(names, on="price_version_id", how="left")
+    return frames.conform(rows, PERIODS).sort("subscription_id", "start")
+
+
+def _cut(held: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
+    """The segments cut at days on which add-ons change, numbered as `piece`."""
+    inside = held.join(cuts, on="subscription_id").filter(
+        (pl.col("on") >= pl.col("start")) & (pl.col("on") < pl.col("end"))
+    )
+    key = ["subscription_id", "start"]
+    every = inside.sort(*key, "on").with_columns(until=pl.col("on").shift(-1).over(key))
+    pieces = every.with_columns(end=pl.coalesce("until", "end"), start="on").drop("on", "until")
+    return pieces.with_row_index("piece").with_columns(pl.col("piece").cast(pl.Int64))
+
+
+def _subscriptions(
+    session: Session, customer_id: int, changes: pl.DataFrame, periods: pl.DataFrame, today: date
+) -> list[dict[str, Any]]:
+    """Each subscription with its state today and the price period in force, running ones first."""
+    table = core_table(Subscription)
+    rows = session.execute(select(table).where(table.c.customer_id == customer_id).order_by(table.c.id)).mappings()
+    prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
+    lives = {} if changes.is_empty() else {
+        row["subscription_id"]: row for row in timeline(changes, prices.versions).life.iter_rows(named=True)
+    }  # fmt: skip
+    found = []
+    for row in rows:
+        life = lives.get(row["id"])
+        own = periods.filter(pl.col("subscription_id") == row["id"])
+        here = own.filter((pl.col("start") <= today) & (pl.col("end") > today))
+        ends_on = life["ends_on"] if life else None
+        found.append(
+            {
+                "subscription_id": row["id"], "external_id": row["external_id"], "started_on": row["started_on"],
+                "currency": row["currency"], "status": _state(life, here.height > 0, today),
+                "ends_on": None if ends_on == OPEN else ends_on,
+                "trial_end": life["trial_end"] if life else None,
+                "now": here.row(0, named=True) if here.height else None,
+            }
+        )  # fmt: skip
+    return sorted(found, key=lambda each: each["status"] == "ended")
+
+
+def _state(life: dict[str, Any] | None, served: bool, today: date) -> str:
+    if life is None or life["ends_on"] <= today:
+        return "ended"
+    if life["started_on"] > today:
+        return "future"
+    if served:
+        return "active"
+    return "trial" if life["begins_on"] > today else "paused"
+
+
+def _invoices(session: Session, customer_id: int) -> pl.DataFrame:
+    table = core_table(Document).c
+    statement = (
+        select(*(table[name] for name in INVOICES))
+        .where(table.customer_id == customer_id)
+        .order_by(table.issue_date.desc(), table.id.desc())
+    )
+    return load.frame(session, statement, INVOICES)
+
+
+def _events(session: Session, customer_id: int, invoices: pl.DataFrame) -> pl.DataFrame:
+    """EVENTS: changes of subscriptions, documents and contacts, newest first."""
+    rows = [*_changes(session, customer_id), *_contacts(session, customer_id)]
+    rows += [
+        {"on": row["issue_date"], "sort": "invoice", "kind": row["kind"], "subject": row["number"],
+         "amount_minor": row["total_minor"], "currency": row["currency"], "author": ""}
+        for row in invoices.iter_rows(named=True)
+    ]  # fmt: skip
+    whole = [{name: row.get(name) for name in EVENTS} for row in rows]
+    found = pl.DataFrame(whole, schema=dict(EVENTS)) if whole else frames.empty(EVENTS)
+    return found.with_columns(pl.col("undone").fill_null(False)).sort(
+        "on", "recorded_at", descending=True, nulls_last=True
+    )
+
+
+def _changes(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    """Changes with what they set, by whom, and whether they were undone."""
+    change, sub, version, plan, coupon = (
+        core_table(model) for model in (SubscriptionChange, Subscription, PriceVersion, Plan, Coupon)
+    )
+    statement = (
+        select(change, sub.c.external_id, plan.c.name.label("plan"), coupon.c.name.label("coupon"))
+        .join_from(change, sub, sub.c.id == change.c.subscription_id)
+        .join(version, version.c.id == change.c.price_version_id, isouter=True)
+        .join(plan, plan.c.id == version.c.plan_id, isouter=True)
+        .join(coupon, coupon.c.id == change.c.coupon_id, isouter=True)
+        .where(sub.c.customer_id == customer_id)
+    )
+    rows = session.execute(statement).mappings().all()
+    undone = {row["undoes_id"] for row in rows}
+    return [
+        {"on": row["effective_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "change",
+         "kind": row["kind"], "subject": row["external_id"], "quantity_micro": row["quantity_micro"],
+         "detail": row["plan"] or row["coupon"] or row["item"] or row["cause"] or "", "until_on": row["until_on"],
+         "undone": row["id"] in undone}
+        for row in rows
+    ]  # fmt: skip
+
+
+def _contacts(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    table = core_table(TouchPoint)
+    rows = session.execute(select(table).where(table.c.customer_id == customer_id)).mappings()
+    return [
+        {"on": row["occurred_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "contact",
+         "kind": row["kind"], "subject": row["topic"], "detail": " ".join(filter(None, (row["outcome"], row["note"])))}
+        for row in rows
+    ]  # fmt: skip
