@@ -43,7 +43,7 @@ def key_figures(standing: Standing) -> None:
                 "label": t("MRR at list prices"), "value": whole_money(standing.mrr_minor, standing.currency),
                 "help": t("A month at list prices before VAT, without discounts, usage and one-off fees; {currency} only.",
                           currency=standing.currency),
-                "delta": t("{count} subscriptions in other currencies are not in it", count=number(standing.other_currencies))
+                "delta": t("{count} in other currencies", count=number(standing.other_currencies))
                 if standing.other_currencies else None,
                 "delta_color": "off", "delta_arrow": "off",
             },
@@ -91,16 +91,16 @@ def chores(waiting: dict[str, int], last: dict[str, Any] | None) -> None:
     """What waits for somebody, each with the way there."""
     st.subheader(t("What needs a hand"), anchor=False)
     listed = [
-        (waiting["due"], t("customers are due for billing today"), "invoices", {"view": "run"}, "schedule"),
-        (waiting["review"], t("customers were left out of the last run"), "invoices", {"view": "run"}, "report"),
-        (waiting["held"], t("customers are on hold"), "invoices", {"view": "run"}, "pause_circle"),
-        (waiting["drafts"], t("price drafts are not published"), "plans", None, "edit_note"),
+        (waiting["due"], t("Due for billing today"), "invoices", {"view": "run"}, "schedule"),
+        (waiting["review"], t("Left out of the last run"), "invoices", {"view": "run"}, "report"),
+        (waiting["held"], t("Customers on hold"), "invoices", {"view": "run"}, "pause_circle"),
+        (waiting["drafts"], t("Price drafts to publish"), "plans", None, "edit_note"),
     ]
     if not any(count for count, *_ in listed):
         st.caption(t("Nothing. Well done."))
     for count, text, page, query, icon in listed:
         if count:
-            parts.link(page, f"**{number(count)}** {text}", query=query, icon=f":material/{icon}:")
+            parts.link(page, f"{text}: **{number(count)}**", query=query, icon=f":material/{icon}:")
     if last:
         st.caption(
             t("Last run: {documents} documents through {through}, by {author}.", documents=number(last["documents"]),
