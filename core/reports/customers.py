@@ -76,7 +76,7 @@ def _worth(running: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     return said.join(largest.select("customer_id", "currency", mrr_minor=months), on="customer_id", how="left")
 
 
-def narrowed(session: Session, filters: Filters, sort: str, today: date, known: pl.DataFrame) -> pl.DataFrame:
+def narrowed(session: Session, filters: Filters, sort: str, known: pl.DataFrame) -> pl.DataFrame:
     """DIRECTORY of those who fit the filters, sorted; `known` is the whole directory."""
     wanted = [
         pl.col(name) == value

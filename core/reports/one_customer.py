@@ -15,6 +15,7 @@ from core import frames
 from core.calc.calendar import OPEN
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
+from core.reports import invoices
 from core.reports.subscriber_base import monthly, twelfths
 from core.store import load
 from core.store.tables import (
@@ -80,10 +81,10 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
     ranks = ["active", "trial", "paused", "future", "ended"]
     states = [each["status"] for each in subscriptions]
     status = next((state for state in ranks if state in states), "no_subscription")
-    invoices = _invoices(session, row.id)
+    documents = _invoices(session, row.id)
     return OneCustomer(
-        row.id, row.external_id, row.created_on, now[-1] if now else {}, status, subscriptions, periods, invoices,
-        _events(session, row.id, invoices), _history(versions),
+        row.id, row.external_id, row.created_on, now[-1] if now else {}, status, subscriptions, periods, documents,
+        _events(session, row.id, documents), _history(versions),
     )  # fmt: skip
 
 
@@ -211,13 +212,13 @@ def _invoices(session: Session, customer_id: int) -> pl.DataFrame:
     return load.frame(session, statement, INVOICES)
 
 
-def _events(session: Session, customer_id: int, invoices: pl.DataFrame) -> pl.DataFrame:
+def _events(session: Session, customer_id: int, documents: pl.DataFrame) -> pl.DataFrame:
     """EVENTS: changes of subscriptions, documents and contacts, newest first."""
     rows = [*_changes(session, customer_id), *_contacts(session, customer_id)]
     rows += [
         {"on": row["issue_date"], "sort": "invoice", "kind": row["kind"], "subject": row["number"],
          "amount_minor": row["total_minor"], "currency": row["currency"], "author": ""}
-        for row in invoices.iter_rows(named=True)
+        for row in documents.iter_rows(named=True)
     ]  # fmt: skip
     whole = [{name: row.get(name) for name in EVENTS} for row in rows]
     found = pl.DataFrame(whole, schema=dict(EVENTS)) if whole else frames.empty(EVENTS)
@@ -258,3 +259,32 @@ def _contacts(session: Session, customer_id: int) -> list[dict[str, Any]]:
          "kind": row["kind"], "subject": row["topic"], "detail": " ".join(filter(None, (row["outcome"], row["note"])))}
         for row in rows
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """The next invoice as it would look today. `lines`: charge, plan, service_start, service_end, quantity_micro, amounts."""
+
+    day: date
+    currency: str
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+    lines: pl.DataFrame
+
+
+def upcoming(session: Session, customer_id: int, today: date) -> Upcoming | None:
+    """The customer's next document by the engine itself; None when nothing is ahead or a decision is needed first."""
+    found = invoices.upcoming(session, customer_id, today)
+    if found is None:
+        return None
+    day, made = found
+    head = made.documents.row(0, named=True)
+    lines = made.lines.filter(pl.col("document") == head["document"]).sort("position")
+    prices = load.prices(session, lines["price_version_id"].unique())
+    names = prices.charges.select("charge_id", charge="name", model="model")
+    shown = lines.join(names, on="charge_id", how="left", maintain_order="left").select(
+        "subscription_id", pl.coalesce("charge", "kind").alias("charge"), "service_start", "service_end", "quantity_micro",
+        "amount_minor", "discount_minor", "net_minor",
+    )  # fmt: skip
+    return Upcoming(day, head["currency"], head["net_minor"], head["tax_minor"], head["total_minor"], shown)

@@ -50,7 +50,6 @@ def find(session: Session, text: str, limit: int = 1_000) -> pl.Series:
         return pl.Series("customer_id", [], pl.Int64)
     table = core_table(SearchEntry).c
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    begins = len(wanted) < SHORTEST_INFIX
     patterns = [f"{escaped}%", f"% {escaped}%"] if len(wanted) < SHORTEST_INFIX else [f"%{escaped}%"]
     fits = or_(*(table.haystack.like(pattern, escape="\\") for pattern in patterns))
     found = list(session.execute(select(table.customer_id).where(fits).limit(limit)).scalars())

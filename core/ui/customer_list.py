@@ -1,0 +1,218 @@
+"""The list of customers: search as you type, filters in the URL, a page of rows, count and sums, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from core.domain.subscriptions import Channel, CustomerKind, PaymentOption
+from core.exchange.export import MOST_SHEET_ROWS, Table, as_csv, as_xlsx
+from core.reports import customers as reads
+from core.reports.customers import Filters
+from core.ui import parts, session
+from core.ui.format import day, money, number
+from core.ui.text import label, t
+
+PAGE_SIZE = 50
+STATUSES = ("active", "trial", "paused", "ended", "no_subscription")
+KEYS = ("find", "kind", "status", "plan", "payment_option", "channel", "country", "sort", "page")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+KEPT = "customers:view"
+
+
+def show(context: session.Context) -> None:
+    """Filters above, then the rows and what they are worth."""
+    known = session.frames(reads.directory, context.today)
+    if known.is_empty():
+        parts.empty(
+            "group",
+            t("No customers yet"),
+            t("Customers come with an import, or with the demo company at the first start."),
+        )
+        return
+    filters, sort = _filters(known)
+    with session.read() as db:
+        found = reads.narrowed(db, filters, sort, known)
+    if found.is_empty():
+        parts.empty("search_off", t("No customer fits"), t("Change the search or the filters, or show all."))
+        st.button(t("Show all customers"), icon=":material/filter_alt_off:", on_click=_clear)
+        return
+    _sums(found)
+    pages = -(-found.height // PAGE_SIZE)
+    place = _page(pages, (filters, sort))
+    st.session_state[KEPT] = {key: value for key, value in st.query_params.items() if key in KEYS}
+    _rows(found.slice((place - 1) * PAGE_SIZE, PAGE_SIZE))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if pages > 1:
+            st.pagination(pages, key="customers:page")
+        st.space("stretch")
+        _export(found, filters, context)
+
+
+def _filters(known: pl.DataFrame) -> tuple[Filters, str]:
+    """The widgets; the URL says the same."""
+    values = reads.choices(known)
+    words = {
+        "kind": (t("Kind"), {each.value: label(each.value) for each in CustomerKind}, 125),
+        "status": (t("Status"), {each: label(each) for each in STATUSES}, 150),
+        "plan": (t("Plan"), {each: each for each in values["plan"]}, 125),
+        "payment_option": (t("Payment option"), {each.value: label(each.value) for each in PaymentOption}, 150),
+        "channel": (t("Channel"), {each.value: label(each.value) for each in Channel}, 145),
+        "country": (t("Country"), {each: each for each in values["country"]}, 100),
+    }
+    sorts = {
+        "name": t("By name"),
+        "newest": t("Newest first"),
+        "oldest": t("Oldest first"),
+        "mrr": t("Highest MRR first"),
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        text = st.text_input(
+            t("Find"), key=_begin("find", None, ""), type="search", live="200ms", width=330,
+            placeholder=t("Name, e-mail, customer id, organisation or invoice number"),
+        )  # fmt: skip
+        _keep("find", text or "")
+        chosen = {name: _chosen(name, *said) for name, said in words.items() if len(said[1]) > 1}
+        sort = _chosen("sort", t("Sort"), sorts, 165, usual="name")
+    return Filters(text=text or "", **{name: value or "" for name, value in chosen.items()}), sort or "name"
+
+
+def _begin(name: str, allowed: dict[str, str] | None, usual: Any) -> str:
+    """The key of a widget whose value begins with what the URL says, where that makes sense."""
+    key = f"customers:{name}"
+    if key not in st.session_state:
+        given = st.query_params.get(name, "")
+        st.session_state[key] = given if given and (allowed is None or given in allowed) else usual
+    return key
+
+
+def _keep(name: str, value: str) -> None:
+    """Write a choice into the URL, the usual one by leaving it out."""
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+
+
+def _chosen(name: str, title: str, words: dict[str, str], width: int, *, usual: str | None = None) -> str | None:
+    """A choice whose name stands in the URL, not its words, which differ by language."""
+    key = _begin(name, words, usual)
+    chosen: str | None = st.selectbox(
+        title, list(words), key=key, format_func=words.__getitem__, placeholder=t("All"), width=width, index=None
+    )
+    _keep(name, chosen if chosen and chosen != usual else "")
+    return chosen or usual
+
+
+def _page(pages: int, view: Any) -> int:
+    """The page that is shown; another view begins at the first."""
+    key = "customers:page"
+    if key not in st.session_state:
+        given = st.query_params.get("page", "")
+        st.session_state[key] = int(given) if given.isdecimal() else 1
+    last = st.session_state.setdefault("customers:filters", view)
+    st.session_state[key] = 1 if last != view else max(1, min(st.session_state[key], pages))
+    st.session_state["customers:filters"] = view
+    place: int = st.session_state[key]
+    _keep("page", str(place) if place > 1 else "")
+    return place
+
+
+def _clear() -> None:
+    """Forget every filter."""
+    for name in KEYS:
+        st.query_params.pop(name, None)
+        st.session_state.pop(f"customers:{name}", None)
+
+
+def _sums(found: pl.DataFrame) -> None:
+    """Count and MRR of everything that the filters leave."""
+    worth = [
+        f"**{parts.plain(money(row['mrr_minor'], row['currency']))}**"
+        for row in reads.sums(found).iter_rows(named=True)
+    ]
+    said = t("{count} customers", count=f"**{number(found.height)}**")
+    if worth:
+        said += " · " + t("{amount} a month", amount=" + ".join(worth))
+    st.markdown(
+        said, help=t("List prices before VAT, without discounts, usage and one-off fees; one sum for each currency.")
+    )
+
+
+def _rows(found: pl.DataFrame) -> None:
+    """One row a customer; choosing one opens it."""
+    mrr = t("MRR")
+    rows = [
+        {
+            t("Name"): row["name"], t("Customer id"): row["external_id"], t("E-mail"): row["emails"],
+            t("Kind"): label(row["kind"]), t("Status"): label(row["status"]), t("Plan"): row["plans"],
+            mrr: money(row["mrr_minor"], row["currency"]) if row["currency"] and row["mrr_minor"] else "",
+            t("Town"): row["city"], t("Since"): day(row["created_on"]),
+        }
+        for row in found.iter_rows(named=True)
+    ]  # fmt: skip
+    # A table of its own each time: the choice that opened a customer must not open it again on the way back.
+    opened = st.session_state.setdefault("customers:opened", 0)
+    state: Any = st.dataframe(
+        pl.DataFrame(rows), hide_index=True, key=f"customers:rows:{opened}", on_select="rerun",
+        selection_mode="single-row", column_config=parts.money_columns(mrr), height=min(38 + 35 * len(rows), 740),
+    )  # fmt: skip
+    chosen = state.selection.rows
+    if chosen and chosen[0] < found.height:
+        st.session_state["customers:opened"] = opened + 1
+        parts.go("customers", {"customer": found["external_id"][chosen[0]]})
+    st.caption(t("Choose a row to see everything about the customer."))
+
+
+def _export(found: pl.DataFrame, filters: Filters, context: session.Context) -> None:
+    """The filtered set as files, made when they are asked for."""
+    made = _Export(found, _titles(), _about(filters, context))
+    name = f"forbli-customers-{context.today.isoformat()}"
+    parts.download(t("CSV"), made.csv, f"{name}.csv", key="customers:csv")
+    if found.height <= MOST_SHEET_ROWS:
+        parts.download(t("Excel"), made.xlsx, f"{name}.xlsx", key="customers:xlsx", mime=XLSX)
+
+
+@dataclass(frozen=True)
+class _Export:
+    """What a download button calls, off the page's own thread: texts are translated beforehand."""
+
+    rows: pl.DataFrame
+    titles: dict[str, str]
+    about: dict[str, str]
+
+    def table(self) -> Table:
+        """Amounts need a currency; a customer who pays nothing has none."""
+        return Table("Forbli", self.rows.with_columns(pl.col("currency").fill_null("NOK")), self.titles, self.about)
+
+    def csv(self) -> bytes:
+        """As CSV."""
+        return as_csv(self.table())
+
+    def xlsx(self) -> bytes:
+        """As a workbook."""
+        return as_xlsx(self.table())
+
+
+def _titles() -> dict[str, str]:
+    """The columns of the files."""
+    return {
+        "external_id": t("Customer id"), "name": t("Name"), "kind": t("Kind"), "emails": t("E-mail"),
+        "organisation_number": t("Organisation number"), "status": t("Status"), "plans": t("Plan"),
+        "currency": t("Currency"), "mrr_minor": t("MRR"), "created_on": t("Since"), "city": t("Town"),
+        "country": t("Country"), "payment_option": t("Payment option"), "channel": t("Channel"),
+    }  # fmt: skip
+
+
+def _about(filters: Filters, context: session.Context) -> dict[str, str]:
+    """The filter in words, and when the file was made."""
+    said = {
+        t("Find"): filters.text, t("Kind"): label(filters.kind), t("Status"): label(filters.status),
+        t("Plan"): filters.plan, t("Payment option"): label(filters.payment_option), t("Channel"): label(filters.channel),
+        t("Country"): filters.country,
+    }  # fmt: skip
+    narrowed = ", ".join(f"{name} {value}" for name, value in said.items() if value)
+    return {t("Filter"): narrowed or t("all customers"), t("Made"): f"{day(context.today)}, {context.actor.name}"}

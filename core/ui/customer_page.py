@@ -1,0 +1,269 @@
+"""One customer: who it is, what it has in plain words, what comes next, its invoices, and everything that happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from core.calc.calendar import OPEN
+from core.domain.errors import NotFound
+from core.domain.money import exponent_of
+from core.reports import one_customer as reads
+from core.reports.one_customer import OneCustomer, Upcoming
+from core.ui import charts, parts, session
+from core.ui.customer_list import KEPT
+from core.ui.format import day, instant, money, period, quantity
+from core.ui.text import label, sentence, t
+
+SAID = ("contact", "address", "postal_code", "city", "country", "emails", "phone", "language", "organisation_number",
+        "vat_number", "reference", "purchase_order", "einvoice_id", "payment_option", "channel")  # fmt: skip
+WORDS = {"country", "language", "payment_option", "channel", "kind"}
+SHOWN_EVENTS = 200
+UNIT_MICRO = 1_000_000
+
+
+def show(external_id: str, context: session.Context) -> None:
+    """The whole page."""
+    if st.button(t("All customers"), icon=":material/arrow_back:", type="tertiary"):
+        parts.go("customers", st.session_state.get(KEPT) or None)
+    try:
+        view = session.frames(reads.one_customer, external_id, context.today)
+    except NotFound as error:
+        parts.header(t("Customers"))
+        parts.empty("search_off", t("No such customer"), parts.plain(sentence(error)))
+        return
+    ahead = session.frames(reads.upcoming, view.customer_id, context.today)
+    parts.header(parts.plain(view.said.get("name") or view.external_id))
+    _states(view)
+    left, right = st.columns([2.2, 1], gap="medium")
+    with left:
+        _subscriptions(view, ahead)
+        _upcoming(view, ahead)
+        _periods(view)
+        _invoices(view)
+        _timeline(view)
+    with right:
+        _facts(view)
+        _history(view)
+
+
+def _states(view: OneCustomer) -> None:
+    """Status, kind and since when."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.pill(view.status)
+        st.markdown(
+            f"{label(view.said.get('kind', ''))} · " + t("customer since {day}", day=view.created_on), width="content"
+        )
+        st.code(view.external_id, language=None, width="content")
+
+
+# --- what it has ---------------------------------------------------------------------------------------------------
+
+
+def _subscriptions(view: OneCustomer, ahead: Upcoming | None) -> None:
+    """Each subscription in plain words."""
+    if not view.subscriptions:
+        parts.empty("subscriptions", t("No subscriptions"), t("This customer has never had a subscription."))
+        return
+    for each in view.subscriptions:
+        with st.container(border=True):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{_what(each, view)}**", width="content")
+                parts.pill(each["status"])
+                st.space("stretch")
+                st.caption(parts.plain(each["external_id"]), width="content")
+            st.caption(" · ".join(_about(each, ahead)))
+
+
+def _what(each: dict[str, Any], view: OneCustomer) -> str:
+    """ "Pro, 12 units, 2 × Storage" """
+    now = each["now"]
+    if now is None:
+        own = view.periods.filter(pl.col("subscription_id") == each["subscription_id"])
+        return parts.plain(own["plan"][-1]) if own.height else t("Subscription")
+    said = [parts.plain(now["plan"])]
+    if now["quantity_micro"] != UNIT_MICRO:
+        said.append(t("{quantity} units", quantity=quantity(now["quantity_micro"])))
+    if now["addons"]:
+        said.append(parts.plain(now["addons"]))
+    return ", ".join(said)
+
+
+def _about(each: dict[str, Any], ahead: Upcoming | None) -> list[str]:
+    """Worth, days, and what comes next."""
+    said = []
+    if each["now"] and each["status"] == "active":
+        amount = parts.plain(money(each["now"]["mrr_minor"], each["currency"]))
+        said.append(t("{amount} a month at list prices before VAT", amount=amount))
+    said.append(t("since {day}", day=each["started_on"]))
+    if each["status"] == "trial" and each["trial_end"]:
+        said.append(t("free until {day}", day=each["trial_end"]))
+    if each["ends_on"]:
+        said.append(t("service ends on {day}", day=each["ends_on"]))
+    if ahead and each["subscription_id"] in ahead.lines["subscription_id"].to_list():
+        total = parts.plain(money(ahead.total_minor, ahead.currency))
+        said.append(t("next invoice {day}: about {amount} incl. VAT", day=ahead.day, amount=total))
+    return said
+
+
+def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
+    """The next invoice, line by line, as the billing run would make it today."""
+    st.subheader(
+        t("Next invoice"), anchor=False, help=t("Made by the same engine as the billing run, by what is known today.")
+    )
+    if ahead is None:
+        st.caption(t("Nothing is ahead."))
+        return
+    titles = {"amount": t("Amount"), "discount": t("Discount"), "net": t("Net")}
+    rows = [
+        {
+            t("Line"): label(row["charge"]), t("Period"): period(row["service_start"], row["service_end"])
+            if row["service_start"] < row["service_end"] else day(row["service_start"]),
+            t("Quantity"): quantity(row["quantity_micro"]),
+            titles["amount"]: money(row["amount_minor"], ahead.currency),
+            titles["discount"]: money(-row["discount_minor"], ahead.currency) if row["discount_minor"] else "",
+            titles["net"]: money(row["net_minor"], ahead.currency),
+        }
+        for row in ahead.lines.iter_rows(named=True)
+    ]  # fmt: skip
+    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(*titles.values()))
+    net, tax, total = (parts.plain(money(each, ahead.currency)) for each in (ahead.net_minor, ahead.tax_minor, ahead.total_minor))  # fmt: skip
+    st.markdown(t("{day}: {net} + {tax} VAT = **{total}**", day=ahead.day, net=net, tax=tax, total=total))
+
+
+def _periods(view: OneCustomer) -> None:
+    """From when to when which prices and quantities held."""
+    if view.periods.is_empty():
+        return
+    st.subheader(
+        t("Price periods"), anchor=False, help=t("From when to when the same plan, quantity and add-ons held.")
+    )
+    names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
+    worth = t("A month")
+    rows = [
+        {
+            t("From"): day(row["start"]), t("To"): "" if row["end"] == OPEN else day(row["end"]),
+            t("Plan"): row["plan"], t("Quantity"): quantity(row["quantity_micro"]), t("Add-ons"): row["addons"],
+            worth: money(row["mrr_minor"], row["currency"]), t("Subscription"): names[row["subscription_id"]],
+        }
+        for row in view.periods.sort("start", descending=True).iter_rows(named=True)
+    ]  # fmt: skip
+    if view.periods.height > 1:
+        _chart(view)
+    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(worth))
+
+
+def _chart(view: OneCustomer) -> None:
+    """What each price period was worth a month."""
+    currency = view.periods["currency"][0]
+    names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
+    today = session.current().today
+    rows = [
+        {"start": row["start"], "end": min(row["end"], max(today, row["start"])), "worth": row["mrr_minor"] / 10 ** exponent_of(currency),
+         "subscription": names[row["subscription_id"]], "what": f"{row['plan']}, {quantity(row['quantity_micro'])}"}
+        for row in view.periods.filter(pl.col("currency") == currency).iter_rows(named=True)
+    ]  # fmt: skip
+    chart = alt.Chart(pl.DataFrame(rows)).mark_rect(opacity=0.75, cornerRadius=2).encode(
+        x=alt.X("start:T", title=None), x2="end:T", y=alt.Y("worth:Q", title=currency, scale=alt.Scale(zero=True)),
+        y2=alt.datum(0), color=alt.Color("subscription:N", title=None, legend=alt.Legend() if len(names) > 1 else None),
+        tooltip=[alt.Tooltip("what:N", title=t("Plan")), alt.Tooltip("start:T", title=t("From")),
+                 alt.Tooltip("worth:Q", title=t("A month"), format=",.2f")],
+    )  # fmt: skip
+    st.altair_chart(charts.styled(chart, height=160), width="stretch", key="periods", alt=t("Price periods"))
+
+
+def _invoices(view: OneCustomer) -> None:
+    """The documents, newest first; choosing one opens it."""
+    st.subheader(t("Invoices"), anchor=False)
+    if view.invoices.is_empty():
+        st.caption(t("Nothing has been invoiced yet."))
+        return
+    total = t("Total")
+    rows = [
+        {t("Number"): row["number"], t("Kind"): label(row["kind"]), t("Issued"): day(row["issue_date"]),
+         t("Due"): day(row["due_date"]), total: money(row["total_minor"], row["currency"])}
+        for row in view.invoices.iter_rows(named=True)
+    ]  # fmt: skip
+    opened = st.session_state.setdefault("customers:invoice", 0)
+    state: Any = st.dataframe(
+        pl.DataFrame(rows), hide_index=True, key=f"customers:invoices:{opened}", on_select="rerun",
+        selection_mode="single-row", column_config=parts.money_columns(total), height=min(38 + 35 * len(rows), 290),
+    )  # fmt: skip
+    if state.selection.rows:
+        st.session_state["customers:invoice"] = opened + 1
+        parts.go("invoices", {"number": view.invoices["number"][state.selection.rows[0]]})
+
+
+# --- what happened -------------------------------------------------------------------------------------------------
+
+
+def _timeline(view: OneCustomer) -> None:
+    """Changes, documents and contacts, newest first."""
+    st.subheader(t("Timeline"), anchor=False)
+    sorts = {"change": t("Changes"), "invoice": t("Invoices"), "contact": t("Contacts")}
+    chosen = st.pills(
+        t("Show"), list(sorts), selection_mode="multi", format_func=sorts.__getitem__, default=list(sorts),
+        key="customers:timeline", label_visibility="collapsed",
+    )  # fmt: skip
+    events = view.events.filter(pl.col("sort").is_in(chosen))
+    if events.is_empty():
+        st.caption(t("Nothing to show."))
+        return
+    rows = [
+        {t("Day"): day(row["on"]), t("What"): label(row["kind"]), t("Details"): _details(row),
+         t("By"): row["author"] or "", t("Recorded"): instant(row["recorded_at"]) if row["recorded_at"] else ""}
+        for row in events.head(SHOWN_EVENTS).iter_rows(named=True)
+    ]  # fmt: skip
+    st.dataframe(pl.DataFrame(rows), hide_index=True, height=min(38 + 35 * len(rows), 500))
+    if events.height > SHOWN_EVENTS:
+        st.caption(t("The newest {count} are shown.", count=SHOWN_EVENTS))
+
+
+def _details(row: dict[str, Any]) -> str:
+    """What an event says beyond its kind."""
+    said = [row["subject"] or "", label(row["detail"]) if row["detail"] else ""]
+    if row["quantity_micro"] is not None:
+        said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
+    if row["until_on"]:
+        said.append(t("until {day}", day=row["until_on"]))
+    if row["amount_minor"] is not None:
+        said.append(money(row["amount_minor"], row["currency"]))
+    if row["undone"]:
+        said.append(t("undone"))
+    return " · ".join(filter(None, said))
+
+
+def _facts(view: OneCustomer) -> None:
+    """What is said about the customer today."""
+    with st.container(border=True):
+        st.markdown(f"**{t('Customer data')}**")
+        for name in SAID:
+            value = view.said.get(name)
+            if value:
+                st.caption(label(name))
+                st.markdown(parts.plain(label(value) if name in WORDS else value))
+        if view.said.get("terms_days") is not None:
+            st.caption(label("terms_days"))
+            st.markdown(t("{days} days", days=view.said["terms_days"]))
+
+
+def _history(view: OneCustomer) -> None:
+    """Who changed what about the customer, and from which day it holds."""
+    with st.container(border=True):
+        st.markdown(f"**{t('Changes of customer data')}**")
+        if not view.history:
+            st.caption(t("Nothing has been changed."))
+        for row in view.history[:20]:
+            field = label(row["field"])
+            st.caption(t("from {day} · {author}", day=row["effective_from"], author=parts.plain(row["author"])))
+            before, after = (_value(row["field"], row[side]) for side in ("before", "after"))
+            st.markdown(f"{field}: {before} → {after}")
+
+
+def _value(field: str, value: Any) -> str:
+    if value in (None, ""):
+        return t("nothing")
+    return parts.plain(label(value) if field in WORDS else str(value))
