@@ -54,11 +54,19 @@ def main() -> None:
     except ForbliError as error:
         st.error(sentence(error), icon=":material/database_off:")
         st.stop()
+    begin_language()
     page = st.navigation(pages(), position="sidebar")
     sidebar()
     session.show_said()
     demo.first_start()
     page.run()
+
+
+def begin_language() -> None:
+    """The language of a link (`?language=nb`), else the browser's; afterwards the one chosen in the sidebar."""
+    if KEY not in st.session_state:
+        asked = st.query_params.get(KEY, "")
+        st.session_state[KEY] = asked if asked in LANGUAGES else browser_language()
 
 
 def pages() -> list[Any]:
@@ -84,8 +92,8 @@ def sidebar() -> None:
         if people:
             _choose_person(people)
         st.segmented_control(
-            t("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=browser_language(),
-            key=KEY, required=True, bind="query-params", label_visibility="collapsed",
+            t("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=KEY, required=True,
+            persist_state="session", label_visibility="collapsed",
         )  # fmt: skip
         st.caption(t("Local mode: no sign-in, on this machine only"))
 
