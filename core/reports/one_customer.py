@@ -58,6 +58,7 @@ class OneCustomer:
     customer_id: int
     external_id: str
     created_on: date
+    bill_to: tuple[str, str] | None
     said: dict[str, Any]
     status: str
     subscriptions: list[dict[str, Any]]
@@ -75,6 +76,7 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
         raise NotFound("There is no customer {external_id}", code="no_customer", external_id=external_id)
     versions = _versions(session, row.id)
     now = [version for version in versions if version["effective_from"] <= today] or versions[:1]
+    said = now[-1] if now else {}
     changes = load.changes(session, _subscription_ids(session, row.id))
     periods = _periods(session, changes, today)
     subscriptions = _subscriptions(session, row.id, changes, periods, today)
@@ -83,9 +85,17 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
     status = next((state for state in ranks if state in states), "no_subscription")
     documents = _invoices(session, row.id)
     return OneCustomer(
-        row.id, row.external_id, row.created_on, now[-1] if now else {}, status, subscriptions, periods, documents,
+        row.id, row.external_id, row.created_on, _bill_to(session, said.get("bill_to_id"), today), said, status, subscriptions, periods, documents,
         _events(session, row.id, documents), _history(versions),
     )  # fmt: skip
+
+
+def _bill_to(session: Session, customer_id: int | None, today: date) -> tuple[str, str] | None:
+    """Outside id and name of who gets the bills."""
+    if customer_id is None:
+        return None
+    row = load.customers(session, today, [customer_id]).row(0, named=True)
+    return row["external_id"], row["name"]
 
 
 def _versions(session: Session, customer_id: int) -> list[dict[str, Any]]:

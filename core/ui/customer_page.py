@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
@@ -18,8 +19,6 @@ from core.ui.customer_list import KEPT
 from core.ui.format import day, instant, money, period, quantity
 from core.ui.text import label, sentence, t
 
-SAID = ("contact", "address", "postal_code", "city", "country", "emails", "phone", "language", "organisation_number",
-        "vat_number", "reference", "purchase_order", "einvoice_id", "payment_option", "channel")  # fmt: skip
 WORDS = {"country", "language", "payment_option", "channel", "kind"}
 SHOWN_EVENTS = 200
 UNIT_MICRO = 1_000_000
@@ -145,7 +144,7 @@ def _periods(view: OneCustomer) -> None:
     worth = t("A month")
     rows = [
         {
-            t("From"): day(row["start"]), t("To"): "" if row["end"] == OPEN else day(row["end"]),
+            t("From"): day(row["start"]), t("Last day"): "" if row["end"] == OPEN else day(row["end"] - timedelta(days=1)),
             t("Plan"): row["plan"], t("Quantity"): quantity(row["quantity_micro"]), t("Add-ons"): row["addons"],
             worth: money(row["mrr_minor"], row["currency"]), t("Subscription"): names[row["subscription_id"]],
         }
@@ -236,18 +235,36 @@ def _details(row: dict[str, Any]) -> str:
     return " · ".join(filter(None, said))
 
 
+def _fields() -> dict[str, str]:
+    """What the fields of a customer are called."""
+    return {
+        "name": t("Name"), "kind": t("Kind"), "contact": t("Contact"), "address": t("Address"),
+        "postal_code": t("Postal code"), "city": t("Town"), "country": t("Country"), "emails": t("E-mail"),
+        "phone": t("Phone"), "language": t("Language"), "organisation_number": t("Organisation number"),
+        "vat_number": t("VAT number"), "reference": t("Reference"), "purchase_order": t("Purchase order"),
+        "einvoice_id": t("E-invoice address"), "payment_option": t("Payment option"), "channel": t("Channel"),
+        "terms_days": t("Payment terms, days"), "bill_to_id": t("Bills go to"),
+        "separate_invoices": t("One invoice for each subscription"),
+    }  # fmt: skip
+
+
 def _facts(view: OneCustomer) -> None:
     """What is said about the customer today."""
-    with st.container(border=True):
+    with st.container(border=True, gap="small"):
         st.markdown(f"**{t('Customer data')}**")
-        for name in SAID:
+        for name, title in _fields().items():
             value = view.said.get(name)
-            if value:
-                st.caption(label(name))
-                st.markdown(parts.plain(label(value) if name in WORDS else value))
-        if view.said.get("terms_days") is not None:
-            st.caption(label("terms_days"))
-            st.markdown(t("{days} days", days=view.said["terms_days"]))
+            if name in ("name", "kind", "bill_to_id") or value in (None, "", False):
+                continue
+            with st.container(gap=None):
+                st.caption(title)
+                st.text(_value(name, value))
+        if view.bill_to:
+            parts.link(
+                "customers",
+                t("Bills go to {name}", name=parts.plain(view.bill_to[1])),
+                query={"customer": view.bill_to[0]},
+            )
 
 
 def _history(view: OneCustomer) -> None:
@@ -257,13 +274,16 @@ def _history(view: OneCustomer) -> None:
         if not view.history:
             st.caption(t("Nothing has been changed."))
         for row in view.history[:20]:
-            field = label(row["field"])
+            field = _fields()[row["field"]]
             st.caption(t("from {day} · {author}", day=row["effective_from"], author=parts.plain(row["author"])))
             before, after = (_value(row["field"], row[side]) for side in ("before", "after"))
-            st.markdown(f"{field}: {before} → {after}")
+            st.text(f"{field}: {before} → {after}")
 
 
 def _value(field: str, value: Any) -> str:
+    """A field's value as it is read."""
     if value in (None, ""):
         return t("nothing")
-    return parts.plain(label(value) if field in WORDS else str(value))
+    if isinstance(value, bool):
+        return label("yes" if value else "no")
+    return label(value) if field in WORDS else str(value)
