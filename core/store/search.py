@@ -80,7 +80,10 @@ def sequences(text: str, prefix: str, year: int, highest: int) -> list[tuple[int
     if digits == text or not (digits.isdecimal() and digits.isascii()):
         return []
     found = []
-    for places in range(max(len(digits), NUMBER_DIGITS), max(len(str(highest)), NUMBER_DIGITS) + 1):
+    longest = (
+        NUMBER_DIGITS if digits[0] == "0" else max(len(str(highest)), NUMBER_DIGITS)
+    )  # only short ones are filled up
+    for places in range(max(len(digits), NUMBER_DIGITS), longest + 1):
         size = 10 ** (places - len(digits))
         found.append((int(digits) * size, min(highest, (int(digits) + 1) * size - 1)))
     return found

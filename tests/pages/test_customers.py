@@ -1,0 +1,83 @@
+"""The Customers page, run by AppTest on a few customers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.actions.customers import create_customers
+from core.domain.access import SYSTEM
+from tests.apps import open_page, texts
+from tests.world import NOW, World, fixed
+
+
+@pytest.fixture
+def world(sqlite_engine):
+    found = World(sqlite_engine)
+    rows = pl.DataFrame(
+        {"external_id": ["K1", "K2"], "name": ["Ås *fet* [lenke](x) AS", "Kari Nordmann"], "kind": ["business", "consumer"],
+         "emails": ["a@as.no", "kari@post.no"]}
+    )  # fmt: skip
+    ids = create_customers(found.engine, SYSTEM, "c", NOW, requests=rows)["customer_ids"]
+    found.start(ids[0], found.plan(fixed("100")), date(2026, 1, 1))
+    found.bill(date(2026, 1, 1))
+    return found
+
+
+@pytest.fixture
+def page(monkeypatch):
+    def opened(world: World, language: str = "en", **query: str) -> AppTest:
+        app = open_page(monkeypatch, world.engine, "customers", language=language, **query)
+        assert not app.exception, app.exception
+        return app
+
+    return opened
+
+
+def names(app: AppTest) -> list[str]:
+    return app.dataframe[0].value["Name"].to_list()
+
+
+def test_the_list_counts_everybody_and_says_what_they_are_worth(world, page):
+    app = page(world)
+    assert names(app) == ["Kari Nordmann", "Ås *fet* [lenke](x) AS"]
+    assert "**2** customers" in texts(app)
+    assert "100" in app.dataframe[0].value["MRR"].to_list()[1]
+
+
+def test_filters_and_search_come_from_the_url(world, page):
+    assert names(page(world, find="kari@")) == ["Kari Nordmann"]
+    assert names(page(world, status="active")) == ["Ås *fet* [lenke](x) AS"]
+    assert names(page(world, find="F2026-000001")) == ["Ås *fet* [lenke](x) AS"]
+
+
+def test_what_finds_nobody_says_so_and_offers_a_way_out(world, page):
+    app = page(world, find="%_'\"--")
+    assert "No customer fits" in texts(app)
+    next(button for button in app.button if button.label == "Show all customers").click()
+    app.run()
+    assert len(names(app)) == 2
+
+
+def test_one_customer_tells_its_subscription_next_invoice_and_documents(world, page):
+    app = page(world, customer="K1")
+    shown = texts(app)
+    assert "Ås \\*fet\\* \\[lenke\\]\\(x\\) AS" in shown
+    assert "next invoice 1 Feb 2026: about 125" in shown
+    assert "F2026-000001" in app.dataframe[2].value["Number"].to_list()
+
+
+def test_a_customer_without_subscriptions_and_one_that_does_not_exist_have_a_page(world, page):
+    assert "No subscriptions" in texts(page(world, customer="K2"))
+    assert "No such customer" in texts(page(world, customer="nobody"))
+
+
+def test_the_page_speaks_bokmal(world, page):
+    assert "Neste faktura" in texts(page(world, language="nb", customer="K1"))
+
+
+def test_an_empty_company_says_where_customers_come_from(sqlite_engine, page):
+    assert "No customers yet" in texts(page(World(sqlite_engine)))
