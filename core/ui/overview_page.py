@@ -77,7 +77,7 @@ def invoiced(frame: pl.DataFrame, currency: str) -> None:
         alt.Chart(shown.select("name", "start", "plan", "net"))
         .mark_bar(cornerRadius=1)
         .encode(
-            x=alt.X("name:N", sort=alt.EncodingSortField("start"), title=None, axis=alt.Axis(labelAngle=-45)),
+            x=alt.X("name:N", sort=alt.EncodingSortField("start"), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap=False)),
             y=alt.Y("sum(net):Q", title=currency, axis=alt.Axis(format="~s")),
             color=alt.Color("plan:N", title=None),
             tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("plan:N", title=t("Plan")),
