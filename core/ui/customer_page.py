@@ -130,7 +130,9 @@ def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
     ]  # fmt: skip
     st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(*titles.values()))
     net, tax, total = (parts.plain(money(each, ahead.currency)) for each in (ahead.net_minor, ahead.tax_minor, ahead.total_minor))  # fmt: skip
-    st.markdown(t("{day}: {net} + {tax} VAT = **{total}**", day=ahead.day, net=net, tax=tax, total=total))
+    st.markdown(
+        t("{day}: {net} + {tax} VAT = **{total}**", day=parts.plain(day(ahead.day)), net=net, tax=tax, total=total)
+    )
 
 
 def _periods(view: OneCustomer) -> None:
@@ -223,7 +225,8 @@ def _timeline(view: OneCustomer) -> None:
 
 def _details(row: dict[str, Any]) -> str:
     """What an event says beyond its kind."""
-    said = [row["subject"] or "", label(row["detail"]) if row["detail"] else ""]
+    subject = row["subject"] or ""
+    said = [label(subject) if row["sort"] == "contact" else subject, label(row["detail"]) if row["detail"] else ""]
     if row["quantity_micro"] is not None:
         said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
     if row["until_on"]:

@@ -1,0 +1,68 @@
+"""The directory and one customer: statuses, what it is worth, price periods, the next invoice."""
+
+from datetime import date
+
+import pytest
+
+from core.domain.errors import NotFound
+from core.reports.customers import Filters, directory, narrowed, sums
+from core.reports.one_customer import one_customer, upcoming
+from core.store.engine import reading
+from tests.world import World, charge, fixed, tier
+
+JANUARY, TODAY = date(2026, 1, 1), date(2026, 3, 10)
+
+
+@pytest.fixture
+def world(engine):
+    found = World(engine)
+    found.pro = found.plan(
+        charge("seats", "seat", "per_unit", tier(unit="100")), charge("extra", "addon", "per_unit", tier(unit="30"))
+    )
+    found.basic = found.plan(fixed("50"))
+    found.customers = [found.customer() for _ in range(3)]
+    found.seats = found.start(found.customers[0], found.pro, JANUARY, 2)
+    found.gone = found.start(found.customers[1], found.basic, JANUARY)
+    found.change(found.gone, "cancel", date(2026, 2, 1))
+    found.change(found.seats, "quantity", date(2026, 2, 1), quantity_micro=3_000_000)
+    found.change(found.seats, "addon", date(2026, 2, 15), item="extra", quantity_micro=2_000_000)
+    return found
+
+
+def test_the_directory_knows_status_and_worth_of_everybody(world):
+    with reading(world.engine) as session:
+        known = directory(session, TODAY)
+        active = narrowed(session, Filters(status="active"), "mrr", known)
+    assert sorted(known["status"]) == ["active", "ended", "no_subscription"]
+    assert active["mrr_minor"].to_list() == [36_000]  # 3 seats at 100 and 2 extras at 30
+    assert sums(known).rows() == [("NOK", 36_000)]
+
+
+def test_price_periods_are_cut_where_quantity_or_add_ons_change(world):
+    with reading(world.engine) as session:
+        periods = one_customer(session, "K3", TODAY).periods
+    assert periods.select("start", "mrr_minor").rows() == [
+        (JANUARY, 20_000), (date(2026, 2, 1), 30_000), (date(2026, 2, 15), 36_000)
+    ]  # fmt: skip
+    assert periods["addons"].to_list() == ["", "", "2 × extra"]
+
+
+def test_the_next_invoice_is_what_the_engine_would_bill(world):
+    world.bill(TODAY)
+    with reading(world.engine) as session:
+        ahead = upcoming(session, world.customers[0], TODAY)
+        assert upcoming(session, world.customers[2], TODAY) is None
+    assert (ahead.day, ahead.net_minor, ahead.tax_minor, ahead.total_minor) == (date(2026, 4, 1), 36_000, 9_000, 45_000)
+
+
+def test_an_undone_change_stays_in_the_timeline_and_is_marked(world):
+    change = world.change(world.seats, "quantity", TODAY, quantity_micro=9_000_000)
+    world.change(world.seats, "undo", TODAY, undoes_id=change)
+    with reading(world.engine) as session:
+        events = one_customer(session, "K3", TODAY).events
+    assert events.filter(events["undone"])["quantity_micro"].to_list() == [9_000_000]
+
+
+def test_somebody_unknown_is_not_found(world):
+    with reading(world.engine) as session, pytest.raises(NotFound, match="no customer K99"):
+        one_customer(session, "K99", TODAY)
