@@ -703,7 +703,7 @@ class ImportFile(Table, table=True):
 
 
 class SearchEntry(Table, table=True):
-    """What search looks through: one row a customer (name, e-mail, ids) and one a document (its number), lower case."""
+    """What search looks through: one row a customer, everything it was ever called by in lower case (store/search.py)."""
 
     __tablename__ = "search_entry"
     id: int | None = key()
