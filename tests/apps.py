@@ -25,7 +25,8 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[1]
 SHELL = ROOT / "core" / "ui" / "shell.py"
 NOW = "2026-01-20T10:00:00+00:00"
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
+PATIENCE_MS = 20_000  # two cores run several browsers and servers at once
 
 
 def url_of(engine: Engine) -> str:
@@ -105,9 +106,10 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def browser() -> Iterator[object]:
     """A headless Chromium (playwright's Browser)."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = chromium()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield opened
