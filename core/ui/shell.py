@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -81,7 +80,6 @@ def pages() -> list[Any]:
     return [
         st.Page(parts.page_file(name), title=title, icon=icon, url_path=name, default=place == 0)
         for place, (name, title, icon) in enumerate(listed)
-        if Path(parts.page_file(name)).exists()
     ]
 
 
