@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,8 @@ LIBRARIES = {
     "actions": {"polars", "sqlalchemy", "stdnum"},
     "reports": {"polars", "sqlalchemy"},
 }
+DATABASES = {"connectorx", "duckdb", "adbc_driver_sqlite", "adbc_driver_manager", "pickle"}  # house.md section 9
+STATEMENTS = {"text", "execute", "exec_driver_sql"}
 CLOCKS = {"now", "today", "utcnow"}
 READS_THE_CLOCK = {"core/ui/session.py", "core/__main__.py", "seed/__main__.py"}
 LONGEST_FUNCTION = 70
@@ -94,6 +97,11 @@ def test_a_room_uses_only_its_libraries(path: Path) -> None:
     assert room(path) not in LIBRARIES or used <= LIBRARIES[room(path)]
 
 
+@pytest.mark.parametrize("path", modules("core/domain"), ids=name)
+def test_the_domain_needs_nothing_but_python(path: Path) -> None:
+    assert {found.split(".")[0] for found in imports(path)} <= {"core", *sys.stdlib_module_names}
+
+
 @pytest.mark.parametrize("path", CORE, ids=name)
 def test_only_the_ui_knows_streamlit(path: Path) -> None:
     used = {found.split(".")[0] for found in imports(path)}
@@ -133,9 +141,42 @@ def test_nothing_dangerous_is_used(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert "unsafe_allow_html" not in source
     assert "st.html(" not in source
-    assert not {found.split(".")[0] for found in imports(path)} & {
-        "connectorx",
-        "duckdb",
-        "adbc_driver_sqlite",
-        "pickle",
-    }
+    assert not {found.split(".")[0] for found in imports(path)} & DATABASES
+    assert "from __future__ import annotations" not in source or path.name != "tables.py"
+
+
+@pytest.mark.parametrize("path", [*CORE, *modules("pages")], ids=name)
+def test_no_statement_is_glued_together_from_values(path: Path) -> None:
+    glued = [
+        node.lineno for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in STATEMENTS
+        and node.args and isinstance(node.args[0], ast.JoinedStr) and not _names_only(node.args[0]) and ast.unparse(node.func) != "st.text"
+    ]  # fmt: skip
+    assert glued == []
+
+
+def _names_only(statement: ast.JoinedStr) -> bool:
+    """Are its places names of the schema and settings, which come from the models and never from a person?"""
+    fillers = {ast.unparse(part.value) for part in statement.values if isinstance(part, ast.FormattedValue)}
+    return fillers <= {"name", "value", "sequence", "table.name", "names", "places", "LOCK_WAIT"}
+
+
+@pytest.mark.parametrize("path", CORE, ids=name)
+def test_money_is_never_a_float(path: Path) -> None:
+    floats = [
+        node.lineno for node in ast.walk(tree(path))
+        if isinstance(node, ast.AnnAssign | ast.arg) and node.annotation is not None
+        and "float" in ast.unparse(node.annotation)
+        and ast.unparse(node.target if isinstance(node, ast.AnnAssign) else ast.Name(node.arg)).endswith(("_minor", "_micro", "_ppm"))
+    ]  # fmt: skip
+    assert floats == []
+
+
+def test_the_commands_know_their_permissions() -> None:
+    from core.actions.command import COMMANDS
+    from core.domain.access import Permission
+
+    for module in modules("core/actions"):
+        __import__(".".join(module.relative_to(ROOT).with_suffix("").parts))
+    assert len(COMMANDS) > 20
+    assert {type(permission) for permission in COMMANDS.values()} == {Permission}

@@ -1,55 +1,18 @@
-"""Both languages are complete: every sentence a person can see has its bokmål, with the same places."""
+"""Both languages are complete: every sentence a person can see has its bokmål, with the same places, and none is idle."""
 
 from __future__ import annotations
 
-import ast
 import string
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
-from core.domain.invoices import REVIEW_SENTENCES
-from core.language import translate
+from core.language import label, translate
 from core.language.glossary import words
+from tests.words import ROOT, bare_texts, said, spoken, stored_words, written
 
-ROOT = Path(__file__).parents[1]
-REFUSALS = {"InvalidInput", "NotFound", "Conflict", "NotPermitted"}
-FINDINGS = {"Finding": 3, "BookFinding": 2}  # at which place the sentence stands
 CATALOGUES = sorted((ROOT / "core" / "language" / "nb").glob("*.po"))
-
-
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Every call in core and pages with the name of what is called."""
-    for path in [*ROOT.glob("core/**/*.py"), *ROOT.glob("pages/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
-
-
-def literals(node: ast.expr) -> Iterator[str]:
-    """The texts that an argument may be: a literal, or either side of a choice."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, ast.IfExp):
-        yield from literals(node.body)
-        yield from literals(node.orelse)
-
-
-def sentences() -> set[str]:
-    """Every sentence of the screens, the refusals and the findings."""
-    found = set(REVIEW_SENTENCES.values())
-    for called, node in calls():
-        if called == "t" and node.args:
-            found.update(literals(node.args[0]))
-        elif called in REFUSALS and node.args:
-            found.update(literals(node.args[0]))
-            found.update(text for word in node.keywords if word.arg == "hint" for text in literals(word.value))
-        elif called in FINDINGS and len(node.args) > FINDINGS[called]:
-            found.update(literals(node.args[FINDINGS[called]]))
-    return found - {""}
 
 
 def entries() -> list[tuple[str | None, str, str]]:
@@ -65,9 +28,27 @@ def places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
+def test_the_search_finds_sentences_of_every_floor() -> None:
+    assert "Invoices" in spoken()
+    everywhere = {place.file.split("/")[1] for place in said().values()}
+    assert {"domain", "calc", "store", "exchange", "actions", "reports"} <= everywhere
+
+
 def test_every_sentence_has_its_bokmaal() -> None:
     known = {english for context, english, bokmaal in entries() if context is None and bokmaal}
-    assert sorted(sentences() - known) == []
+    missing = {text: place for text, place in {**said(), **spoken()}.items() if text not in known}
+    assert missing == {}
+
+
+def test_every_stored_word_has_its_bokmaal() -> None:
+    known = {english for context, english, bokmaal in entries() if context == "value" and bokmaal}
+    assert {word: kind for word, kind in stored_words().items() if word not in known} == {}
+    assert label("half_year", "nb") == "halvår"
+
+
+def test_no_entry_is_idle() -> None:
+    used = written()
+    assert [english for context, english, _ in entries() if context is None and english not in used] == []
 
 
 def test_places_agree() -> None:
@@ -89,19 +70,4 @@ def test_every_word_of_the_glossary_has_both_languages() -> None:
 
 
 def test_no_element_of_a_page_gets_a_bare_text() -> None:
-    bare = []
-    for path in [*ROOT.glob("core/ui/*.py"), *ROOT.glob("pages/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if _is_element(node) and node.args and any(" " in text for text in literals(node.args[0])):
-                bare.append(f"{path.name}:{node.lineno}")
-    assert bare == []
-
-
-def _is_element(node: ast.AST) -> bool:
-    """Is this a call such as st.button(…)?"""
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "st"
-    )
+    assert bare_texts() == []
