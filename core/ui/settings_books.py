@@ -45,7 +45,7 @@ def _close(context: session.Context, books: reads.Books) -> None:
     )  # fmt: skip
     if waiting:
         st.warning(
-            t("{count} customers still have something to bill through {day}; their invoices will be dated later.",
+            t("Customers with something still to bill through {day}: {count}. Their invoices will be dated later.",
               count=number(waiting), day=through), icon=":material/schedule:",
         )  # fmt: skip
     may = permit(context, Permission.CLOSE_BOOKS) or {"disabled": not reason.strip()}

@@ -66,10 +66,11 @@ def _form(
     prefix = f"company:{section}:"
     effective_from = pieces.day_input(t("From"), context.today, f"{prefix}from", width=200)
     typed: dict[str, Any] = {}
-    for place, column in enumerate(st.columns(2)):
-        with column:
-            for field in fields[place::2]:
-                typed[field] = _input(field, current, f"{prefix}{field}")
+    switches = [field for field in fields if isinstance(current[field], bool)]
+    for some in ([field for field in fields if field not in switches], switches):
+        for place, column in enumerate(st.columns(2)):
+            with column:
+                typed |= {field: _input(field, current, f"{prefix}{field}") for field in some[place::2]}
     edited = {field: value for field, value in typed.items() if value != current[field]}
     plan = _plan(effective_from, edited)
     if plan is not None and plan.changes:

@@ -21,7 +21,7 @@ from core.ui.plan_list import permit
 from core.ui.text import label, t
 
 PPM_OF_PERCENT = 10_000
-CATEGORIES = ("standard", "food", "low", "zero")
+CATEGORIES = ("standard", "food", "cinema", "book")
 ODD_PPM = 200_000  # a rate this far from the one before is worth a second look
 
 
@@ -34,57 +34,70 @@ def show_vat(context: session.Context) -> None:
     if not rules:
         parts.empty("percent", t("No VAT rules yet"), t("Without a rule no invoice can be issued."))
     else:
-        st.dataframe([_rule(row) for row in rules], hide_index=True, height="content")
+        own = session.frames(company.profile_on, context.today)["country"]
+        st.dataframe([_rule(row, own) for row in rules], hide_index=True, height="content" if len(rules) < 20 else 640)
     with st.container(border=True):
         st.subheader(t("New rule"), anchor=False)
-        _vat_form(context)
+        _vat_form(context, sorted({*CATEGORIES, *(row["category"] for row in rules)}, key=_standard_first))
 
 
-def _rule(row: dict[str, Any]) -> dict[str, Any]:
+def _standard_first(category: str) -> tuple[bool, str]:
+    return category != CATEGORIES[0], label(category)
+
+
+def _rule(row: dict[str, Any], own: str) -> dict[str, Any]:
     """One rule as a row of the table."""
     return {
-        t("State"): pieces.state_text(row), t("Customers"): _buyers(row), t("VAT category"): label(row["category"]),
+        t("State"): pieces.state_text(row), t("Customers"): _buyers(row, own), t("VAT category"): label(row["category"]),
         t("Treatment"): label(row["treatment"]), t("Rate"): percent(row["rate_ppm"]),
         t("From"): day(row["valid_from"]), t("Until"): pieces.until(row["until"]), **pieces.stamp_columns(row),
     }  # fmt: skip
 
 
-def _buyers(row: dict[str, Any]) -> str:
-    """Whom a rule is about, in words."""
+def _buyers(row: dict[str, Any], own: str) -> str:
+    """Whom a rule is about, in words; the seller's country where it is not the company's."""
     kinds = {ANY: t("all customers"), "consumer": t("consumers"), "business": t("businesses")}
-    where = t("in all other countries") if row["customer_country"] == ANY else country(row["customer_country"])
+    where = t("all other countries") if row["customer_country"] == ANY else country(row["customer_country"])
     number_known = {None: "", True: t("with a VAT number"), False: t("without a VAT number")}[row["has_vat_number"]]
-    seller = t("sold from {country}", country=country(row["seller_country"]))
+    seller = "" if row["seller_country"] == own else t("sold from {country}", country=country(row["seller_country"]))
     return " · ".join(part for part in (kinds[row["customer_kind"]], where, number_known, seller) if part)
 
 
-def _vat_form(context: session.Context) -> None:
+def _vat_form(context: session.Context, categories: list[str]) -> None:
     """Choices, the effect in words, the button."""
     current = session.frames(company.profile_on, context.today)
-    rule = _vat_inputs(context, current["country"])
+    rule = _vat_inputs(context, current["country"], categories)
     if rule is None:
         return
     with session.read() as db:
         replaced = reads.replaced_rule(db, rule, rule["valid_from"])
-    what = percent(rule["rate_ppm"]) if rule["treatment"] == Treatment.STANDARD else label(rule["treatment"])
     st.markdown(
         t("From {day}: {customers}, {category}: VAT {rate}", day=rule["valid_from"],
-          customers=parts.plain(_buyers(rule)), category=label(rule["category"]), rate=parts.plain(what))
+          customers=parts.plain(_buyers(rule, current["country"])), category=label(rule["category"]), rate=parts.plain(_what(rule)))
     )  # fmt: skip
-    if replaced is not None:
+    same = replaced is not None and all(replaced[name] == rule[name] for name in ("treatment", "rate_ppm", "valid_to"))
+    if same:
+        st.caption(t("This is what already holds."))
+    elif replaced is not None:
         st.caption(
-            t("It replaces {rate} since {day}. Issued documents keep their VAT.", rate=percent(replaced["rate_ppm"]),
+            t("It replaces {rate} since {day}. Issued documents keep their VAT.", rate=_what(replaced),
               day=replaced["valid_from"])
         )  # fmt: skip
-    if st.button(
-        t("Add rule"), type="primary", key="vat:add", **permit(context, Permission.EDIT_SETTINGS)
-    ) and session.act(company.add_vat_rule, key="vat:add", **rule):
+    may = permit(context, Permission.EDIT_SETTINGS) or {"disabled": same}
+    if st.button(t("Add rule"), type="primary", key="vat:add", **may) and session.act(
+        company.add_vat_rule, key="vat:add", **rule
+    ):
         pieces.forget("vat:")
         session.say(t("The rule holds from {day}", day=rule["valid_from"]))
         st.rerun()
 
 
-def _vat_inputs(context: session.Context, seller_country: str) -> dict[str, Any] | None:
+def _what(rule: dict[str, Any]) -> str:
+    """The rate, or the treatment that has none."""
+    return percent(rule["rate_ppm"]) if rule["treatment"] == Treatment.STANDARD else label(rule["treatment"])
+
+
+def _vat_inputs(context: session.Context, seller_country: str, categories: list[str]) -> dict[str, Any] | None:
     """What is chosen, as the rule's fields; None while the rate is no number."""
     numbers = {"any": t("with or without a VAT number"), "yes": t("with a VAT number"), "no": t("without a VAT number")}
     kinds = {ANY: t("all customers"), **{kind.value: label(kind.value) for kind in CustomerKind}}
@@ -95,7 +108,7 @@ def _vat_inputs(context: session.Context, seller_country: str) -> dict[str, Any]
                              format_func=lambda code: t("all other countries") if code == ANY else country(code))  # fmt: skip
         known = st.selectbox(t("VAT number"), list(numbers), format_func=numbers.__getitem__, key="vat:number")
         category = st.selectbox(
-            t("VAT category"), CATEGORIES, format_func=label, accept_new_options=True, key="vat:category",
+            t("VAT category"), categories, format_func=label, accept_new_options=True, key="vat:category",
             help=t("A charge names its category; a new one may be typed."),
         )  # fmt: skip
         treatment = st.selectbox(

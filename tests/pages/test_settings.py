@@ -116,7 +116,7 @@ def test_a_currency_that_is_used_and_has_no_rate_is_named(settings, world):
 def test_closing_counts_what_it_closes_and_reopening_takes_a_second_person(settings, world):
     world.start(world.customer(), world.plan(fixed("100")), date(2025, 12, 1))
     app = settings("books")
-    assert "1 customers still have something to bill through 31 Dec 2025" in app.warning[0].value
+    assert "still to bill through 31 Dec 2025: 1." in app.warning[0].value
     app.text_input(key="books:reason").set_value("year end").run()
     press(app, "books:close")
     assert [row.through for row in world.rows(BooksClosed)] == [date(2025, 12, 31)]
