@@ -68,9 +68,8 @@ def _form(
     typed: dict[str, Any] = {}
     switches = [field for field in fields if isinstance(current[field], bool)]
     for some in ([field for field in fields if field not in switches], switches):
-        for place, column in enumerate(st.columns(2)):
-            with column:
-                typed |= {field: _input(field, current, f"{prefix}{field}") for field in some[place::2]}
+        with st.grid(2, min_column_width=220):
+            typed |= {field: _input(field, current, f"{prefix}{field}") for field in some}
     edited = {field: value for field, value in typed.items() if value != current[field]}
     plan = _plan(effective_from, edited)
     if plan is not None and plan.changes:
