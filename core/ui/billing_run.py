@@ -18,7 +18,7 @@ from core.ui import billing_pieces as pieces
 from core.ui.format import day, instant, money, number
 from core.ui.plan_list import permit
 from core.ui.plan_words import day_format
-from core.ui.text import label, sentence, t
+from core.ui.text import label, refusal, t
 
 AT_ONCE = 3_000  # customers that are reviewed without being asked
 
@@ -138,7 +138,7 @@ def _progress(context: session.Context) -> None:
 def _result(job: billing_job.Job) -> None:
     """How the run ended."""
     if job.refusal:
-        st.error(sentence(job.refusal), icon=":material/error:")
+        st.error(refusal(job.refusal), icon=":material/error:")
     elif job.failure:
         st.error(t("The run stopped. What is issued is whole; start it again and it completes. Reference {id}.", id=job.failure),
                  icon=":material/error:")  # fmt: skip

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.ui import session
+from core.ui import session, text
 from core.ui.format import instant
 from core.ui.text import label, t
 
+plain = text.plain  # customer text in labels and markdown
 PAGES = Path(__file__).parents[2] / "pages"
-_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
 PILLS = {
     "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
     "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
     "needs_review": "red", "overdue": "red", "credit_note": "violet", "invoice": "blue",
 }  # fmt: skip
-
-
-def plain(text: str) -> str:
-    """Text of a customer or a file inside a label or markdown: shown as it is written, never interpreted."""
-    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def header(title: str, caption: str = "", *, help: str | None = None) -> None:

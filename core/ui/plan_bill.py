@@ -16,7 +16,7 @@ from core.reports import sample_bill
 from core.reports.sample_bill import Sample, SampleBill
 from core.ui import parts, session
 from core.ui.format import money, number, percent, period, quantity
-from core.ui.text import label, sentence, t
+from core.ui.text import label, refusal, t
 
 
 def show(terms: PriceTerms, context: session.Context, key: str) -> None:
@@ -31,7 +31,7 @@ def show(terms: PriceTerms, context: session.Context, key: str) -> None:
     try:
         bill = session.frames(sample_bill.sample_bill, terms, sample, context.today, kind)
     except ForbliError as error:
-        st.warning(sentence(error), icon=":material/error:")
+        st.warning(refusal(error), icon=":material/error:")
         return
     if bill.review:
         st.warning(t("This bill would need review: no VAT rule fits. Add one in Settings."), icon=":material/error:")
@@ -119,6 +119,6 @@ def typed_number(text: str, key: str, *, value: str = "", placeholder: str = "")
     try:
         amount = parse_decimal(str(typed))
     except ForbliError as error:
-        st.caption(f":red[{parts.plain(sentence(error))}]")
+        st.caption(f":red[{refusal(error)}]")
         return None
     return max(amount, Decimal(0))

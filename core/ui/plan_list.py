@@ -20,7 +20,7 @@ from core.reports.plans import Overview
 from core.ui import parts, session
 from core.ui.format import day, money, number, percent
 from core.ui.plan_words import CURRENCIES, day_format
-from core.ui.text import label, sentence, t
+from core.ui.text import label, refusal, t
 
 PAGE_SIZE = 50
 
@@ -202,7 +202,7 @@ def _coupon_form(today: date) -> None:
     try:
         worth = _worth(str(kind), amount, currency)
     except ForbliError as error:
-        st.error(sentence(error))
+        st.error(refusal(error))
         return
     content = {
         "code": code, "name": name, "kind": str(kind), **worth, "duration": str(duration), "periods": int(periods),

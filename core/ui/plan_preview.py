@@ -17,7 +17,7 @@ from core.reports import price_preview
 from core.ui import charts, parts, plan_bill, session
 from core.ui.format import money, quantity
 from core.ui.plan_bill import typed_number
-from core.ui.text import sentence, t
+from core.ui.text import refusal, t
 
 MICRO = 10**6
 
@@ -68,7 +68,7 @@ def _curve(
         points = price_preview.curve(terms, code, **more)
         drops = price_preview.falls(terms, code)
     except ForbliError as error:
-        st.warning(sentence(error), icon=":material/error:")
+        st.warning(refusal(error), icon=":material/error:")
         return
     st.altair_chart(
         _chart(points, drops, charge, terms.currency), key=f"{key}:chart", alt=_described(points, terms.currency)

@@ -25,7 +25,7 @@ from core.domain.errors import ForbliError
 from core.store.engine import database_url, open_engine, reading
 from core.store.migrate import migrate
 from core.store.tables import Person, Revision, core_table
-from core.ui.text import language, sentence, t
+from core.ui.text import language, refusal, t
 
 PERSON = "person"
 TIME_ZONE = ZoneInfo("Europe/Oslo")
@@ -139,7 +139,7 @@ def act(action: Callable[..., Any], /, key: str, **content: Any) -> Any | None:
     try:
         answer = action(context.engine, context.actor, command_id(key), context.now, **content)
     except ForbliError as error:
-        st.error(sentence(error), icon=":material/error:")
+        st.error(refusal(error), icon=":material/error:")
         return None
     st.session_state.pop(f"command:{key}", None)
     return answer

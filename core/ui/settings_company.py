@@ -95,7 +95,7 @@ def _plan(effective_from: Any, edited: dict[str, Any]) -> company.ProfilePlan | 
         with session.read() as db:
             return company.plan_profile(db, effective_from, edited)
     except ForbliError as error:
-        pieces.refusal(error)
+        pieces.warn(error)
         return None
 
 

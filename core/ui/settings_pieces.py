@@ -10,9 +10,8 @@ import streamlit as st
 
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of, to_minor
-from core.ui import parts
 from core.ui.format import country, day, instant, money, number
-from core.ui.text import label, sentence, t
+from core.ui.text import label, refusal, t
 
 FIRST_DAY = date(1990, 1, 1)
 LAST_DAY = date(2100, 12, 31)
@@ -24,7 +23,7 @@ def field_names() -> dict[str, str]:
         "legal_name": t("Legal name"), "organisation_number": t("Organisation number"), "address": t("Address"),
         "postal_code": t("Postal code"), "city": t("City"), "country": t("Country"), "email": t("E-mail"),
         "phone": t("Phone"), "bank_account": t("Account number"), "iban": "IBAN", "bic": "BIC",
-        "vat_registered": t("Registered for VAT"), "limited_company": t("Limited company (Foretaksregisteret)"),
+        "vat_registered": t("Registered for VAT"), "limited_company": t("Limited company"),
         "currency": t("Company's currency"), "time_zone": t("Time zone"), "terms_days": t("Payment terms, days"),
         "late_usage_days": t("Late usage is billed for, days"), "usage_grace_days": t("Wait for usage, days"),
         "skip_zero_invoices": t("Leave out invoices of zero"), "invoice_prefix": t("Prefix of invoice numbers"),
@@ -59,9 +58,9 @@ def effect(changes: dict[str, tuple[Any, Any]], currency: str) -> None:
     )  # fmt: skip
 
 
-def refusal(error: ForbliError) -> None:
+def warn(error: ForbliError) -> None:
     """Why what is typed cannot be saved, while it is typed."""
-    st.warning(parts.plain(sentence(error)), icon=":material/error:")
+    st.warning(refusal(error), icon=":material/error:")
 
 
 def state_text(row: dict[str, Any]) -> str:

@@ -121,7 +121,7 @@ def _vat_inputs(context: session.Context, seller_country: str, categories: list[
     try:
         rate = parse_decimal(typed, places=4) if treatment == Treatment.STANDARD else Decimal(0)
     except ForbliError as error:
-        pieces.refusal(error)
+        pieces.warn(error)
         return None
     return {
         "seller_country": seller_country, "customer_kind": kind, "customer_country": place, "treatment": treatment,
@@ -176,7 +176,7 @@ def _rate_form(context: session.Context, own: str) -> None:
     try:
         rate = parse_decimal(typed, places=RATE_PLACES)
     except ForbliError as error:
-        pieces.refusal(error)
+        pieces.warn(error)
         return
     with session.read() as db:
         moved = reads.rate_change_ppm(db, currency, on_date, rate)

@@ -17,7 +17,7 @@ from core.domain.errors import ForbliError
 from core.language import LANGUAGES
 from core.ui import demo, parts, session
 from core.ui.start import is_frozen, warm_up
-from core.ui.text import KEY, browser_language, label, sentence, t
+from core.ui.text import KEY, browser_language, label, refusal, t
 
 HEALTH = "/healthz"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -51,7 +51,7 @@ def main() -> None:
     try:
         session.engine()
     except ForbliError as error:
-        st.error(sentence(error), icon=":material/database_off:")
+        st.error(refusal(error), icon=":material/database_off:")
         st.stop()
     begin_language()
     page = st.navigation(pages(), position="sidebar")

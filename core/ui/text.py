@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from core.domain.errors import ForbliError
 from core.language.glossary import meaning
 
 KEY = "language"
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
 
 
 def language() -> str:
@@ -43,3 +45,13 @@ def sentence(error: ForbliError) -> str:
 def definition(word: str) -> str:
     """What a word of the glossary means: help texts quote it."""
     return meaning(word, language())
+
+
+def plain(text: str) -> str:
+    """Text of a customer or a file inside a label or markdown: shown as it is written, never interpreted."""
+    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def refusal(error: ForbliError) -> str:
+    """What a refusal says, for markdown: names and typed text in it are shown as they are written."""
+    return plain(sentence(error))
