@@ -15,12 +15,14 @@ from core.reports.customers import Filters
 from core.ui import parts, session
 from core.ui.format import day, money, number
 from core.ui.text import label, t
+from core.ui.view import View, keep
 
 PAGE_SIZE = 50
 STATUSES = ("active", "trial", "paused", "ended", "no_subscription")
 KEYS = ("find", "kind", "status", "plan", "payment_option", "channel", "country", "sort", "page")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KEPT = "customers:view"
+VIEW = View("customers")
 
 
 def show(context: session.Context) -> None:
@@ -42,7 +44,7 @@ def show(context: session.Context) -> None:
         return
     _sums(found)
     pages = -(-found.height // PAGE_SIZE)
-    place = _page(pages, (filters, sort))
+    place = VIEW.place(pages, (filters, sort))
     st.session_state[KEPT] = {key: value for key, value in st.query_params.items() if key in KEYS}
     _rows(found.slice((place - 1) * PAGE_SIZE, PAGE_SIZE))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -71,54 +73,15 @@ def _filters(known: pl.DataFrame) -> tuple[Filters, str]:
     }
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         text = st.text_input(
-            t("Find"), key=_begin("find", None, ""), type="search", live="200ms", width=330,
+            t("Find"), key=VIEW.begin("find", str, ""), type="search", live="200ms", width=330,
             placeholder=t("Name, e-mail, customer id, organisation or invoice number"),
         )  # fmt: skip
-        _keep("find", text or "")
-        chosen = {name: _chosen(name, *said) for name, said in words.items() if len(said[1]) > 1}
-        sort = _chosen("sort", t("Sort"), sorts, 165, usual="name")
+        keep("find", text or "")
+        chosen = {
+            name: VIEW.chosen(name, said[0], said[1], width=said[2]) for name, said in words.items() if len(said[1]) > 1
+        }
+        sort = VIEW.chosen("sort", t("Sort"), sorts, usual="name", width=165)
     return Filters(text=text or "", **{name: value or "" for name, value in chosen.items()}), sort or "name"
-
-
-def _begin(name: str, allowed: dict[str, str] | None, usual: Any) -> str:
-    """The key of a widget whose value begins with what the URL says, where that makes sense."""
-    key = f"customers:{name}"
-    if key not in st.session_state:
-        given = st.query_params.get(name, "")
-        st.session_state[key] = given if given and (allowed is None or given in allowed) else usual
-    return key
-
-
-def _keep(name: str, value: str) -> None:
-    """Write a choice into the URL, the usual one by leaving it out."""
-    if value:
-        st.query_params[name] = value
-    else:
-        st.query_params.pop(name, None)
-
-
-def _chosen(name: str, title: str, words: dict[str, str], width: int, *, usual: str | None = None) -> str | None:
-    """A choice whose name stands in the URL, not its words, which differ by language."""
-    key = _begin(name, words, usual)
-    chosen: str | None = st.selectbox(
-        title, list(words), key=key, format_func=words.__getitem__, placeholder=t("All"), width=width, index=None
-    )
-    _keep(name, chosen if chosen and chosen != usual else "")
-    return chosen or usual
-
-
-def _page(pages: int, view: Any) -> int:
-    """The page that is shown; another view begins at the first."""
-    key = "customers:page"
-    if key not in st.session_state:
-        given = st.query_params.get("page", "")
-        st.session_state[key] = int(given) if given.isdecimal() else 1
-    last = st.session_state.setdefault("customers:filters", view)
-    st.session_state[key] = 1 if last != view else max(1, min(st.session_state[key], pages))
-    st.session_state["customers:filters"] = view
-    place: int = st.session_state[key]
-    _keep("page", str(place) if place > 1 else "")
-    return place
 
 
 def _clear() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -19,12 +19,14 @@ from core.ui import parts, session
 from core.ui.format import day, money, number
 from core.ui.plan_words import day_format
 from core.ui.text import label, t
+from core.ui.view import View, keep
 
 PAGE_SIZES = [25, 50, 100]
 KINDS = ("invoice", "credit_note")
 KEYS = ("find", "kind", "currency", "from", "to", "customer", "run", "sort", "size", "page")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KEPT = "invoices:view"
+VIEW = View("invoices")
 
 
 def show(context: session.Context) -> None:
@@ -37,7 +39,7 @@ def show(context: session.Context) -> None:
         return
     _sums(found, count)
     pages = -(-count // size)
-    place = _page(pages, filters)
+    place = VIEW.place(pages, filters)
     st.session_state[KEPT] = {key: value for key, value in st.query_params.items() if key in KEYS}
     _rows(session.frames(reads.page, filters, sort, number=place, size=size, count=count))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -52,18 +54,18 @@ def _filters() -> tuple[Filters, str, int]:
     sorts = {"newest": t("Newest first"), "oldest": t("Oldest first"), "largest": t("Largest first"), "smallest": t("Smallest first")}  # fmt: skip
     currencies = {code: code for code in session.frames(reads.currencies)}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        text = st.text_input(t("Find"), key=_begin("find", str, ""), type="search", live="300ms", width=230,
+        text = st.text_input(t("Find"), key=VIEW.begin("find", str, ""), type="search", live="300ms", width=230,
                              placeholder=t("Number, KID, name or customer id"))  # fmt: skip
-        kind = _chosen("kind", t("Kind"), {each: label(each) for each in KINDS}, usual=None, width=125)
+        kind = VIEW.chosen("kind", t("Kind"), {each: label(each) for each in KINDS}, usual=None, width=125)
         currency = None
         if len(currencies) > 1:
-            currency = _chosen("currency", t("Currency"), currencies, usual=None, width=95)
-        first = st.date_input(t("From"), key=_begin("from", _as_day, None), format=day_format(), width=130)
-        last = st.date_input(t("To"), key=_begin("to", _as_day, None), format=day_format(), width=130)
-        sort = _chosen("sort", t("Sort"), sorts, usual="newest", width=140)
-        size = _chosen("size", t("Rows"), {str(each): str(each) for each in PAGE_SIZES}, usual="50", width=75)
+            currency = VIEW.chosen("currency", t("Currency"), currencies, usual=None, width=95)
+        first = st.date_input(t("From"), key=VIEW.begin("from", _as_day, None), format=day_format(), width=130)
+        last = st.date_input(t("To"), key=VIEW.begin("to", _as_day, None), format=day_format(), width=130)
+        sort = VIEW.chosen("sort", t("Sort"), sorts, usual="newest", width=140)
+        size = VIEW.chosen("size", t("Rows"), {str(each): str(each) for each in PAGE_SIZES}, usual="50", width=75)
     for name, value in (("find", text), ("from", first), ("to", last)):
-        _keep(name, str(value) if value else "")
+        keep(name, str(value) if value else "")
     run = st.query_params.get("run", "")
     filters = Filters(
         text=text or "", kind=kind or "", currency=currency or "", issued_from=first, issued_to=last,
@@ -73,52 +75,12 @@ def _filters() -> tuple[Filters, str, int]:
     return filters, str(sort), int(size or 50)
 
 
-def _begin(name: str, parse: Callable[[str], Any], usual: Any) -> str:
-    """The key of a widget whose value begins with what the URL says.
-
-    Not `bind`: a parameter that is bound to a widget cannot be set by a link or by going back.
-    """
-    key = f"invoices:{name}"
-    if key not in st.session_state:
-        st.session_state[key] = parse(st.query_params[name]) if name in st.query_params else usual
-    return key
-
-
-def _keep(name: str, value: str) -> None:
-    """Write a choice into the URL, the usual one by leaving it out."""
-    if value:
-        st.query_params[name] = value
-    else:
-        st.query_params.pop(name, None)
-
-
-def _chosen(name: str, title: str, words: dict[str, str], *, usual: str | None, width: int) -> str | None:
-    """A choice whose name stands in the URL, not its words, which differ by language."""
-    key = _begin(name, lambda wanted: wanted if wanted in words else usual, usual)
-    chosen: str | None = st.selectbox(
-        title, list(words), key=key, format_func=words.__getitem__, placeholder=t("All"), width=width, index=None
-    )
-    _keep(name, chosen if chosen and chosen != usual else "")
-    return chosen or usual
-
-
 def _as_day(text: str) -> date | None:
     """A day of the URL; nonsense is no day."""
     try:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _page(pages: int, filters: Filters) -> int:
-    """The page that is shown; other filters begin at the first."""
-    key = _begin("page", lambda text: int(text) if text.isdecimal() else 1, 1)
-    last = st.session_state.setdefault("invoices:filters", filters)
-    st.session_state[key] = 1 if last != filters else max(1, min(st.session_state[key], pages))
-    st.session_state["invoices:filters"] = filters
-    place: int = st.session_state[key]
-    _keep("page", str(place) if place > 1 else "")
-    return place
 
 
 def _clear() -> None:

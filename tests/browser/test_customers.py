@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.store.engine import open_engine
-from tests.apps import browser, served
+from tests.apps import served
 from tests.world import NOW, World, fixed
 
 pytestmark = pytest.mark.browser
@@ -26,19 +26,6 @@ def address(sqlite_template, tmp_path_factory):
     world.bill(date(2026, 1, 1))
     with served(url, now=NOW.isoformat()) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(chromium):
-    context = chromium.new_context(viewport={"width": 1440, "height": 1200}, locale="en-GB")
-    yield context.new_page()
-    context.close()
 
 
 def test_typing_narrows_the_list_and_the_link_keeps_it(address, page):

@@ -6,14 +6,13 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.store.engine import open_engine
 from core.store.tables import BillingRun, CustomerVersion
-from tests.apps import browser, served
+from tests.apps import served
 from tests.world import SINCE, STAMP, World, assert_books_hold, charge, fixed, tier
 
 pytestmark = pytest.mark.browser
@@ -39,24 +38,6 @@ def place(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     world.bill(date(2026, 1, 1))
     with served(url, now=NOW) as address:
         yield world, address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 1100}, locale="en-GB", accept_downloads=True)
-    opened = context.new_page()
-    opened.set_default_timeout(30_000)
-    alerts: list[str] = []
-    opened.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
-    yield opened
-    assert alerts == []
-    context.close()
 
 
 def test_a_link_narrows_the_list_and_the_file_says_so(place: tuple[World, str], page: Page) -> None:

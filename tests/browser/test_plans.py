@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from core.actions import plans
 from core.store.engine import open_engine
 from core.store.tables import Person, PriceVersion, TierRow
-from tests.apps import browser, served
+from tests.apps import served
 from tests.pages.test_plans import KARI, TERMS
 from tests.world import NOW, World
 
@@ -32,19 +32,6 @@ def place(sqlite_template, tmp_path_factory):
     world.start(world.customer(), saved, date(2026, 1, 1))
     with served(url, now=NOW.isoformat()) as address:
         yield world, address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(chromium):
-    context = chromium.new_context(viewport={"width": 1440, "height": 1200}, locale="en-GB")
-    yield context.new_page()
-    context.close()
 
 
 def act_as(page: Page, name: str) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from core.store.engine import open_engine
 from core.store.tables import BooksClosed, CompanyProfile, Person
-from tests.apps import browser, served
+from tests.apps import served
 from tests.world import World, fixed
 
 pytestmark = pytest.mark.browser
@@ -33,19 +33,6 @@ def world(sqlite_template, tmp_path_factory):
 def address(world):
     with served(world.engine.url.render_as_string(hide_password=False)) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(chromium):
-    context = chromium.new_context(viewport={"width": 1440, "height": 1200}, locale="en-GB")
-    yield context.new_page()
-    context.close()
 
 
 def test_the_effect_is_said_before_a_change_is_saved_once(address, page, world):
