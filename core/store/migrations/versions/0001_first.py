@@ -1,4 +1,6 @@
-"""The first schema: the statements stand beside this file, one script for each database."""
+"""The first schema: the statements stand beside this file, one script for each database.
+
+There is no way down: nothing comes before it, and books are not dropped."""
 
 from __future__ import annotations
 
@@ -17,8 +19,3 @@ def upgrade() -> None:
     for statement in script.split(";\n\n"):
         if statement.strip():
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """There is nothing before it; books are not dropped."""
-    raise NotImplementedError("the first schema has none before it")
