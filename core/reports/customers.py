@@ -13,13 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.arithmetic import divide
 from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
 from core.store import load, search
 from core.store.tables import Plan, core_table
 
 DIRECTORY: frames.Schema = {
     "customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "kind": pl.String, "emails": pl.String,
-    "status": pl.String, "plans": pl.String, "currency": pl.String, "mrr_minor": pl.Int64, "created_on": pl.Date,
+    "status": pl.String, "plans": pl.String, "currency": pl.String, "mrr_minor": pl.Int64, "list_twelfths": pl.Int64, "created_on": pl.Date,
     "payment_option": pl.String, "channel": pl.String, "country": pl.String, "city": pl.String,
     "organisation_number": pl.String,
 }  # fmt: skip
@@ -57,12 +58,13 @@ def directory(session: Session, today: date) -> pl.DataFrame:
     rows = rows.with_columns(
         status=pl.coalesce("status", pl.when("ever").then(pl.lit(ENDED)).otherwise(pl.lit(NOTHING))),
         plans=pl.col("plans").fill_null(""), mrr_minor=pl.col("mrr_minor").fill_null(0),
+        list_twelfths=pl.col("list_twelfths").fill_null(0),
     )  # fmt: skip
     return frames.conform(rows, DIRECTORY).sort("name", "customer_id")
 
 
 def _worth(running: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """customer_id, status, plans, currency, mrr_minor of those who have something running."""
+    """customer_id, status, plans, currency, mrr_minor, list_twelfths of those who have something running."""
     best = pl.col("state").replace_strict({state: place for place, state in enumerate(STATUSES)}, return_dtype=pl.Int64)
     each = running.join(names, on="plan_id", how="left").with_columns(best=best)
     sums = each.group_by("customer_id", "currency").agg(pl.col("list_twelfths").sum())
@@ -72,8 +74,8 @@ def _worth(running: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
         status=pl.col("best").min().replace_strict(states, return_dtype=pl.String),
         plans=pl.col("name").unique(maintain_order=True).str.join(", "),
     )  # fmt: skip
-    months = (pl.col("list_twelfths") + TWELFTHS // 2) // TWELFTHS
-    return said.join(largest.select("customer_id", "currency", mrr_minor=months), on="customer_id", how="left")
+    priced = largest.with_columns(mrr_minor=divide(pl.col("list_twelfths"), TWELFTHS))
+    return said.join(priced, on="customer_id", how="left")
 
 
 def narrowed(session: Session, filters: Filters, sort: str, known: pl.DataFrame) -> pl.DataFrame:
@@ -94,9 +96,10 @@ def narrowed(session: Session, filters: Filters, sort: str, known: pl.DataFrame)
 
 
 def sums(rows: pl.DataFrame) -> pl.DataFrame:
-    """currency, mrr_minor of these customers, the largest first."""
-    paying = rows.filter(pl.col("mrr_minor") > 0)
-    return paying.group_by("currency").agg(pl.col("mrr_minor").sum()).sort("mrr_minor", "currency", descending=True)
+    """currency, mrr_minor of these customers, the largest first; rounded once, so that it equals the overview's figure."""
+    paying = rows.filter(pl.col("list_twelfths") > 0)
+    added = paying.group_by("currency").agg(mrr_minor=divide(pl.col("list_twelfths").sum(), TWELFTHS))
+    return added.sort("mrr_minor", "currency", descending=True)
 
 
 def choices(known: pl.DataFrame) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from core.calc.arithmetic import divide
 from core.domain.plans import PriceStatus
 from core.reports.billing_review import held
-from core.reports.subscriber_base import PAYING, base_on
+from core.reports.subscriber_base import PAYING, base_on, monthly
 from core.store import billing, load
 from core.store.tables import (
     BillingRun,
@@ -69,7 +69,7 @@ def standing(session: Session, today: date) -> Standing:
         paying=paying.height,
         trials=states.get("trial", 0),
         paused=states.get("paused", 0),
-        mrr_minor=(twelfths + 6) // 12,
+        mrr_minor=monthly(twelfths),
         other_currencies=paying.height - home.height,
         by_plan=by_plan,
     )

@@ -100,4 +100,7 @@ def largest(found: BillingReview, names: dict[int, str]) -> None:
         {t("Customer"): names.get(row["customer_id"], ""), t("To pay"): money(row["total_minor"], row["currency"])}
         for row in found.largest().iter_rows(named=True)
     ]
-    st.dataframe(rows, hide_index=True, height=min(36 + 35 * max(1, len(rows)), 320), column_config=parts.money_columns(t("To pay")))  # fmt: skip
+    if not rows:
+        st.caption(t("No document would be issued."))
+        return
+    st.dataframe(rows, hide_index=True, height=min(36 + 35 * len(rows), 320), column_config=parts.money_columns(t("To pay")))  # fmt: skip

@@ -116,7 +116,7 @@ def by_plan(standing: Standing) -> None:
     rows = [
         {
             t("Plan"): row["plan"],
-            t("Subscriptions"): row["subscriptions"],
+            t("Subscriptions"): number(row["subscriptions"]),
             t("MRR at list prices"): money(row["mrr_minor"], row["currency"]),
         }
         for row in standing.by_plan.iter_rows(named=True)
@@ -124,4 +124,4 @@ def by_plan(standing: Standing) -> None:
     if not rows:
         st.caption(t("No subscriptions yet."))
         return
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("MRR at list prices")))
+    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Subscriptions"), t("MRR at list prices")))

@@ -7,6 +7,7 @@ import pytest
 from core.domain.errors import NotFound
 from core.reports.customers import Filters, directory, narrowed, sums
 from core.reports.one_customer import one_customer, upcoming
+from core.reports.overview import standing
 from core.store.engine import reading
 from tests.world import World, charge, fixed, tier
 
@@ -66,3 +67,18 @@ def test_an_undone_change_stays_in_the_timeline_and_is_marked(world):
 def test_somebody_unknown_is_not_found(world):
     with reading(world.engine) as session, pytest.raises(NotFound, match="no customer K99"):
         one_customer(session, "K99", TODAY)
+
+
+def test_the_sum_of_the_list_is_rounded_once_and_equals_the_overview(engine):
+    world = World(engine)
+    yearly = world.plan(fixed("2"), interval_unit="year")
+    for _ in range(3):
+        world.start(world.customer(), yearly, date(2026, 1, 1))
+
+    with reading(engine) as session:
+        known = directory(session, date(2026, 1, 2))
+        stands = standing(session, date(2026, 1, 2))
+
+    assert known["mrr_minor"].to_list() == [17, 17, 17]  # 2.00 a year is 16.67 øre a month
+    assert sums(known).rows() == [("NOK", 50)]
+    assert stands.mrr_minor == 50
