@@ -69,10 +69,7 @@ def show(plan: dict[str, Any], version: dict[str, Any], context: session.Context
     with left:
         with st.container(border=True):
             _head(form, key)
-        marked = _faulty(form)
         chosen = _charges(form, key, context)
-        if _faulty(form) != marked:
-            st.rerun()  # the marks above the charge tell what was just typed
         reading, findings = reading_of(form)
         _findings(findings, reading)
         _save(plan, version, context, form, reading)
@@ -106,22 +103,14 @@ def _head(form: Form, key: str) -> None:
 
 
 def _charges(form: Form, key: str, context: session.Context) -> str:
-    """One charge at a time, chosen above it; answers the chosen one's code."""
-    charges: list[Form] = form["charges"]
-    faulty = _faulty(form)
+    """One charge at a time, chosen above it; answers the chosen one's code.
 
-    def named(at: int) -> str:
-        charge = charges[at]
-        mark = ":material/error: " if charge["code"].strip() in faulty else ""
-        return mark + parts.plain(charge["name"] or charge["code"] or t("Unnamed"))
-
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = None
-        if charges:
-            place = f"{key}:chosen"
-            if st.session_state.get(place) is None or st.session_state[place] >= len(charges):
-                st.session_state[place] = 0
-            chosen = st.pills(t("Charges"), range(len(charges)), format_func=named, key=place, required=True)
+    The row above is filled last, so that its marks tell what was just typed: another run for them would lose a click.
+    """
+    above = st.container(horizontal=True, vertical_alignment="bottom")
+    code = _charge(form, key, context)
+    with above:
+        _choose(form, key)
         kind = st.menu_button(
             t("Add a charge"),
             [each.value for each in ChargeKind],
@@ -131,14 +120,38 @@ def _charges(form: Form, key: str, context: session.Context) -> str:
         )
     if kind:
         _add(form, key, ChargeKind(kind))
-    if chosen is None:
+    return code
+
+
+def _charge(form: Form, key: str, context: session.Context) -> str:
+    """The chosen charge with everything about it; answers its code."""
+    charges: list[Form] = form["charges"]
+    if not charges:
         st.info(t("A price needs at least one charge: add one."), icon=":material/info:")
         return ""
+    place = f"{key}:chosen"
+    if st.session_state.get(place) is None or st.session_state[place] >= len(charges):
+        st.session_state[place] = 0
+    chosen: int = st.session_state[place]
     charge = charges[chosen]
     with st.container(border=True):
         plan_charge.show(charge, lambda: _own(form, charge), session.frames(vat_categories, context.today))
         plan_charge.move_and_remove(charges, chosen, key)
     return str(charge["code"]).strip()
+
+
+def _choose(form: Form, key: str) -> None:
+    """The charges by name, those with findings marked."""
+    charges: list[Form] = form["charges"]
+    faulty = _faulty(form)
+
+    def named(at: int) -> str:
+        charge = charges[at]
+        mark = ":material/error: " if charge["code"].strip() in faulty else ""
+        return mark + parts.plain(charge["name"] or charge["code"] or t("Unnamed"))
+
+    if charges:
+        st.pills(t("Charges"), range(len(charges)), format_func=named, key=f"{key}:chosen", required=True)
 
 
 def _own(form: Form, charge: Form) -> list[Finding]:
