@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -284,6 +285,23 @@ class BillingInputs:
     used: pl.DataFrame
     currency_rates: dict[str, int] = field(default_factory=dict)
     seller: Seller = field(default_factory=Seller)
+
+
+@dataclass(frozen=True)
+class ChangeInputs:
+    """What changes of subscriptions are decided on: SUBSCRIBERS, CHANGES, OFFERS, POLICIES, CHARGE_CODES, COUPON_TERMS.
+
+    Of the subscriptions and prices that the requests name, at least. `today` is the business day of the request.
+    """
+
+    today: date
+    closed_through: date | None
+    subscribers: pl.DataFrame
+    changes: pl.DataFrame
+    offers: pl.DataFrame
+    policies: pl.DataFrame
+    charges: pl.DataFrame
+    coupons: pl.DataFrame
 
 
 def empty(schema: Schema) -> pl.DataFrame:

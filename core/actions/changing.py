@@ -17,7 +17,6 @@ from core.actions.invoices import business_day
 from core.calc.changes.deciding import Decision
 from core.calc.changes.standing import SUB, Circumstances
 from core.domain.subscriptions import Refusal, refusal
-from core.store import billing, load
 from core.store import subscriptions as stored
 from core.store.save import insert_many, reserve_ids
 from core.store.tables import SubscriptionChange
@@ -34,34 +33,12 @@ def change(work: Work, requests: pl.DataFrame, decide: Decide, *, partial: bool)
 
 def circumstances(work: Work, requests: pl.DataFrame) -> Circumstances:
     """What these requests are decided on, as stored now."""
-    session = work.session
-    ids = _distinct(requests, SUB)
-    changes = load.changes(session, ids)
-    asked = _distinct(requests, "price_version_id")
-    versions = pl.concat([changes["price_version_id"].drop_nulls(), asked]).unique()
-    coupons = pl.concat([changes["coupon_id"].drop_nulls(), _distinct(requests, "coupon_id")]).unique()
-    return Circumstances(
-        today=today(work),
-        closed_through=billing.books_closed_through(session),
-        subscribers=stored.subscribers(session, ids),
-        changes=changes,
-        offers=stored.offers(session, versions),
-        policies=stored.policies(session),
-        charges=stored.charge_codes(session, versions),
-        coupons=stored.coupon_terms(session, coupons),
-    )
+    return Circumstances.of(stored.change_inputs(work.session, requests, today(work)))
 
 
 def today(work: Work) -> date:
     """The company's calendar day at the instant of the work."""
     return business_day(work.now, stored.time_zone(work.session, work.now.date()))
-
-
-def _distinct(requests: pl.DataFrame, column: str) -> pl.Series:
-    """The ids that requests name in a column."""
-    if column not in requests.columns:
-        return pl.Series(column, [], pl.Int64)
-    return requests[column].cast(pl.Int64).drop_nulls().unique()
 
 
 def refusals(decision: Decision, *, partial: bool) -> list[Answer]:

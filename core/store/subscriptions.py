@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.store import load
+from core.store.billing import books_closed_through
 from core.store.engine import is_sqlite
 from core.store.tables import (
     BillingCursor,
@@ -28,6 +29,31 @@ from core.store.tables import (
 )
 
 COMMANDS: frames.Schema = {"change_id": pl.Int64, "command_id": pl.String}
+
+
+def change_inputs(session: Session, requests: pl.DataFrame, today: date) -> frames.ChangeInputs:
+    """What these requests are decided on, as stored now; columns that they lack name nothing."""
+    ids = _named(requests, "subscription_id")
+    changes = load.changes(session, ids)
+    versions = pl.concat([changes["price_version_id"].drop_nulls(), _named(requests, "price_version_id")]).unique()
+    coupons = pl.concat([changes["coupon_id"].drop_nulls(), _named(requests, "coupon_id")]).unique()
+    return frames.ChangeInputs(
+        today=today,
+        closed_through=books_closed_through(session),
+        subscribers=subscribers(session, ids),
+        changes=changes,
+        offers=offers(session, versions),
+        policies=policies(session),
+        charges=charge_codes(session, versions),
+        coupons=coupon_terms(session, coupons),
+    )
+
+
+def _named(requests: pl.DataFrame, column: str) -> pl.Series:
+    """The ids that requests name in a column."""
+    if column not in requests.columns:
+        return pl.Series(column, [], pl.Int64)
+    return requests[column].cast(pl.Int64).drop_nulls().unique()
 
 
 def time_zone(session: Session, as_of: date) -> str:

@@ -6,8 +6,7 @@ more is known about it. Rules: billing.md, Decisions (Days, Anchor, Direction).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import polars as pl
@@ -15,6 +14,7 @@ import polars as pl
 from core.calc.calendar import boundary, index_on
 from core.calc.timeline import Timeline, live_changes, pause_spans, timeline
 from core.domain.subscriptions import ChangeKind, CreditChoice, Timing
+from core.frames import ChangeInputs
 
 SUB = "subscription_id"
 DAY = pl.duration(days=1)
@@ -32,20 +32,13 @@ _STANDING = ["current_id", "quantity_now_micro", "period_end", "plan_id", "rank"
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """What requests are decided on: SUBSCRIBERS, CHANGES, OFFERS, POLICIES, CHARGE_CODES, COUPON_TERMS (frames.py).
+class Circumstances(ChangeInputs):
+    """What requests are decided on, with the lives and pauses that follow from it."""
 
-    Of the subscriptions and prices that the requests name, at least. `today` is the business day of the request.
-    """
-
-    today: date
-    closed_through: date | None
-    subscribers: pl.DataFrame
-    changes: pl.DataFrame
-    offers: pl.DataFrame
-    policies: pl.DataFrame
-    charges: pl.DataFrame
-    coupons: pl.DataFrame
+    @classmethod
+    def of(cls, inputs: ChangeInputs) -> Circumstances:
+        """The circumstances as they were read."""
+        return cls(**{each.name: getattr(inputs, each.name) for each in fields(inputs)})
 
     @cached_property
     def live(self) -> pl.DataFrame:
