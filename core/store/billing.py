@@ -47,6 +47,7 @@ DUE: frames.Schema = {
     "opening_change_id": pl.Int64,
     "unseen_from": pl.Date,
 }
+BILLING_STATES: frames.Schema = {**DUE, "next_due_on": pl.Date}
 LONGEST_LATE = timedelta(days=400)  # a period of usage is at most a year; its events lie at most this far back
 
 
@@ -74,6 +75,29 @@ def due_subscriptions(session: Session, through: date, customer_ids: load.Ids = 
     Customers on hold, and subscriptions billed beyond that day, are left out.
     """
     sub, cursor = core_table(Subscription), core_table(BillingCursor)
+    statement, unseen = _billing_states(session, customer_ids)
+    due = statement.where(
+        or_(
+            and_(cursor.c.subscription_id.is_(None), sub.c.started_on <= through),
+            cursor.c.next_due_on <= through,
+            unseen.is_not(None),
+        ),
+        or_(cursor.c.subscription_id.is_(None), cursor.c.billed_through <= through),
+        sub.c.customer_id.not_in(_held_customers()),
+    )
+    return load.frame(session, due, DUE)
+
+
+def billing_states(session: Session, customer_ids: load.Ids) -> pl.DataFrame:
+    """All subscriptions of these customers, due or not, on hold or not: BILLING_STATES, key subscription_id."""
+    statement, _ = _billing_states(session, customer_ids)
+    ahead = statement.add_columns(core_table(BillingCursor).c.next_due_on)
+    return load.frame(session, ahead, BILLING_STATES)
+
+
+def _billing_states(session: Session, customer_ids: load.Ids) -> tuple[Select[Any], ColumnElement[Any]]:
+    """How far each subscription is billed and what its billing has not seen; the second says since when."""
+    sub, cursor = core_table(Subscription), core_table(BillingCursor)
     changed, used = _unseen_changes(), _unseen_events()
     unseen = func.coalesce(_least(session, changed.c.first_on, used.c.first_on), changed.c.first_on, used.c.first_on)
     statement = (
@@ -84,19 +108,10 @@ def due_subscriptions(session: Session, through: date, customer_ids: load.Ids = 
         .join_from(sub, cursor, cursor.c.subscription_id == sub.c.id, isouter=True)
         .join(changed, changed.c.subscription_id == sub.c.id, isouter=True)
         .join(used, used.c.subscription_id == sub.c.id, isouter=True)
-        .where(
-            or_(
-                and_(cursor.c.subscription_id.is_(None), sub.c.started_on <= through),
-                cursor.c.next_due_on <= through,
-                unseen.is_not(None),
-            ),
-            or_(cursor.c.subscription_id.is_(None), cursor.c.billed_through <= through),
-            load.among(session, sub.c.customer_id, customer_ids),
-            sub.c.customer_id.not_in(_held_customers()),
-        )
+        .where(load.among(session, sub.c.customer_id, customer_ids))
         .order_by(sub.c.customer_id, sub.c.id)
     )  # fmt: skip
-    return load.frame(session, statement, DUE)
+    return statement, unseen
 
 
 def _least(session: Session, left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -153,7 +168,7 @@ def inputs(session: Session, due: pl.DataFrame, through: date, as_of: date) -> f
     """Everything a draft of the DUE subscriptions needs, as known now and in force on `as_of`."""
     ids = due["subscription_id"]
     changes = load.changes(session, ids)
-    scope = _scope(due, changes, through)
+    scope = scope_of(due, changes, through)
     prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
     earliest = scope["after"].min() if scope.height else through
     assert isinstance(earliest, date), "a scope has a first day"
@@ -194,7 +209,7 @@ def as_seen(inputs: frames.BillingInputs, cursors: pl.DataFrame) -> frames.Billi
     return replace(inputs, facts=facts)
 
 
-def _scope(due: pl.DataFrame, changes: pl.DataFrame, through: date) -> pl.DataFrame:
+def scope_of(due: pl.DataFrame, changes: pl.DataFrame, through: date) -> pl.DataFrame:
     """How far back each subscription is looked at: to its last billing, or to the first day that unseen facts touch.
 
     A fact that was planned ahead touches when its day has come: it may lie inside a period that is billed already.
