@@ -50,7 +50,14 @@ class Base:
 
 def base_on(session: Session, day: date, plan_id: int | None = None) -> Base:
     """All running subscriptions on a day, or those that have a plan then."""
-    changes = load.changes(session, None if plan_id is None else _ever_on(session, plan_id))
+    base = base_of(session, load.changes(session, None if plan_id is None else _ever_on(session, plan_id)), day)
+    if plan_id is None:
+        return base
+    return Base(base.standing.filter(pl.col("plan_id") == plan_id), base.addons)
+
+
+def base_of(session: Session, changes: pl.DataFrame, day: date) -> Base:
+    """The subscriptions that by these CHANGES, stored or only proposed, run on a day."""
     prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
     track = timeline(changes, prices.versions)
     here = (pl.col("start") <= day) & (pl.col("end") > day)
@@ -66,8 +73,6 @@ def base_on(session: Session, day: date, plan_id: int | None = None) -> Base:
             .otherwise(pl.lit(PAUSED))
         )
     )  # fmt: skip
-    if plan_id is not None:
-        running = running.filter(pl.col("plan_id") == plan_id)
     addons = track.addons.filter(here).select("subscription_id", "quantity_micro", code="item")
     worth = twelfths(session, running, addons, prices, day)
     paying = pl.when(pl.col("state") == PAYING).then(worth).otherwise(0)

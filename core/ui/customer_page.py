@@ -14,8 +14,9 @@ from core.domain.errors import NotFound
 from core.domain.money import exponent_of
 from core.reports import one_customer as reads
 from core.reports.one_customer import OneCustomer, Upcoming
-from core.ui import charts, parts, session
+from core.ui import charts, desk, parts, session
 from core.ui.customer_list import KEPT
+from core.ui.desk_forms import Subject
 from core.ui.format import day, instant, money, period, quantity
 from core.ui.text import label, sentence, t
 
@@ -35,11 +36,11 @@ def show(external_id: str, context: session.Context) -> None:
         parts.empty("search_off", t("No such customer"), parts.plain(sentence(error)))
         return
     ahead = session.frames(reads.upcoming, view.customer_id, context.today)
-    parts.header(parts.plain(view.said.get("name") or view.external_id))
+    parts.header(parts.plain(_name(view)))
     _states(view)
     left, right = st.columns([2.2, 1], gap="medium")
     with left:
-        _subscriptions(view, ahead)
+        _subscriptions(view, ahead, context)
         _upcoming(view, ahead)
         _periods(view)
         _invoices(view)
@@ -62,7 +63,7 @@ def _states(view: OneCustomer) -> None:
 # --- what it has ---------------------------------------------------------------------------------------------------
 
 
-def _subscriptions(view: OneCustomer, ahead: Upcoming | None) -> None:
+def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.Context) -> None:
     """Each subscription in plain words."""
     if not view.subscriptions:
         parts.empty("subscriptions", t("No subscriptions"), t("This customer has never had a subscription."))
@@ -75,6 +76,12 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None) -> None:
                 st.space("stretch")
                 st.caption(parts.plain(each["external_id"]), width="content")
             st.caption(" · ".join(_about(each, ahead)))
+            subject = Subject(view.customer_id, _name(view), each["subscription_id"], each["external_id"])
+            desk.buttons(subject, each["status"], context)
+
+
+def _name(view: OneCustomer) -> str:
+    return str(view.said.get("name") or view.external_id)
 
 
 def _what(each: dict[str, Any], view: OneCustomer) -> str:

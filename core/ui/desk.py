@@ -1,0 +1,201 @@
+"""The subscription desk: one dialog for every change, its effect on the customer's bills shown before it is confirmed.
+
+A change is a form (`desk_forms.py`) that says a request to an action; the effect is the engine's (reports/change_preview.py).
+What is confirmed is what was shown: when the effect has moved meanwhile, the new one is shown first.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from core.domain.access import Permission
+from core.domain.invoices import REVIEW_SENTENCES, Review
+from core.reports import change_preview, desk_choices
+from core.reports.change_preview import Effect, Request
+from core.ui import parts, session
+from core.ui.desk_forms import FORMS, INSTEAD, Asked, Subject
+from core.ui.format import day, money, period, quantity
+from core.ui.plan_list import permit
+from core.ui.text import label, refusal, t
+
+FIRST = ["change_price", "change_quantity", "change_addon", "grant_coupon", "cancel"]
+
+
+def buttons(subject: Subject, status: str, context: session.Context) -> None:
+    """The five commonest changes as buttons, the rest under "More"; an ended subscription can only begin again."""
+    may = permit(context, Permission.CHANGE_SUBSCRIPTIONS)
+    key = f"desk:{subject.subscription_id}"
+    if st.session_state.get(INSTEAD, ("", None))[1] == subject:
+        open_change(st.session_state.pop(INSTEAD)[0], subject)
+    with st.container(horizontal=True, gap="small"):
+        if status == "ended":
+            if st.button(t("Start again"), icon=":material/restart_alt:", key=f"{key}:start", **may):
+                open_change("start", subject)
+            return
+        for kind in FIRST:
+            form = FORMS[kind]
+            if st.button(form.button(), icon=form.icon, key=f"{key}:{kind}", **may):
+                open_change(kind, subject)
+        more = [kind for kind in FORMS if kind not in FIRST and kind != "start"]
+        chosen = st.menu_button(
+            t("More"),
+            more,
+            format_func=lambda kind: FORMS[kind].button(),
+            key=f"{key}:more",
+            disabled="disabled" in may,
+        )
+    if chosen:
+        open_change(chosen, subject)
+
+
+def open_change(kind: str, subject: Subject) -> None:
+    """Open the dialog of a change, empty."""
+    for name in [name for name in st.session_state if str(name).startswith(f"{_key(kind, subject)}:")]:
+        del st.session_state[name]
+    st.dialog(FORMS[kind].title(), width="large")(change_form)(kind, subject)
+
+
+def _key(kind: str, subject: Subject) -> str:
+    return f"change:{kind}:{subject.customer_id}:{subject.subscription_id}"
+
+
+def change_form(kind: str, subject: Subject) -> None:
+    """What is asked on top, its effect below, then the confirmation."""
+    context, key, form = session.current(), _key(kind, subject), FORMS[kind]
+    st.caption(f"{parts.plain(subject.customer)} · {parts.plain(subject.external_id)}" if subject.external_id else parts.plain(subject.customer))  # fmt: skip
+    asked = form.draw(subject, _choices(subject, context), context, key)
+    if asked is None:
+        return
+    effects = [_effect(asked.action, request, subject, context) for request in asked.requests]
+    _show(asked, effects, key)
+    chosen = asked.requests.index(asked.chosen)
+    _confirm(kind, subject, asked, effects[chosen], key)
+
+
+def _choices(subject: Subject, context: session.Context) -> desk_choices.Choices | None:
+    """What can be chosen for the subscription; nothing stands yet when one begins."""
+    if subject.subscription_id is None:
+        return None
+    return session.frames(desk_choices.choices, subject.subscription_id, context.today)
+
+
+def _effect(action: str, request: Request, subject: Subject, context: session.Context) -> Effect:
+    return session.frames(change_preview.effect, subject.customer_id, action, request, context.today)
+
+
+def _show(asked: Asked, effects: list[Effect], key: str) -> None:
+    """One effect, or the alternatives side by side."""
+    for place, name, request, effect in zip(
+        st.columns(len(effects)), asked.names, asked.requests, effects, strict=True
+    ):
+        with place, st.container(border=True, height="stretch"):
+            mark = ":material/radio_button_checked: " if len(effects) > 1 and request == asked.chosen else ""
+            if name:
+                st.markdown(f"{mark}**{name}**")
+            show_effect(effect, lines=len(effects) == 1)
+
+
+def show_effect(effect: Effect, *, lines: bool = True) -> None:
+    """From when, what it is worth a month, the next invoices without and with it, and the first one's lines."""
+    if effect.error is not None:
+        st.markdown(f":red[:material/block:] {refusal(effect.error)}")
+        return
+    said = [t("From {day}", day=effect.effective_on)]
+    for currency, (before, after) in effect.worth.items():
+        said.append(_worth(before, after, currency))
+    st.markdown("  \n".join(said))
+    for code in effect.review:
+        st.warning(t(REVIEW_SENTENCES[Review(code)]), icon=":material/rule:")
+    if effect.invoices.is_empty():
+        st.caption(t("No invoice is ahead, with the change or without it."))
+        return
+    _first_bill(effect)
+    _invoices(effect)
+    if lines and effect.lines.height and effect.lines_on:
+        with st.expander(t("Lines of the invoice on {day}", day=effect.lines_on)):
+            _lines(effect)
+
+
+def _worth(before: int, after: int, currency: str) -> str:
+    """ "MRR 300,00 kr → 600,00 kr (+300,00 kr)" """
+    was, will = parts.plain(money(before, currency)), parts.plain(money(after, currency))
+    if before == after:
+        return t("MRR stays {amount}", amount=will)
+    change = parts.plain(money(after - before, currency, sign=True))
+    return t("MRR {before} → {after} ({change})", before=was, after=will, change=change)
+
+
+def _first_bill(effect: Effect) -> None:
+    """The first invoice that differs, in a sentence with net, VAT and total."""
+    first = effect.first
+    if first is None:
+        st.markdown(t("The next invoices stay as they are."))
+        return
+    net, tax, total = (first[f"after_{name}_minor"] - first[f"before_{name}_minor"] for name in ("net", "tax", "total"))
+    named = {
+        "day": parts.plain(day(first["day"])),
+        "total": parts.plain(money(abs(total), first["currency"])),
+        "net": parts.plain(money(abs(net), first["currency"])),
+        "tax": parts.plain(money(abs(tax), first["currency"])),
+    }
+    if total > 0:
+        st.markdown(t("On {day} the customer is billed **{total} more**: {net} + {tax} VAT", **named))
+    else:
+        st.markdown(t("On {day} the customer is billed **{total} less**: {net} + {tax} VAT", **named))
+
+
+def _invoices(effect: Effect) -> None:
+    """The next invoice days, totals with VAT."""
+    columns = {"without": t("Without"), "with": t("With the change"), "difference": t("Difference")}
+    rows = []
+    for row in effect.invoices.iter_rows(named=True):
+        before, after, currency = row["before_total_minor"], row["after_total_minor"], row["currency"]
+        rows.append(
+            {t("Invoice"): day(row["day"]), columns["without"]: money(before, currency) if before else "–",
+             columns["with"]: money(after, currency) if after else "–",
+             columns["difference"]: money(after - before, currency, sign=True) if after != before else "–"}
+        )  # fmt: skip
+    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(*columns.values()))
+    st.caption(t("Totals with VAT, if billing runs on the days on which something falls due."))
+
+
+def _lines(effect: Effect) -> None:
+    """What stands on the first invoice that differs."""
+    assert effect.lines_on is not None
+    currency = effect.invoices.filter(pl.col("day") == effect.lines_on)["currency"][0]
+    titles = {"discount": t("Discount"), "net": t("Net")}
+    rows = [
+        {t("Line"): label(row["charge"]), t("Plan"): row["plan"],
+         t("Period"): period(row["service_start"], row["service_end"]) if row["service_start"] < row["service_end"] else day(row["service_start"]),
+         t("Quantity"): quantity(row["quantity_micro"]),
+         titles["discount"]: money(-row["discount_minor"], currency) if row["discount_minor"] else "",
+         titles["net"]: money(row["net_minor"], currency)}
+        for row in effect.lines.iter_rows(named=True)
+    ]  # fmt: skip
+    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(*titles.values()))
+
+
+def _confirm(kind: str, subject: Subject, asked: Asked, effect: Effect, key: str) -> None:
+    """Confirm what was shown, once; when the effect has moved since, the new one must be read first."""
+    form = FORMS[kind]
+    shown = repr((asked.chosen, effect.invoices.rows(), effect.worth, effect.error and effect.error.code))
+    known = st.session_state.get(f"{key}:shown")
+    st.session_state[f"{key}:shown"] = shown
+    with st.container(horizontal=True, vertical_alignment="center"):
+        go = st.button(
+            form.confirm(), type="primary", icon=form.icon, key=f"{key}:confirm", disabled=effect.error is not None
+        )
+        st.caption(t("Nothing happens before you confirm. Every change can be undone as long as its month is open."))
+    if not go:
+        return
+    if known is not None and known != shown:
+        st.warning(
+            t("The effect has changed since it was shown. Read the new one, then confirm again."),
+            icon=":material/sync_problem:",
+        )
+        return
+    requests = pl.DataFrame([dict(asked.chosen)], infer_schema_length=None)
+    if session.act(form.action, key=key, requests=requests):
+        session.say(form.done())
+        st.rerun()
