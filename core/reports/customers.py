@@ -16,7 +16,7 @@ from core import frames
 from core.calc.arithmetic import divide
 from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
 from core.store import load, search
-from core.store.tables import Plan, core_table
+from core.store.tables import Customer, Plan, core_table
 
 DIRECTORY: frames.Schema = {
     "customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "kind": pl.String, "emails": pl.String,
@@ -109,3 +109,10 @@ def choices(known: pl.DataFrame) -> dict[str, list[str]]:
         "plan": [plan for plan in plans if plan],
         "country": [country for country in known["country"].unique().sort() if country],
     }
+
+
+def customer_id_of(session: Session, external_id: str) -> int | None:
+    """The customer behind an outside id."""
+    table = core_table(Customer).c
+    found: int | None = session.execute(select(table.id).where(table.external_id == external_id)).scalar()
+    return found

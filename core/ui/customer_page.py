@@ -10,17 +10,19 @@ import polars as pl
 import streamlit as st
 
 from core.calc.calendar import OPEN
+from core.domain.access import Permission
 from core.domain.errors import NotFound
 from core.domain.money import exponent_of
 from core.reports import one_customer as reads
 from core.reports.one_customer import OneCustomer, Upcoming
-from core.ui import charts, desk, parts, session
+from core.ui import charts, customer_forms, desk, parts, session
+from core.ui.customer_forms import CHOICES, choice_text, field_names
 from core.ui.customer_list import KEPT
 from core.ui.desk_forms import Subject
 from core.ui.format import day, instant, money, period, quantity
+from core.ui.plan_list import permit
 from core.ui.text import label, sentence, t
 
-WORDS = {"country", "language", "payment_option", "channel", "kind"}
 SHOWN_EVENTS = 200
 UNIT_MICRO = 1_000_000
 
@@ -37,7 +39,7 @@ def show(external_id: str, context: session.Context) -> None:
         return
     ahead = session.frames(reads.upcoming, view.customer_id, context.today)
     parts.header(parts.plain(_name(view)))
-    _states(view)
+    _states(view, context)
     left, right = st.columns([2.2, 1], gap="medium")
     with left:
         _subscriptions(view, ahead, context)
@@ -50,7 +52,7 @@ def show(external_id: str, context: session.Context) -> None:
         _history(view)
 
 
-def _states(view: OneCustomer) -> None:
+def _states(view: OneCustomer, context: session.Context) -> None:
     """Status, kind and since when."""
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.pill(view.status)
@@ -58,6 +60,11 @@ def _states(view: OneCustomer) -> None:
             f"{label(view.said.get('kind', ''))} · " + t("customer since {day}", day=view.created_on), width="content"
         )
         st.code(view.external_id, language=None, width="content")
+    with st.container(horizontal=True, gap="small"):
+        customer_forms.buttons(view, context)
+        may = permit(context, Permission.CHANGE_SUBSCRIPTIONS)
+        if st.button(t("New subscription"), icon=":material/add_circle:", key="customer:start", **may):
+            desk.open_change("start", Subject(view.customer_id, _name(view)))
 
 
 # --- what it has ---------------------------------------------------------------------------------------------------
@@ -245,24 +252,11 @@ def _details(row: dict[str, Any]) -> str:
     return " · ".join(filter(None, said))
 
 
-def _fields() -> dict[str, str]:
-    """What the fields of a customer are called."""
-    return {
-        "name": t("Name"), "kind": t("Kind"), "contact": t("Contact"), "address": t("Address"),
-        "postal_code": t("Postal code"), "city": t("Town"), "country": t("Country"), "emails": t("E-mail"),
-        "phone": t("Phone"), "language": t("Language"), "organisation_number": t("Organisation number"),
-        "vat_number": t("VAT number"), "reference": t("Reference"), "purchase_order": t("Purchase order"),
-        "einvoice_id": t("E-invoice address"), "payment_option": t("Payment option"), "channel": t("Channel"),
-        "terms_days": t("Payment terms, days"), "bill_to_id": t("Bills go to"),
-        "separate_invoices": t("One invoice for each subscription"),
-    }  # fmt: skip
-
-
 def _facts(view: OneCustomer) -> None:
     """What is said about the customer today."""
     with st.container(border=True, gap="small"):
         st.markdown(f"**{t('Customer data')}**")
-        for name, title in _fields().items():
+        for name, title in field_names().items():
             value = view.said.get(name)
             if name in ("name", "kind", "bill_to_id") or value in (None, "", False):
                 continue
@@ -284,7 +278,7 @@ def _history(view: OneCustomer) -> None:
         if not view.history:
             st.caption(t("Nothing has been changed."))
         for row in view.history[:20]:
-            field = _fields()[row["field"]]
+            field = field_names()[row["field"]]
             st.caption(t("from {day} · {author}", day=row["effective_from"], author=parts.plain(row["author"])))
             before, after = (_value(row["field"], row[side]) for side in ("before", "after"))
             st.text(f"{field}: {before} → {after}")
@@ -296,4 +290,4 @@ def _value(field: str, value: Any) -> str:
         return t("nothing")
     if isinstance(value, bool):
         return label("yes" if value else "no")
-    return label(value) if field in WORDS else str(value)
+    return choice_text(field, value) if field in CHOICES else str(value)

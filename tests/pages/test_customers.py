@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.actions.customers import create_customers
 from core.domain.access import SYSTEM
+from core.store.tables import CustomerVersion
 from tests.apps import open_page, texts
 from tests.world import NOW, World, fixed
 
@@ -81,3 +82,39 @@ def test_the_page_speaks_bokmal(world, page):
 
 def test_an_empty_company_says_where_customers_come_from(sqlite_engine, page):
     assert "No customers yet" in texts(page(World(sqlite_engine)))
+
+
+def test_customer_data_are_edited_with_a_date_and_the_next_bills_go_elsewhere(world, page):
+    app = page(world, customer="K1")
+    next(button for button in app.button if button.label == "Edit").click().run()
+    fields = {field.label: field for field in app.text_input}
+    assert fields["Name"].value == "Ås *fet* [lenke](x) AS"
+    assert fields["Bills go to"].value == ""
+
+
+def test_a_contact_can_be_noted_by_those_who_may(world, page):
+    app = page(world, customer="K1")
+    next(button for button in app.button if button.label == "Note a contact").click().run()
+    assert [field.label for field in app.selectbox][-2:] == ["Topic", "Outcome"]
+
+
+def _edited(fields: list[list[str]]) -> None:
+    """The form without the page that opened it: AppTest closes a dialog at the next run."""
+    from core.reports.one_customer import one_customer
+    from core.ui import customer_forms, session
+
+    customer_forms.edit_form(session.frames(one_customer, "K1", session.current().today), fields)
+
+
+def test_what_is_typed_holds_from_the_day_and_a_payer_must_exist(world, page):
+    page(world, customer="K1")
+    app = AppTest.from_function(_edited, args=([["emails", "bill_to"]],), default_timeout=60).run()
+    payer = next(field for field in app.text_input if field.label == "Bills go to")
+    payer.set_value("K9")
+    app.button[0].click().run()
+    assert "There is no customer K9" in texts(app)
+    next(field for field in app.text_input if field.label == "Bills go to").set_value("K2")
+    next(field for field in app.text_input if field.label == "E-mail").set_value("ny@as.no")
+    app.button[0].click().run()
+    newest = world.rows(CustomerVersion)[-1]
+    assert (newest.emails, newest.bill_to_id, newest.effective_from) == ("ny@as.no", 2, date(2026, 1, 20))
