@@ -7,12 +7,12 @@ Numbers of documents are found by their series and sequence, which are indexed: 
 from __future__ import annotations
 
 import polars as pl
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.store import load
 from core.store.save import insert_many
-from core.store.tables import Document, NumberSeries, SearchEntry, core_table
+from core.store.tables import Document, NumberSeries, SearchEntry, Subscription, core_table
 
 ENTRIES = {"id": pl.Int64, "customer_id": pl.Int64, "haystack": pl.String}
 LONGEST_QUERY = 200
@@ -61,7 +61,17 @@ def find(session: Session, text: str, limit: int = 1_000_000) -> pl.Series:
 
 
 def _by_number(session: Session, text: str) -> list[int]:
-    """Customers of documents whose number begins with the text, newest first: by series and sequence, which are indexed."""
+    """Customers of documents whose number begins with the text, newest first."""
+    numbered = _numbered(session, text)
+    if numbered is None:
+        return []
+    document = core_table(Document).c
+    newest = select(document.customer_id).where(numbered).order_by(document.id.desc()).limit(MOST_NUMBERS)
+    return list(session.execute(newest).scalars())
+
+
+def _numbered(session: Session, text: str) -> ColumnElement[bool] | None:
+    """Documents whose number begins with the text: by series and sequence, which are indexed."""
     series, document = core_table(NumberSeries).c, core_table(Document).c
     rows = session.execute(select(series.id, series.prefix, series.year, series.last)).all()
     ranges = [
@@ -69,10 +79,7 @@ def _by_number(session: Session, text: str) -> list[int]:
         for row in rows
         for first, last in sequences(text, row.prefix, row.year, row.last)
     ]
-    if not ranges:
-        return []
-    newest = select(document.customer_id).where(or_(*ranges)).order_by(document.id.desc()).limit(MOST_NUMBERS)
-    return list(session.execute(newest).scalars())
+    return or_(*ranges) if ranges else None
 
 
 def sequences(text: str, prefix: str, year: int, highest: int) -> list[tuple[int, int]]:
@@ -91,3 +98,25 @@ def sequences(text: str, prefix: str, year: int, highest: int) -> list[tuple[int
         size = 10 ** (places - len(digits))
         found.append((int(digits) * size, min(highest, (int(digits) + 1) * size - 1)))
     return found
+
+
+def subscriptions(session: Session, text: str, limit: int) -> list[tuple[str, int]]:
+    """External id and customer of subscriptions whose id begins with the text, as written or in capitals."""
+    table = core_table(Subscription).c
+    wanted = text.replace("\0", "").strip()
+    if len(wanted) < SHORTEST_INFIX or len(wanted) > LONGEST_QUERY:
+        return []
+    begins = or_(*(table.external_id.between(each, each + "\U0010ffff") for each in {wanted, wanted.upper()}))
+    statement = select(table.external_id, table.customer_id).where(begins).order_by(table.external_id).limit(limit)
+    return [(row.external_id, row.customer_id) for row in session.execute(statement)]
+
+
+def documents(session: Session, text: str, limit: int) -> list[str]:
+    """Numbers of the newest documents that begin with the text."""
+    numbered = _numbered(session, " ".join(text.replace("\0", " ").lower().split()))
+    if numbered is None:
+        return []
+    document = core_table(Document).c
+    return list(
+        session.execute(select(document.number).where(numbered).order_by(document.id.desc()).limit(limit)).scalars()
+    )

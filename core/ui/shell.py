@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from core.domain.access import Actor
 from core.domain.errors import ForbliError
 from core.language import LANGUAGES
-from core.ui import demo, parts, session
+from core.ui import demo, finder, parts, session
 from core.ui.start import is_frozen, warm_up
 from core.ui.text import KEY, browser_language, label, refusal, t
 
@@ -84,8 +84,9 @@ def pages() -> list[Any]:
 
 
 def sidebar() -> None:
-    """Who acts and the language."""
+    """The way to anything, who acts, and the language."""
     with st.sidebar:
+        finder.button()
         people = session.people()
         if people:
             _choose_person(people)
