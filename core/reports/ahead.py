@@ -63,6 +63,15 @@ def ahead(
     return _collected(drafts, days)
 
 
+def billed_through(
+    session: Session, customer_ids: load.Ids, today: date, through: date, proposal: Proposal | None = None
+) -> Draft:
+    """What one run through a later day would bill these customers, with the proposal's changes in force if there is one."""
+    books = _opened(session, customer_ids, today, proposal)
+    owners = books.states[CUSTOMER].unique()
+    return books.bill(through, owners, load.customers(session, today, owners))
+
+
 @dataclass
 class _Books:
     """What is known and, as drafts are made, what counts as billed. `states`: BILLING_STATES."""

@@ -51,6 +51,7 @@ def show(context: session.Context) -> None:
         if pages > 1:
             st.pagination(pages, key="customers:page")
         st.space("stretch")
+        parts.link("customers", t("Change many …"), query={"many": "1"}, icon=":material/done_all:")
         _export(found, filters, context)
 
 
@@ -82,6 +83,13 @@ def _filters(known: pl.DataFrame) -> tuple[Filters, str]:
         }
         sort = VIEW.chosen("sort", t("Sort"), sorts, usual="name", width=165)
     return Filters(text=text or "", **{name: value or "" for name, value in chosen.items()}), sort or "name"
+
+
+def kept_filters() -> tuple[Filters, str, str]:
+    """The filters, the order and the words of the list as it was seen last, wherever it is asked from."""
+    kept: dict[str, str] = st.session_state.get(KEPT, {})
+    filters = Filters(text=kept.get("find", ""), **{name: kept.get(name, "") for name in KEYS[1:-2]})
+    return filters, kept.get("sort", "name"), words_of(filters)
 
 
 def _clear() -> None:
@@ -172,10 +180,16 @@ def _titles() -> dict[str, str]:
 
 def _about(filters: Filters, context: session.Context) -> dict[str, str]:
     """The filter in words, and when the file was made."""
+    return {
+        t("Filter"): words_of(filters) or t("all customers"), t("Made"): f"{day(context.today)}, {context.actor.name}"
+    }  # fmt: skip
+
+
+def words_of(filters: Filters) -> str:
+    """The filters in words."""
     said = {
         t("Find"): filters.text, t("Kind"): label(filters.kind), t("Status"): label(filters.status),
         t("Plan"): filters.plan, t("Payment option"): label(filters.payment_option), t("Channel"): label(filters.channel),
         t("Country"): filters.country,
     }  # fmt: skip
-    narrowed = ", ".join(f"{name} {value}" for name, value in said.items() if value)
-    return {t("Filter"): narrowed or t("all customers"), t("Made"): f"{day(context.today)}, {context.actor.name}"}
+    return ", ".join(f"{name} {value}" for name, value in said.items() if value)
