@@ -19,7 +19,7 @@ from core.reports.desk_choices import offers
 from core.reports.plans import coupons as all_coupons
 from core.ui import parts, session
 from core.ui.desk_forms import coupon_text, offer_text
-from core.ui.format import day, money
+from core.ui.format import day, money, number
 from core.ui.plan_words import day_format
 from core.ui.text import label, sentence, t
 
@@ -74,27 +74,26 @@ class Prepared:
             .with_columns(through=pl.lit(found.through))
         )
 
-    def sums(self, good: pl.DataFrame) -> list[str]:
-        """How many, and per currency what it does."""
-        said = [t("**{count}** will be changed: {words}", count=good.height, words=parts.plain(self.words))]
+    def summary(self, good: pl.DataFrame) -> str:
+        """How many, and what will be done."""
+        return t("**{count}** will be changed: {words}", count=number(good.height), words=parts.plain(self.words))
+
+    def sums(self, good: pl.DataFrame) -> pl.DataFrame | None:
+        """What it does in sum, a row a currency; None when nothing about bills changes."""
         if self.field or good.is_empty():
-            return said
-        totals = good.group_by("currency").agg(
-            pl.col("mrr_before_minor", "mrr_after_minor", "bill_before_minor", "bill_after_minor").sum()
+            return None
+        names = ["mrr_before_minor", "mrr_after_minor", "bill_before_minor", "bill_after_minor"]
+        titles = [
+            t("MRR at list prices"), t("MRR after"), t("Billed through {day}", day=good["through"][0]), t("With the change"),
+        ]  # fmt: skip
+        totals = good.group_by("currency").agg(pl.col(names).sum()).sort("currency")
+        return pl.DataFrame(
+            [
+                {t("Currency"): row["currency"]}
+                | {title: money(row[name], row["currency"]) for name, title in zip(names, titles, strict=True)}
+                for row in totals.iter_rows(named=True)
+            ]
         )
-        for row in totals.sort("currency").iter_rows(named=True):
-            currency = row["currency"]
-            before, after, billed, bills = (parts.plain(money(row[name], currency)) for name in ("mrr_before_minor", "mrr_after_minor", "bill_before_minor", "bill_after_minor"))  # fmt: skip
-            said.append(t("MRR at list prices {before} → {after}", before=before, after=after))
-            said.append(
-                t(
-                    "Billed through {day}, before VAT: {before} → {after}",
-                    day=good["through"][0],
-                    before=billed,
-                    after=bills,
-                )
-            )
-        return said
 
     def shown(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The table on the page."""

@@ -149,8 +149,11 @@ def _table(rows: pl.DataFrame, change: Prepared, context: session.Context) -> No
     good, bad = rows.filter(pl.col("reason") == ""), rows.filter(pl.col("reason") != "")
     with st.container(border=True):
         st.markdown(f"**{t('Effect')}**")
-        for line in change.sums(good):
-            st.markdown(line)
+        st.markdown(change.summary(good))
+        sums = change.sums(good)
+        if sums is not None:
+            st.dataframe(sums, hide_index=True, column_config=parts.money_columns(*sums.columns[1:]))
+            st.caption(t("Before VAT; billed by one run through that day, without and with the change."))
         if bad.height:
             st.markdown(
                 t(

@@ -64,7 +64,9 @@ def kinds(story: Story) -> list[str]:
 def test_the_effect_is_shown_for_each_and_in_sum_before_anything_happens(page, story):
     app = press(page(), "Show the effect")
     # 12 × 300 kr on 1 July, half of it with the coupon.
-    assert "Billed through 17 Jul 2026, before VAT: 3,600.00 kr → 1,800.00 kr" in said(app)
+    sums = app.dataframe[1].value
+    assert sums["Billed through 17 Jul 2026"].to_list() == ["3,600.00\u00a0kr"]
+    assert sums["With the change"].to_list() == ["1,800.00\u00a0kr"]
     assert "12 will be changed: coupon Coupon from 16 Jun 2026" in said(app).replace("**", "")
     assert kinds(story) == []
 
@@ -90,7 +92,7 @@ def test_those_who_cannot_be_changed_are_left_out_with_the_reason(page, story):
     story.on(date(2026, 6, 16)).do(subscriptions.grant_coupon, 1, coupon_id=1, effective_on=date(2026, 6, 16))
     app = press(page(), "Show the effect")
     assert ":orange[1 cannot be changed]" in said(app)
-    assert app.dataframe[1].value["Why not"].to_list()[0] == "Subscription S-000001 already has the coupon C3"
+    assert "Subscription S-000001 already has the coupon" in app.dataframe[-1].value["Why not"].to_list()[0]
     press(press(app, "Change the first 10"), "Change the other 1")
     assert kinds(story).count("coupon") == MANY
 
