@@ -138,9 +138,8 @@ def _effect_and_run(change: Prepared, context: session.Context) -> None:
         with st.spinner(t("Billing everybody without and with the change …")):
             rows = change.effect(context)
         _table(rows, change, context)
-        ready = rows.filter(pl.col("reason") == "")
-    else:
-        ready = change.rows
+        st.session_state["many:ready"] = rows.filter(pl.col("reason") == "")["row"].to_list()
+    ready = change.rows.filter(pl.col("row").is_in(st.session_state["many:ready"]))
     _run(change, ready, context)
 
 
