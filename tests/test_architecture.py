@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "exchange": {"domain", "frames", "store", "calc", "language"},
     "actions": {"domain", "frames", "store", "calc", "exchange"},
     "reports": {"domain", "frames", "store", "calc", "language"},
-    "ui": {"domain", "frames", "store", "calc", "language", "exchange", "actions", "reports"},
+    "documents": {"domain", "frames", "store", "calc", "language", "reports"},
+    "ui": {"domain", "frames", "store", "calc", "language", "exchange", "actions", "reports", "documents"},
     "__main__": {"domain", "store", "actions", "reports", "exchange"},
 }
 LIBRARIES = {
@@ -39,6 +40,7 @@ LIBRARIES = {
     "exchange": {"polars", "xlsxwriter", "sqlalchemy"},
     "actions": {"polars", "sqlalchemy", "stdnum"},
     "reports": {"polars", "sqlalchemy"},
+    "documents": {"polars", "sqlalchemy", "typst"},
 }
 DATABASES = {"connectorx", "duckdb", "adbc_driver_sqlite", "adbc_driver_manager", "pickle"}  # house.md section 9
 STATEMENTS = {"text", "execute", "exec_driver_sql"}

@@ -101,7 +101,7 @@ def twelfths(
         "price_version_id", "tax_inclusive", "minimum_minor", "interval_months", "interval_days"
     )
     held = standing.select("subscription_id", "price_version_id", "quantity_micro")
-    lines = _net(_lines(held, addons, prices), versions, _vat(session, prices, day))
+    lines = _net(recurring_lines(held, addons, prices), versions, _vat(session, prices, day))
     fees = lines.group_by("subscription_id").agg(pl.col("net_minor").sum())
     priced = (
         held.join(versions, on="price_version_id", how="left", maintain_order="left")
@@ -111,7 +111,7 @@ def twelfths(
     return priced.select(list_twelfths=_a_month(pl.col("period_minor")))["list_twelfths"]
 
 
-def _lines(held: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices) -> pl.DataFrame:
+def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices) -> pl.DataFrame:
     """Recurring charges of each subscription with their full-period amounts: fixed fees, seats, add-ons."""
     charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category")
     every = held.join(charges, on="price_version_id", how="inner")
@@ -133,7 +133,11 @@ def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
     if held.is_empty():
         return pl.Series("headline_minor", [], dtype=pl.Int64)
     none = pl.DataFrame(schema={"subscription_id": pl.Int64, "code": pl.String, "quantity_micro": pl.Int64})
-    sums = _lines(held, none, prices).group_by("price_version_id").agg(headline_minor=pl.col("amount_minor").sum())
+    sums = (
+        recurring_lines(held, none, prices)
+        .group_by("price_version_id")
+        .agg(headline_minor=pl.col("amount_minor").sum())
+    )
     joined = held.join(sums, on="price_version_id", how="left", maintain_order="left")
     return joined["headline_minor"].fill_null(0)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 import altair as alt
 import polars as pl
 import streamlit as st
+from sqlalchemy import Engine
 
 from core.calc.calendar import OPEN
+from core.documents.customer_overview import customer_overview
 from core.domain.access import Permission
 from core.domain.errors import NotFound
 from core.domain.money import exponent_of
 from core.reports import one_customer as reads
 from core.reports.one_customer import OneCustomer, Upcoming
+from core.store.engine import reading
 from core.ui import charts, customer_forms, desk, parts, session
 from core.ui.customer_forms import CHOICES, choice_text, field_names
 from core.ui.customer_list import KEPT
@@ -65,6 +69,24 @@ def _states(view: OneCustomer, context: session.Context) -> None:
         may = permit(context, Permission.CHANGE_SUBSCRIPTIONS)
         if st.button(t("New subscription"), icon=":material/add_circle:", key="customer:start", **may):
             desk.open_change("start", Subject(view.customer_id, _name(view)))
+        if any(each["status"] not in ("ended", "future") for each in view.subscriptions):
+            make = _Overview(context.engine, view.external_id, context.today)
+            name = f"{view.external_id}-{context.today.isoformat()}.pdf"
+            parts.download(t("Overview to send, PDF"), make, name, key="customer:pdf", mime="application/pdf")
+
+
+@dataclass(frozen=True)
+class _Overview:
+    """What the download button calls, off the page's own thread."""
+
+    engine: Engine
+    external_id: str
+    today: date
+
+    def __call__(self) -> bytes:
+        """The overview in the customer's language."""
+        with reading(self.engine) as db:
+            return customer_overview(db, self.external_id, self.today).content
 
 
 # --- what it has ---------------------------------------------------------------------------------------------------

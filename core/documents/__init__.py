@@ -1,0 +1,1 @@
+"""Documents for customers: templates beside the code that fills them."""

@@ -1,0 +1,50 @@
+"""Texts, money and days of a document, in its reader's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from core.language import LANGUAGES, formats, label, translate
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language; another than those of the product reads English."""
+
+    language: str
+
+    @classmethod
+    def of(cls, language: str) -> Words:
+        """The nearest language that documents are written in."""
+        return cls(language if language in LANGUAGES else "en")
+
+    def t(self, text: str, /, **values: Any) -> str:
+        """The sentence with its places filled."""
+        return translate(text, self.language, **values)
+
+    def label(self, value: str) -> str:
+        """What a stored word is called."""
+        return label(value, self.language)
+
+    def money(self, amount_minor: int, currency: str) -> str:
+        """ "1 299,00 kr" """
+        return formats.money(amount_minor, currency, self.language)
+
+    def price(self, amount: Decimal, currency: str) -> str:
+        """A unit price with all its decimals."""
+        return formats.price(amount, currency, self.language)
+
+    def day(self, value: date) -> str:
+        """ "1. des. 2026" """
+        return formats.day(value, self.language)
+
+    def quantity(self, micro: int) -> str:
+        """A quantity kept in millionths."""
+        return formats.quantity(micro, self.language)
+
+    def percent(self, ppm: int) -> str:
+        """A rate kept in millionths."""
+        return formats.percent(ppm, self.language)

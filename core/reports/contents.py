@@ -1,0 +1,169 @@
+"""What a subscription consists of today: its parts with their prices, discounts with their ends, usage so far, what is planned.
+
+Amounts in minor units of the subscription's currency, as its prices are stated (`tax_inclusive`), per billing period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.calc.breakdown import breakdown
+from core.calc.calendar import OPEN
+from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
+from core.calc.pricebook import compile_book
+from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
+from core.reports.ahead import Ahead
+from core.reports.desk_choices import held_coupons
+from core.reports.subscriber_base import recurring_lines
+from core.store import load
+from core.store import subscriptions as stored
+from core.store.tables import Plan, PriceVersion, Subscription, core_table
+
+MICRO = 10**6
+
+
+@dataclass(frozen=True)
+class Contents:
+    """One subscription. `now`: how it stands (calc/changes/standing.py), null terms outside service.
+
+    `version`: plan, interval, currency, tax_inclusive, reason, expires_on of the prices in force, None when there are none.
+    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `discounts`: coupon columns + until (exclusive, None
+    for ever). `usage`: dicts name, meter, quantity_micro, amount_minor, included, bound (the next tier's, None), start, end.
+    `planned`: dicts of changes that are ahead.
+    """
+
+    subscription_id: int
+    external_id: str
+    started_on: date
+    now: dict[str, Any]
+    version: dict[str, Any] | None
+    parts: list[dict[str, Any]]
+    discounts: list[dict[str, Any]]
+    usage: list[dict[str, Any]]
+    planned: list[dict[str, Any]]
+
+    @property
+    def period_minor(self) -> int:
+        """What the recurring parts cost a period, before discounts."""
+        return sum(part["amount_minor"] for part in self.parts)
+
+
+def contents(session: Session, customer_id: int, today: date, coming: Ahead) -> dict[int, Contents]:
+    """Subscription id → its contents, for all subscriptions of a customer. `coming`: the customer's next documents."""
+    table = core_table(Subscription).c
+    rows = load.frame(
+        session,
+        select(table.id.label(SUB), table.started_on.label("since"))
+        .where(table.customer_id == customer_id)
+        .order_by(table.id),
+        {SUB: pl.Int64, "since": pl.Date},
+    )
+    known = Circumstances.of(stored.change_inputs(session, rows, today))
+    placed = identified(rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)), known)
+    placed = placed.with_columns(on=pl.max_horizontal("today_on", pl.lit(today)))
+    placed = with_pause(standing(placed, known, "on"), known, "on")
+    prices = load.prices(session, placed["current_id"].drop_nulls().unique())
+    maker = _Maker(session, known, prices, coming, today)
+    return {row[SUB]: maker.make(row) for row in placed.iter_rows(named=True)}
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """What all subscriptions of the customer are told with."""
+
+    session: Session
+    known: Circumstances
+    prices: load.Prices
+    coming: Ahead
+    today: date
+
+    def make(self, row: dict[str, Any]) -> Contents:
+        """One subscription."""
+        version = self._version(row["current_id"])
+        return Contents(
+            row[SUB], row["external_id"], row["since"], row, version, self._parts(row) if version else [],
+            self._discounts(row[SUB]), self._usage(row[SUB]), self._planned(row),
+        )  # fmt: skip
+
+    def _version(self, price_version_id: int | None) -> dict[str, Any] | None:
+        if price_version_id is None:
+            return None
+        version, plan = core_table(PriceVersion), core_table(Plan)
+        statement = select(version, plan.c.name.label("plan"), plan.c.code.label("plan_code")).join_from(
+            version, plan, plan.c.id == version.c.plan_id
+        )
+        return dict(self.session.execute(statement.where(version.c.id == price_version_id)).mappings().one())
+
+    def _parts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """The recurring charges with what they cost a period, and why."""
+        held = pl.DataFrame(
+            {SUB: [row[SUB]], "price_version_id": [row["current_id"]], "quantity_micro": [row["quantity_now_micro"]]},
+            schema={SUB: pl.Int64, "price_version_id": pl.Int64, "quantity_micro": pl.Int64},
+        )
+        here = (pl.col(SUB) == row[SUB]) & (pl.col("start") <= row["on"]) & (pl.col("end") > row["on"])
+        addons = self.known.track.addons.filter(here).select(SUB, "quantity_micro", code="item")
+        lines = recurring_lines(held, addons, self.prices)
+        names = self.prices.charges.select("charge_id", "name", "position")
+        book = compile_book(*self.prices)
+        return [
+            {**line, "why": breakdown(book, self.prices.tiers, line["charge_id"], line["quantity_micro"])}
+            for line in lines.join(names, on="charge_id").sort("position").iter_rows(named=True)
+        ]
+
+    def _discounts(self, subscription_id: int) -> list[dict[str, Any]]:
+        """Coupons that still give something, with the first day on which they no longer do."""
+        held = held_coupons(self.known, self.today).filter(pl.col(SUB) == subscription_id)
+        named = held.join(self.known.coupons, on="coupon_id").sort("window_end", "coupon_id")
+        return [
+            {**row, "until": None if row["window_end"] == OPEN else row["window_end"]}
+            for row in named.iter_rows(named=True)
+        ]
+
+    def _usage(self, subscription_id: int) -> list[dict[str, Any]]:
+        """Metered charges of the running period: what was used so far and costs so far, by the next documents."""
+        if self.coming.lines.is_empty():
+            return []
+        running = (pl.col("period_start") <= self.today) & (pl.col("period_end") > self.today)
+        lines = self.coming.lines.filter(
+            (pl.col(SUB) == subscription_id) & (pl.col("kind") == ChargeKind.USAGE) & running
+        )
+        charges = self.prices.charges.filter(pl.col("model") != ChargeModel.PERCENTAGE)
+        named = lines.select("charge_id", "quantity_micro", "amount_minor", "period_start", "period_end").join(
+            charges.select("charge_id", "name", "meter", "model", "included_units", "convert_by"),
+            on="charge_id",
+            maintain_order="left",
+        )
+        return [{**row, "bound": self._bound(row)} for row in named.iter_rows(named=True)]
+
+    def _bound(self, row: dict[str, Any]) -> str | None:
+        """Up to where the tier in which the usage stands reaches, as stated; None in the last one."""
+        if row["convert_by"] or row["model"] in ON_AMOUNTS:
+            return None
+        tiers = self.prices.tiers.filter((pl.col("charge_id") == row["charge_id"]) & pl.col("up_to").is_not_null())
+        used = row["quantity_micro"] / MICRO - float(row["included_units"])
+        return next(
+            (tier["up_to"] for tier in tiers.sort("position").iter_rows(named=True) if float(tier["up_to"]) >= used),
+            None,
+        )
+
+    def _planned(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Changes in force that take effect after today, in their order, with what they name."""
+        ahead = self.known.live.filter((pl.col(SUB) == row[SUB]) & (pl.col("effective_on") > self.today))
+        plans = dict(self.known.offers.select("price_version_id", "plan_id").iter_rows())
+        plan = core_table(Plan).c
+        names = {each.id: each.name for each in self.session.execute(select(plan.id, plan.name))}
+        coupons = dict(self.known.coupons.select("coupon_id", "name").iter_rows())
+        return [
+            {
+                **change,
+                "plan": names.get(plans.get(change["price_version_id"])),
+                "coupon": coupons.get(change["coupon_id"]),
+            }
+            for change in ahead.iter_rows(named=True)
+        ]
