@@ -18,7 +18,7 @@ from core.calc.calendar import OPEN
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
 from core.calc.pricebook import compile_book
 from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
-from core.reports.ahead import Ahead
+from core.reports.ahead import Ahead, ahead
 from core.reports.desk_choices import held_coupons
 from core.reports.subscriber_base import recurring_lines
 from core.store import load
@@ -52,6 +52,11 @@ class Contents:
     def period_minor(self) -> int:
         """What the recurring parts cost a period, before discounts."""
         return sum(part["amount_minor"] for part in self.parts)
+
+
+def contents_of(session: Session, customer_id: int, today: date) -> dict[int, Contents]:
+    """`contents` by the customer's next documents."""
+    return contents(session, customer_id, today, ahead(session, [customer_id], today, turns=2))
 
 
 def contents(session: Session, customer_id: int, today: date, coming: Ahead) -> dict[int, Contents]:

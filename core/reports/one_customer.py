@@ -8,13 +8,14 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.calendar import OPEN
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
+from core.domain.ledger import Account
 from core.reports import invoices
 from core.reports.subscriber_base import monthly, twelfths
 from core.store import load
@@ -23,6 +24,8 @@ from core.store.tables import (
     Customer,
     CustomerVersion,
     Document,
+    LedgerEntry,
+    LedgerPosting,
     Plan,
     PriceVersion,
     Subscription,
@@ -52,7 +55,7 @@ UNSAID = {"id", "customer_id", "effective_from", "recorded_at", "author", "undoe
 class OneCustomer:
     """`said`: what is in force. `subscriptions`: dicts with external_id, status, since, last_day and `periods` of PERIODS.
 
-    `events`: EVENTS, newest first. `history`: effective_from, recorded_at, author, field, before, after.
+    `balance`: currency → what is invoiced and not settled. `events`: EVENTS, newest first. `history`: effective_from, recorded_at, author, field, before, after.
     """
 
     customer_id: int
@@ -66,6 +69,7 @@ class OneCustomer:
     invoices: pl.DataFrame
     events: pl.DataFrame
     history: list[dict[str, Any]]
+    balance: dict[str, int]
 
 
 def one_customer(session: Session, external_id: str, today: date) -> OneCustomer:
@@ -86,8 +90,21 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
     documents = _invoices(session, row.id)
     return OneCustomer(
         row.id, row.external_id, row.created_on, _bill_to(session, said.get("bill_to_id"), today), said, status, subscriptions, periods, documents,
-        _events(session, row.id, documents), _history(versions),
+        _events(session, row.id, documents), _history(versions), _balance(session, row.id),
     )  # fmt: skip
+
+
+def _balance(session: Session, customer_id: int) -> dict[str, int]:
+    """Receivables of whoever gets the bills, per currency: currencies never add."""
+    entry, posting = core_table(LedgerEntry), core_table(LedgerPosting)
+    statement = (
+        select(posting.c.currency, func.sum(posting.c.amount_minor))
+        .join_from(entry, posting, posting.c.entry_id == entry.c.id)
+        .where(entry.c.customer_id == customer_id, posting.c.account == Account.RECEIVABLE.value)
+        .group_by(posting.c.currency)
+        .order_by(posting.c.currency)
+    )
+    return {currency: int(amount) for currency, amount in session.execute(statement)}
 
 
 def _bill_to(session: Session, customer_id: int | None, today: date) -> tuple[str, str] | None:

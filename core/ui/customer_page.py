@@ -17,15 +17,17 @@ from core.domain.access import Permission
 from core.domain.errors import NotFound
 from core.domain.money import exponent_of
 from core.reports import one_customer as reads
+from core.reports.contents import contents_of
 from core.reports.one_customer import OneCustomer, Upcoming
 from core.store.engine import reading
-from core.ui import charts, customer_forms, desk, parts, session
+from core.ui import charts, customer_contents, customer_forms, desk, parts, session
 from core.ui.customer_forms import CHOICES, choice_text, field_names
 from core.ui.customer_list import KEPT
 from core.ui.desk_forms import Subject
 from core.ui.format import day, instant, money, period, quantity
 from core.ui.plan_list import permit
-from core.ui.text import label, sentence, t
+from core.ui.text import definition, label, sentence, t
+from core.ui.view import keep
 
 SHOWN_EVENTS = 200
 UNIT_MICRO = 1_000_000
@@ -44,6 +46,7 @@ def show(external_id: str, context: session.Context) -> None:
     ahead = session.frames(reads.upcoming, view.customer_id, context.today)
     parts.header(parts.plain(_name(view)))
     _states(view, context)
+    _figures(view, ahead)
     left, right = st.columns([2.2, 1], gap="medium")
     with left:
         _subscriptions(view, ahead, context)
@@ -75,6 +78,23 @@ def _states(view: OneCustomer, context: session.Context) -> None:
             parts.download(t("Overview to send, PDF"), make, name, key="customer:pdf", mime="application/pdf")
 
 
+def _figures(view: OneCustomer, ahead: Upcoming | None) -> None:
+    """What the customer is worth, owes and gets next; one figure a currency."""
+    worth: dict[str, int] = {}
+    for each in view.subscriptions:
+        if each["now"] and each["status"] == "active":
+            worth[each["currency"]] = worth.get(each["currency"], 0) + each["now"]["mrr_minor"]
+    written = {name: " + ".join(money(value, currency) for currency, value in sums.items()) or "–" for name, sums in (("worth", worth), ("balance", view.balance))}  # fmt: skip
+    parts.cards(
+        [
+            {"label": t("MRR"), "value": written["worth"], "help": definition("MRR")},
+            {"label": t("Balance"), "value": written["balance"], "help": t("Invoices less credit notes and payments, VAT included.")},
+            {"label": t("Next invoice"), "value": money(ahead.total_minor, ahead.currency) if ahead else "–",
+             "help": t("With VAT, by what is known today."), **({"delta": day(ahead.day), "delta_color": "off", "delta_arrow": "off"} if ahead else {})},
+        ]
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Overview:
     """What the download button calls, off the page's own thread."""
@@ -97,6 +117,7 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.C
     if not view.subscriptions:
         parts.empty("subscriptions", t("No subscriptions"), t("This customer has never had a subscription."))
         return
+    whole = session.frames(contents_of, view.customer_id, context.today)
     for each in view.subscriptions:
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -105,6 +126,8 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.C
                 st.space("stretch")
                 st.caption(parts.plain(each["external_id"]), width="content")
             st.caption(" · ".join(_about(each, ahead)))
+            if each["subscription_id"] in whole and each["status"] != "ended":
+                customer_contents.show(whole[each["subscription_id"]])
             subject = Subject(view.customer_id, _name(view), each["subscription_id"], each["external_id"])
             desk.buttons(subject, each["status"], context)
 
@@ -188,28 +211,55 @@ def _periods(view: OneCustomer) -> None:
         }
         for row in view.periods.sort("start", descending=True).iter_rows(named=True)
     ]  # fmt: skip
-    if view.periods.height > 1:
+    if view.periods.height > 1 or view.invoices.height > 1:
         _chart(view)
     st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(worth))
 
 
 def _chart(view: OneCustomer) -> None:
-    """What each price period was worth a month."""
+    """What each price period was worth a month, and what was billed when."""
     currency = view.periods["currency"][0]
+    scale = 10 ** exponent_of(currency)
     names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
     today = session.current().today
     rows = [
-        {"start": row["start"], "end": min(row["end"], max(today, row["start"])), "worth": row["mrr_minor"] / 10 ** exponent_of(currency),
+        {"start": row["start"], "end": min(row["end"], max(today, row["start"])), "worth": row["mrr_minor"] / scale,
          "subscription": names[row["subscription_id"]], "what": f"{row['plan']}, {quantity(row['quantity_micro'])}"}
         for row in view.periods.filter(pl.col("currency") == currency).iter_rows(named=True)
     ]  # fmt: skip
-    chart = alt.Chart(pl.DataFrame(rows)).mark_rect(opacity=0.75, cornerRadius=2).encode(
-        x=alt.X("start:T", title=None), x2="end:T", y=alt.Y("worth:Q", title=currency, scale=alt.Scale(zero=True)),
-        y2=alt.datum(0), color=alt.Color("subscription:N", title=None, legend=alt.Legend() if len(names) > 1 else None),
-        tooltip=[alt.Tooltip("what:N", title=t("Plan")), alt.Tooltip("start:T", title=t("From")),
-                 alt.Tooltip("worth:Q", title=t("A month"), format=",.2f")],
+    bills = [
+        {"start": row["issue_date"], "worth": (-1 if row["kind"] == "credit_note" else 1) * row["net_minor"] / scale, "what": row["number"]}
+        for row in view.invoices.filter(pl.col("currency") == currency).iter_rows(named=True)
+    ]  # fmt: skip
+    time = alt.X("start:T", title=None, axis=alt.Axis(format="%m.%Y", labelOverlap=True))
+    amount = alt.Y("worth:Q", title=currency, scale=alt.Scale(zero=True))
+
+    def told(what: str, on: str, value: str) -> list[alt.Tooltip]:
+        return [
+            alt.Tooltip("what:N", title=what), alt.Tooltip("start:T", title=on, format="%d.%m.%Y"),
+            alt.Tooltip("worth:Q", title=value, format=",.2f"),
+        ]  # fmt: skip
+
+    legend = alt.Legend() if len(names) > 1 else None
+    periods = alt.Chart(pl.DataFrame(rows)).mark_rect(opacity=0.55, cornerRadius=2).encode(
+        x=time, x2="end:T", y=amount, y2=alt.datum(0), color=alt.Color("subscription:N", title=None, legend=legend),
+        tooltip=told(t("Plan"), t("From"), t("A month")),
     )  # fmt: skip
-    st.altair_chart(charts.styled(chart, height=160), width="stretch", key="periods", alt=t("Price periods"))
+    layers = [periods]
+    if bills:
+        layers.append(
+            alt.Chart(pl.DataFrame(bills))
+            .mark_point(filled=True, size=45, color=charts.COLOURS["sample"])
+            .encode(
+                x=time,
+                y=amount,
+                tooltip=told(t("Invoice"), t("Issued"), t("Net")),
+            )
+        )
+    st.altair_chart(
+        charts.styled(alt.layer(*layers), height=180), width="stretch", key="periods", alt=t("Price periods")
+    )
+    st.caption(t("Blocks: what a month was worth at list prices. Dots: what was billed, before VAT."))
 
 
 def _invoices(view: OneCustomer) -> None:
@@ -241,10 +291,12 @@ def _timeline(view: OneCustomer) -> None:
     """Changes, documents and contacts, newest first."""
     st.subheader(t("Timeline"), anchor=False)
     sorts = {"change": t("Changes"), "invoice": t("Invoices"), "contact": t("Contacts")}
+    asked = [name for name in st.query_params.get("show", "").split(",") if name in sorts]
     chosen = st.pills(
-        t("Show"), list(sorts), selection_mode="multi", format_func=sorts.__getitem__, default=list(sorts),
+        t("Show"), list(sorts), selection_mode="multi", format_func=sorts.__getitem__, default=asked or list(sorts),
         key="customers:timeline", label_visibility="collapsed",
     )  # fmt: skip
+    keep("show", ",".join(chosen) if len(chosen) < len(sorts) else "")
     events = view.events.filter(pl.col("sort").is_in(chosen))
     if events.is_empty():
         st.caption(t("Nothing to show."))

@@ -1,0 +1,65 @@
+"""What a subscription consists of today, by the facts: parts, discounts with their ends, usage so far, what is planned."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine
+
+from core.actions import subscriptions
+from core.reports.contents import Contents, contents_of
+from core.store.engine import reading
+from tests.story import MICRO, Story
+from tests.world import charge, fixed, tier
+
+TODAY = date(2026, 6, 16)
+
+
+@pytest.fixture
+def story(engine: Engine) -> Story:
+    """A fee of 100 kr, 12 seats (299 up to ten, then 249), calls at 0,50 above 100 included ones up to 1 000, then 0,40."""
+    told = Story(engine)
+    seats = charge("seat", "seat", "graduated", tier(up_to="10", unit="299"), tier(unit="249"), name="Seats")
+    calls = charge(
+        "calls", "usage", "graduated", tier(up_to="1000", unit="0.5"), tier(unit="0.4"), meter="calls", timing="in_arrears",
+        included_units="100", name="Calls",
+    )  # fmt: skip
+    told.begin(told.plan(fixed("100"), seats, calls), date(2026, 6, 1), quantity=12)
+    told.bill_on(date(2026, 6, 1))
+    return told.on(TODAY)
+
+
+def now(story: Story) -> Contents:
+    with reading(story.engine) as session:
+        return contents_of(session, 1, TODAY)[1]
+
+
+def test_parts_cost_what_the_engine_says_with_their_why(story: Story) -> None:
+    found = now(story)
+    # 100 + 10 × 299 + 2 × 249 = 3 588 kr.
+    assert [part["amount_minor"] for part in found.parts] == [10_000, 348_800]
+    assert found.period_minor == 358_800
+    assert [each.amount_minor for each in found.parts[1]["why"]] == [299_000, 49_800]
+
+
+def test_usage_so_far_stands_in_its_tier(story: Story) -> None:
+    story.use(1, "calls", date(2026, 6, 10), 300)
+    row = now(story).usage[0]
+    # 300 − 100 included = 200 × 0,50 = 100 kr; the tier reaches 1 000.
+    assert (row["quantity_micro"], row["amount_minor"], row["bound"]) == (300 * MICRO, 10_000, "1000")
+
+
+def test_a_coupon_says_when_it_is_over(story: Story) -> None:
+    coupon = story.coupon(kind="percent", rate_ppm=200_000, duration="periods", periods=2)
+    story.do(subscriptions.grant_coupon, 1, coupon_id=coupon, effective_on=date(2026, 7, 1))
+    assert now(story).discounts[0]["until"] == date(2026, 9, 1)
+
+
+def test_what_is_planned_stands_in_its_order(story: Story) -> None:
+    story.do(subscriptions.change_quantity, 1, quantity_micro=20 * MICRO, effective_on=date(2026, 8, 1))
+    story.do(subscriptions.pause, 1, effective_on=date(2026, 7, 10), until_on=date(2026, 7, 20))
+    assert [(each["kind"], each["effective_on"]) for each in now(story).planned] == [
+        ("pause", date(2026, 7, 10)),
+        ("quantity", date(2026, 8, 1)),
+    ]
