@@ -7,7 +7,7 @@ major units; every charge kind and charge model of the product is used somewhere
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -211,20 +211,6 @@ NAMES = list(OFFERS)
 # Two price changes. New customers get the new prices at once; `migrated`: existing ones follow later, the others keep theirs.
 DEARER_OFFICE = business(MONTHLY, *office(("139", "117", "95"), "219", support="490", setup="1500"))
 DEARER_HOME = consumer(MONTHLY, *home("89"), trial_days=14)
-
-
-def negotiated(terms: PriceTerms, percent: int) -> PriceTerms:
-    """The same terms with every flat and unit price lowered by a share."""
-    factor = (Decimal(100) - percent) / 100
-
-    def lower(one: Tier) -> Tier:
-        return replace(one, unit_amount=one.unit_amount * factor, flat_amount=one.flat_amount * factor)
-
-    return replace(
-        terms,
-        charges=tuple(replace(part, tiers=tuple(lower(one) for one in part.tiers)) for part in terms.charges),
-        minimum_commitment=terms.minimum_commitment * factor,
-    )
 
 
 COUPONS: list[dict[str, Any]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from core.actions.customers import create_customers, edit_customers
 from core.actions.invoices import hold
 from core.actions.plans import negotiate
 from core.actions.subscriptions import change_price, start
+from core.domain.plans import lowered
 from seed import catalogue, happenings
 from seed.book import NEVER, Column
 from seed.month import Month
@@ -43,7 +45,7 @@ def _negotiate(turn: Month) -> None:
     following = (turn.first.astype("M8[M]") + 1).astype("M8[D]").item()
     versions = []
     for row in where:
-        terms = catalogue.negotiated(catalogue.OFFERS[str(turn.subs["offer"][row])].terms, 12)
+        terms = lowered(catalogue.OFFERS[str(turn.subs["offer"][row])].terms, Decimal(12))
         key = int(turn.subs["id"][row])
         made = turn.do(negotiate, f"negotiate {key}", who="product", subscription_id=key, terms=terms,
                        reason="Toårig avtale", expires_on=turn.last_date + timedelta(days=2 * 365),

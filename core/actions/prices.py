@@ -48,7 +48,7 @@ def save_draft(
 
 def _own_draft(work: Work, plan_id: int, version_id: int, seen_at: datetime | None) -> Any:
     """The draft's row; refuses another plan's, and one that was saved after it was looked at."""
-    row = _require_version(work, version_id, PriceStatus.DRAFT)
+    row = require_version(work, version_id, PriceStatus.DRAFT)
     if row.plan_id != plan_id:
         raise Conflict("This draft belongs to another plan", code="other_plan")
     if seen_at is not None and row.recorded_at > seen_at:
@@ -74,7 +74,7 @@ def _replace(work: Work, row: Any, terms: PriceTerms, values: dict[str, Any]) ->
 @command("prices.discard_draft", Permission.DRAFT_PRICES)
 def discard_draft(work: Work, *, price_version_id: int) -> Answer:
     """Throw a draft away; nothing but a draft can be."""
-    _require_version(work, price_version_id, PriceStatus.DRAFT)
+    require_version(work, price_version_id, PriceStatus.DRAFT)
     catalogue.delete_charges(work.session, price_version_id)
     table = core_table(PriceVersion)
     work.session.execute(delete(table).where(table.c.id == price_version_id))
@@ -85,7 +85,9 @@ def discard_draft(work: Work, *, price_version_id: int) -> Answer:
 @command("prices.publish", Permission.PUBLISH_PRICES)
 def publish(work: Work, *, price_version_id: int, valid_from: date) -> Answer:
     """Freeze a sound draft and offer it from a day on. A price change needs a second person."""
-    row = _require_version(work, price_version_id, PriceStatus.DRAFT)
+    row = require_version(work, price_version_id, PriceStatus.DRAFT)
+    if row.subscription_id is not None:
+        raise Conflict("These prices were agreed with one subscription; approve them on its page", code="agreed_price")
     plan = _require_plan(work, row.plan_id)
     if plan.archived:
         raise Conflict("The plan {plan} is archived; bring it back before you publish prices", code="plan_archived", plan=plan.name)  # fmt: skip
@@ -133,7 +135,7 @@ def _check_order(work: Work, row: Any, valid_from: date) -> None:
 @command("prices.retire", Permission.PUBLISH_PRICES)
 def retire(work: Work, *, price_version_id: int) -> Answer:
     """Offer a published version no longer. Those who have it keep it."""
-    _require_version(work, price_version_id, PriceStatus.PUBLISHED)
+    require_version(work, price_version_id, PriceStatus.PUBLISHED)
     table = core_table(PriceVersion)
     values = {"status": PriceStatus.RETIRED.value, "retired_at": work.now}
     work.session.execute(update(table).where(table.c.id == price_version_id).values(**values))
@@ -147,27 +149,39 @@ def negotiate(
     approved_by: str,
 ) -> Answer:  # fmt: skip
     """A price version of one subscription's own, with its reason, expiry and approver; `change_price` puts it in force."""
-    today = business_day(work.now)
-    if not readable(reason):
-        raise InvalidInput("Say why this price was agreed", code="no_reason")
-    if expires_on is not None and expires_on <= today:
-        raise InvalidInput("An agreed price must end in the future, not on {expires_on}", code="bad_expiry", expires_on=expires_on)  # fmt: skip
     _check_approver(work, approved_by)
-    require_storable(terms)
-    require_sound(terms)
-    plan_id = _plan_of(work, subscription_id, terms, today)
+    version_id = insert_agreed(
+        work, subscription_id=subscription_id, terms=terms, reason=reason, valid_from=business_day(work.now),
+        expires_on=expires_on, approved_by=approved_by,
+    )  # fmt: skip
     version = core_table(PriceVersion)
-    values = {
-        "plan_id": plan_id, "number": catalogue.next_number(work.session, plan_id, terms), "status": "draft",
-        **catalogue.head_values(terms), "subscription_id": subscription_id, "reason": readable(reason),
-        "expires_on": expires_on, "approved_by": approved_by, "valid_from": today, **work.stamp,
-    }  # fmt: skip
-    version_id = catalogue.insert_row(work.session, PriceVersion, values)
-    catalogue.save_charges(work.session, version_id, terms.charges)
     published = {"status": PriceStatus.PUBLISHED.value, "published_at": work.now, "published_by": work.author}
     work.session.execute(update(version).where(version.c.id == version_id).values(**published))
     work.audit(f"subscription:{subscription_id}", "negotiated_price")
     return {"price_version_id": version_id}
+
+
+def insert_agreed(
+    work: Work, *, subscription_id: int, terms: PriceTerms, reason: str, valid_from: date, expires_on: date | None,
+    approved_by: str = "",
+) -> int:  # fmt: skip
+    """A draft of one subscription's own prices, checked; answers its id."""
+    today = business_day(work.now)
+    if not readable(reason):
+        raise InvalidInput("Say why this price was agreed", code="no_reason")
+    if expires_on is not None and expires_on <= max(today, valid_from):
+        raise InvalidInput("An agreed price must end in the future, not on {expires_on}", code="bad_expiry", expires_on=expires_on)  # fmt: skip
+    require_storable(terms)
+    require_sound(terms)
+    plan_id = _plan_of(work, subscription_id, terms, today)
+    values = {
+        "plan_id": plan_id, "number": catalogue.next_number(work.session, plan_id, terms), "status": "draft",
+        **catalogue.head_values(terms), "subscription_id": subscription_id, "reason": readable(reason),
+        "expires_on": expires_on, "approved_by": approved_by, "valid_from": valid_from, **work.stamp,
+    }  # fmt: skip
+    version_id = catalogue.insert_row(work.session, PriceVersion, values)
+    catalogue.save_charges(work.session, version_id, terms.charges)
+    return version_id
 
 
 def _check_approver(work: Work, approved_by: str) -> None:
@@ -198,7 +212,7 @@ def _plan_of(work: Work, subscription_id: int, terms: PriceTerms, today: date) -
     return plan_id
 
 
-def _require_version(work: Work, price_version_id: int, status: PriceStatus) -> Any:
+def require_version(work: Work, price_version_id: int, status: PriceStatus) -> Any:
     """The version's row; refuses an unknown one and one in another state."""
     row = catalogue.price_version(work.session, price_version_id)
     if row is None:

@@ -6,7 +6,7 @@ bound `up_to` (inclusive, `None` = open); it begins just above the bound before 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -114,3 +114,17 @@ class PriceTerms:
     tax_inclusive: bool = False
     minimum_commitment: Decimal = ZERO
     trial_days: int = 0
+
+
+def lowered(terms: PriceTerms, percent: Decimal) -> PriceTerms:
+    """The same terms with every flat and unit price and the minimum commitment lowered by a share."""
+    factor = (Decimal(100) - percent) / 100
+
+    def lower(one: Tier) -> Tier:
+        return replace(one, unit_amount=one.unit_amount * factor, flat_amount=one.flat_amount * factor)
+
+    return replace(
+        terms,
+        charges=tuple(replace(part, tiers=tuple(lower(one) for one in part.tiers)) for part in terms.charges),
+        minimum_commitment=terms.minimum_commitment * factor,
+    )

@@ -12,9 +12,11 @@ from datetime import date
 from typing import Any
 
 import polars as pl
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.changes.agreeing import AGREED_REQUESTS, decide_agreed
 from core.calc.changes.coupons import decide_coupon_end, decide_grant
 from core.calc.changes.deciding import Decision, asked
 from core.calc.changes.service import decide_cancel, decide_pause, decide_resume, decide_trial
@@ -26,7 +28,7 @@ from core.domain.subscriptions import Refusal, refusal
 from core.store import billing, load
 from core.store import subscriptions as stored
 from core.store.known import ids_of
-from core.store.tables import Subscription
+from core.store.tables import PriceVersion, Subscription, core_table
 
 FIRST_IMAGINED = 10**15  # ids of what exists in memory only, above all that are stored
 DECIDE: dict[str, Callable[[pl.DataFrame, Circumstances], Decision]] = {
@@ -62,13 +64,29 @@ class Proposal:
 
 
 def propose(session: Session, action: str, requests: pl.DataFrame, today: date) -> Proposal:
-    """Decide as the action "subscriptions.…" would; `action` is a key of DECIDE, "start" or "undo"."""
+    """Decide as the action "subscriptions.…" would; `action` is a key of DECIDE, "start", "undo" or "approve_price"."""
     if action == "start":
         return _start(session, requests, today)
+    if action == "approve_price":
+        return _proposal(_agreed(session, requests, today))
     if action == "undo":
         return _proposal(_undo(session, requests, today))
     known = Circumstances.of(stored.change_inputs(session, requests, today))
     return _proposal(DECIDE[action](requests, known))
+
+
+def _agreed(session: Session, requests: pl.DataFrame, today: date) -> Decision:
+    """Agreed prices by their ids, as if they were approved."""
+    version = core_table(PriceVersion).c
+    columns = [
+        version.subscription_id,
+        version.id.label("price_version_id"),
+        version.valid_from.label("effective_on"),
+        version.expires_on,
+    ]
+    statement = select(*columns).where(load.among(session, version.id, requests["price_version_id"]))
+    wanted = load.frame(session, statement, AGREED_REQUESTS)
+    return decide_agreed(wanted, Circumstances.of(stored.change_inputs(session, wanted, today)))
 
 
 def _undo(session: Session, requests: pl.DataFrame, today: date) -> Decision:

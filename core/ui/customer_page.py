@@ -19,8 +19,9 @@ from core.domain.money import exponent_of
 from core.reports import one_customer as reads
 from core.reports.contents import contents_of
 from core.reports.one_customer import OneCustomer, Upcoming
+from core.reports.price_proposals import waiting
 from core.store.engine import reading
-from core.ui import charts, customer_contents, customer_forms, desk, parts, session
+from core.ui import charts, customer_contents, customer_forms, desk, desk_agreed, parts, session
 from core.ui.customer_forms import CHOICES, choice_text, field_names
 from core.ui.customer_list import KEPT
 from core.ui.desk_forms import Subject
@@ -117,6 +118,8 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.C
     if not view.subscriptions:
         parts.empty("subscriptions", t("No subscriptions"), t("This customer has never had a subscription."))
         return
+    for row in session.frames(waiting, view.customer_id):
+        desk_agreed.show_waiting(row, context)
     whole = session.frames(contents_of, view.customer_id, context.today)
     for each in view.subscriptions:
         with st.container(border=True):

@@ -10,15 +10,15 @@ import polars as pl
 import streamlit as st
 
 from core.domain.access import Permission
-from core.domain.invoices import REVIEW_SENTENCES, Review
 from core.reports import change_preview, desk_choices
 from core.reports.change_preview import Effect, Request
-from core.ui import parts, session
+from core.ui import desk_agreed, parts, session
+from core.ui.desk_effect import show_effect
 from core.ui.desk_forms import FORMS, INSTEAD, Asked, Subject
-from core.ui.format import day, money, period, quantity
 from core.ui.plan_list import permit
-from core.ui.text import label, refusal, t
+from core.ui.text import t
 
+AGREE = "agree"
 FIRST = ["change_price", "change_quantity", "change_addon", "grant_coupon", "cancel"]
 
 
@@ -37,15 +37,17 @@ def buttons(subject: Subject, status: str, context: session.Context) -> None:
             form = FORMS[kind]
             if st.button(form.button(), icon=form.icon, key=f"{key}:{kind}", **may):
                 open_change(kind, subject)
-        more = [kind for kind in FORMS if kind not in FIRST and kind != "start"]
+        more = [*(kind for kind in FORMS if kind not in FIRST and kind != "start"), AGREE]
         chosen = st.menu_button(
             t("More"),
             more,
-            format_func=lambda kind: FORMS[kind].button(),
+            format_func=lambda kind: FORMS[kind].button() if kind in FORMS else t("Agree a price"),
             key=f"{key}:more",
             disabled="disabled" in may,
         )
-    if chosen:
+    if chosen == AGREE:
+        st.dialog(t("Agree a price"), width="large")(desk_agreed.agree_form)(subject)
+    elif chosen:
         open_change(chosen, subject)
 
 
@@ -94,86 +96,6 @@ def _show(asked: Asked, effects: list[Effect], key: str) -> None:
             if name:
                 st.markdown(f"{mark}**{name}**")
             show_effect(effect, lines=len(effects) == 1)
-
-
-def show_effect(effect: Effect, *, lines: bool = True) -> None:
-    """From when, what it is worth a month, the next invoices without and with it, and the first one's lines."""
-    if effect.error is not None:
-        st.markdown(f":red[:material/block:] {refusal(effect.error)}")
-        return
-    said = [t("From {day}", day=effect.effective_on)]
-    for currency, (before, after) in effect.worth.items():
-        said.append(_worth(before, after, currency))
-    st.markdown("  \n".join(said))
-    for code in effect.review:
-        st.warning(t(REVIEW_SENTENCES[Review(code)]), icon=":material/rule:")
-    if effect.invoices.is_empty():
-        st.caption(t("No invoice is ahead, with the change or without it."))
-        return
-    _first_bill(effect)
-    _invoices(effect)
-    if lines and effect.lines.height and effect.lines_on:
-        with st.expander(t("Lines of the invoice on {day}", day=effect.lines_on)):
-            _lines(effect)
-
-
-def _worth(before: int, after: int, currency: str) -> str:
-    """ "MRR 300,00 kr → 600,00 kr (+300,00 kr)" """
-    was, will = parts.plain(money(before, currency)), parts.plain(money(after, currency))
-    if before == after:
-        return t("MRR stays {amount}", amount=will)
-    change = parts.plain(money(after - before, currency, sign=True))
-    return t("MRR {before} → {after} ({change})", before=was, after=will, change=change)
-
-
-def _first_bill(effect: Effect) -> None:
-    """The first invoice that differs, in a sentence with net, VAT and total."""
-    first = effect.first
-    if first is None:
-        st.markdown(t("The next invoices stay as they are."))
-        return
-    net, tax, total = (first[f"after_{name}_minor"] - first[f"before_{name}_minor"] for name in ("net", "tax", "total"))
-    named = {
-        "day": parts.plain(day(first["day"])),
-        "total": parts.plain(money(abs(total), first["currency"])),
-        "net": parts.plain(money(abs(net), first["currency"])),
-        "tax": parts.plain(money(abs(tax), first["currency"])),
-    }
-    if total > 0:
-        st.markdown(t("On {day} the customer is billed **{total} more**: {net} + {tax} VAT", **named))
-    else:
-        st.markdown(t("On {day} the customer is billed **{total} less**: {net} + {tax} VAT", **named))
-
-
-def _invoices(effect: Effect) -> None:
-    """The next invoice days, totals with VAT."""
-    columns = {"without": t("Without"), "with": t("With the change"), "difference": t("Difference")}
-    rows = []
-    for row in effect.invoices.iter_rows(named=True):
-        before, after, currency = row["before_total_minor"], row["after_total_minor"], row["currency"]
-        rows.append(
-            {t("Invoice"): day(row["day"]), columns["without"]: money(before, currency) if before else "–",
-             columns["with"]: money(after, currency) if after else "–",
-             columns["difference"]: money(after - before, currency, sign=True) if after != before else "–"}
-        )  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(*columns.values()))
-    st.caption(t("Totals with VAT, if billing runs on the days on which something falls due."))
-
-
-def _lines(effect: Effect) -> None:
-    """What stands on the first invoice that differs."""
-    assert effect.lines_on is not None
-    currency = effect.invoices.filter(pl.col("day") == effect.lines_on)["currency"][0]
-    titles = {"discount": t("Discount"), "net": t("Net")}
-    rows = [
-        {t("Line"): label(row["charge"]), t("Plan"): row["plan"],
-         t("Period"): period(row["service_start"], row["service_end"]) if row["service_start"] < row["service_end"] else day(row["service_start"]),
-         t("Quantity"): quantity(row["quantity_micro"]),
-         titles["discount"]: money(-row["discount_minor"], currency) if row["discount_minor"] else "",
-         titles["net"]: money(row["net_minor"], currency)}
-        for row in effect.lines.iter_rows(named=True)
-    ]  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(*titles.values()))
 
 
 def _confirm(kind: str, subject: Subject, asked: Asked, effect: Effect, key: str) -> None:
