@@ -167,10 +167,22 @@ LINES: Schema = {
     "discount_minor": pl.Int64,
     "revision": pl.Int32,
     "corrects_id": pl.Int64,
+    "adjustment_id": pl.Int64,  # null but for one-off charges and goodwill
     "tax_treatment": pl.String,
     "tax_rate_ppm": pl.Int64,
 }
 
+
+# One-off charges and goodwill credits that are to be billed. Key: adjustment_id. Amounts positive.
+ADJUSTMENTS: Schema = {
+    "adjustment_id": pl.Int64,
+    "subscription_id": pl.Int64,
+    "price_version_id": pl.Int64,
+    "kind": pl.String,
+    "effective_on": pl.Date,
+    "amount_minor": pl.Int64,
+    "vat_category": pl.String,
+}
 
 # Which subscriptions a draft looks at, and how far back. Key: subscription_id.
 SCOPE: Schema = {
@@ -283,6 +295,7 @@ class BillingInputs:
     vat_rules: pl.DataFrame
     billed: pl.DataFrame
     used: pl.DataFrame
+    adjustments: pl.DataFrame = field(default_factory=lambda: empty(ADJUSTMENTS))
     currency_rates: dict[str, int] = field(default_factory=dict)
     seller: Seller = field(default_factory=Seller)
 

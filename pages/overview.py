@@ -22,6 +22,10 @@ left, right = st.columns([3, 2])
 with left.container(border=True, height="stretch"):
     page.invoiced(session.frames(overview.invoiced_by_month, context.today), standing.currency)
 with right.container(border=True, height="stretch"):
-    page.chores(session.frames(overview.chores, context.today), session.frames(overview.last_run))
+    page.chores(
+        session.frames(overview.chores, context.today),
+        session.frames(overview.last_run),
+        session.frames(overview.approvals),
+    )
 with st.container(border=True):
     page.by_plan(standing)

@@ -18,7 +18,7 @@ import polars as pl
 from sqlalchemy import Engine, insert, select
 
 from core.actions.command import Answer, Work, command
-from core.actions.issuing import documents_to_save
+from core.actions.issuing import SavedRows, documents_to_save
 from core.calc.billing.documents import Draft, draft
 from core.calc.billing.limits import unusual
 from core.calc.timeline import next_due, timeline
@@ -179,7 +179,7 @@ def issue_chunk(work: Work, *, run_id: int, customer_ids: list[int], through: da
     loaded, made, review = draft_for(session, customer_ids, through, issue_date)
     _park(work, run_id, review)
     if made.documents.height:
-        _save(work, made, loaded, run_id, issue_date)
+        _save(work, made, run_id, issue_date)
     left_out = review["customer_id"].unique()
     _move_cursors(work, loaded, through, seen, left_out)
     answer = _answer(made, review)
@@ -242,13 +242,17 @@ def _park(work: Work, run_id: int, review: pl.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _save(work: Work, made: Draft, loaded: BillingInputs, run_id: int, issue_date: date) -> None:
+def _save(work: Work, made: Draft, run_id: int, issue_date: date) -> None:
     """Write documents with everything that hangs on them; the ledger last, because it closes them."""
-    rows = documents_to_save(work, made, loaded, run_id, issue_date)
+    save_documents(work.session, documents_to_save(work, made, run_id, issue_date))
+
+
+def save_documents(session: Any, rows: SavedRows) -> None:
+    """Write what `documents_to_save` made; the ledger last, because it closes the documents."""
     for model in (
         Document, DocumentLine, DocumentTax, LineDiscount, DocumentBuyer, LedgerEntry, LedgerPosting, LedgerSeal,
     ):  # fmt: skip
-        insert_many(work.session, model, rows[model])
+        insert_many(session, model, rows[model])
 
 
 def _move_cursors(work: Work, loaded: BillingInputs, through: date, seen: billing.Seen, left_out: pl.Series) -> None:

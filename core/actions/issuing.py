@@ -14,7 +14,6 @@ from core.actions.command import Work
 from core.calc.billing.documents import Draft
 from core.domain.invoices import DocumentKind, keep_buyer_until, number_text, payment_reference
 from core.domain.ledger import Account
-from core.frames import BillingInputs
 from core.store import billing, load
 from core.store.save import reserve_ids
 from core.store.tables import (
@@ -29,7 +28,7 @@ from core.store.tables import (
     Table,
 )
 
-_BUYER = ["kind", "name", "contact", "address", "postal_code", "city", "country", "emails", "organisation_number",
+BUYER = ["kind", "name", "contact", "address", "postal_code", "city", "country", "emails", "organisation_number",
           "vat_number", "reference", "purchase_order", "einvoice_id"]  # fmt: skip
 _AMOUNTS = [
     "subtotal_minor",
@@ -40,16 +39,22 @@ _AMOUNTS = [
     "tax_in_company_currency_minor",
 ]
 _LINE = ["subscription_id", "price_version_id", "charge_id", "kind", "service_start", "service_end", "period_start",
-         "period_end", "timing", "revision", "corrects_id", "quantity_micro", "period_amount_minor", "amount_minor",
+         "period_end", "timing", "revision", "corrects_id", "adjustment_id", "quantity_micro", "period_amount_minor", "amount_minor",
          "discount_minor", "net_minor", "tax_treatment", "tax_rate_ppm"]  # fmt: skip
 SavedRows = dict[type[Table], pl.DataFrame]
 
 
-def documents_to_save(work: Work, made: Draft, inputs: BillingInputs, run_id: int, issue_date: date) -> SavedRows:
-    """Rows of every table that issuing writes, with ids and numbers taken in the work's transaction."""
+def documents_to_save(
+    work: Work, made: Draft, run_id: int | None, issue_date: date, *, buyers: pl.DataFrame | None = None
+) -> SavedRows:
+    """Rows of every table that issuing writes, with ids and numbers taken in the work's transaction.
+
+    `buyers`: what the documents say about whom they go to, else what is known on the day.
+    """
     company = billing.company_profile(work.session, issue_date)
     heads = _numbered(work, made.documents, company, issue_date)
-    buyers = load.customers(work.session, issue_date, heads["bill_to_id"].unique())
+    if buyers is None:
+        buyers = load.customers(work.session, issue_date, heads["bill_to_id"].unique())
     heads = heads.join(_choices(buyers), on="bill_to_id", how="left", maintain_order="left")
     previous = billing.last_documents(work.session, heads["customer_id"])
     heads = heads.join(previous, on="customer_id", how="left", maintain_order="left")
@@ -100,7 +105,7 @@ def _choices(buyers: pl.DataFrame) -> pl.DataFrame:
     return buyers.select("payment_option", "channel", "language", bill_to_id="customer_id")
 
 
-def _documents(heads: pl.DataFrame, run_id: int, seller_id: int, issue_date: date, now: Any) -> pl.DataFrame:
+def _documents(heads: pl.DataFrame, run_id: int | None, seller_id: int, issue_date: date, now: Any) -> pl.DataFrame:
     """Rows of `document`: amounts positive on both kinds."""
     sign = pl.when(pl.col("kind") == DocumentKind.CREDIT_NOTE).then(-1).otherwise(1)
     terms = pl.duration(days=pl.col("terms_days"))
@@ -108,6 +113,7 @@ def _documents(heads: pl.DataFrame, run_id: int, seller_id: int, issue_date: dat
         "id", "kind", "number", "series_id", "sequence", "customer_id", "bill_to_id", "currency", "service_start",
         "service_end", "tax_inclusive", "payment_reference", "payment_option", "channel", "language", "previous_id",
         *(pl.col(name) * sign for name in _AMOUNTS),
+        *(name for name in ("purpose", "corrects_id") if name in heads.columns),
         run_id=pl.lit(run_id, dtype=pl.Int64),
         seller_id=pl.lit(seller_id, dtype=pl.Int64),
         issue_date=pl.lit(issue_date),
@@ -122,6 +128,7 @@ def _lines(lines: pl.DataFrame, heads: pl.DataFrame, first_id: int) -> pl.DataFr
     joined = lines.join(ids, on="document", how="inner", maintain_order="left").sort("document_id", "position")
     return joined.select(
         "line", "document_id", pl.col("position").cast(pl.Int64), *_LINE,
+        counts_as_billed="counts_as_billed" if "counts_as_billed" in lines.columns else pl.col("adjustment_id").is_null(),
         id=pl.int_range(pl.len(), dtype=pl.Int64) + first_id,
     )  # fmt: skip
 
@@ -140,7 +147,7 @@ def _taxes(taxes: pl.DataFrame, heads: pl.DataFrame) -> pl.DataFrame:
 
 def _buyers(heads: pl.DataFrame, buyers: pl.DataFrame, issue_date: date) -> pl.DataFrame:
     """Rows of `document_buyer`: what the document says about whom it goes to."""
-    known = buyers.select(pl.col("customer_id").alias("bill_to_id"), *_BUYER)
+    known = buyers.select(pl.col("customer_id").alias("bill_to_id"), *BUYER)
     rows = heads.select("bill_to_id", document_id="id").join(known, on="bill_to_id", how="left").drop("bill_to_id")
     purge_after = keep_buyer_until(issue_date)
     return rows.with_columns(purge_after=pl.lit(purge_after - timedelta(days=1)))

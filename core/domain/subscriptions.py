@@ -30,6 +30,21 @@ class ChangeKind(StrEnum):
     UNDO = "undo"  # undoes_id
 
 
+class AdjustmentKind(StrEnum):
+    """A one-off change of what is billed, beside the plan."""
+
+    CHARGE = "charge"
+    GOODWILL = "goodwill"
+
+
+class AdjustmentDecision(StrEnum):
+    """What became of an adjustment that waited."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
 class CreditChoice(StrEnum):
     """What happens to the unused part that was billed in advance."""
 
@@ -148,6 +163,9 @@ class Refusal(StrEnum):
     FUTURE = "future"
     NO_KIND = "no_kind"
     NUL = "nul"
+    NO_AMOUNT = "no_amount"
+    NO_TEXT = "no_text"
+    LONG_TEXT = "long_text"
 
 
 _R = Refusal
@@ -220,6 +238,9 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.OTHER_CONTENT: (Conflict, "What has the source id {source_id} is already stored with other content"),
     _R.FUTURE: (InvalidInput, "{occurred_on} has not come yet; record what has happened"),
     _R.NO_KIND: (InvalidInput, "Say what kind of contact it was"),
+    _R.NO_AMOUNT: (InvalidInput, "Give an amount above zero that an invoice can hold"),
+    _R.NO_TEXT: (InvalidInput, "Say what the line on the invoice is for"),
+    _R.LONG_TEXT: (InvalidInput, "The line on the invoice has at most 200 characters"),
     _R.NUL: (InvalidInput, "The text holds characters that cannot be stored"),
 }  # fmt: skip
 

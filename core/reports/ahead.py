@@ -57,7 +57,7 @@ def ahead(
             drafts.append(made)
             served = pl.col(CUSTOMER).is_in(made.documents[CUSTOMER].implode())
             days.append(some.select(CUSTOMER, day=pl.lit(day), served=served))
-        waiting = _next_days(books.states, waiting, days, turns, today)
+        waiting = _next_days(books, waiting, days, turns, today)
         if waiting.is_empty():
             break
     return _collected(drafts, days)
@@ -84,12 +84,17 @@ class _Books:
         """Draft the day for these customers as a run would, and count its lines as billed."""
         here = pl.col(CUSTOMER).is_in(customer_ids.implode())
         new = pl.col("billed_through").is_null() & (pl.col("started_on") <= day)
-        due = new | (pl.col("next_due_on") <= day) | pl.col("unseen_from").is_not_null()
+        adjusted = self.inputs.adjustments.filter(pl.col("effective_on") <= day)
+        due = (
+            new | (pl.col("next_due_on") <= day) | pl.col("unseen_from").is_not_null()
+            | pl.col(SUB).is_in(adjusted[SUB].implode())
+        )  # fmt: skip
         not_beyond = pl.col("billed_through").is_null() | (pl.col("billed_through") <= day)
         some = self.states.filter(here & due & not_beyond)
         scope = billing.scope_of(some, self._changes_of(some), day)
         facts = replace(self.inputs.facts, changes=self._changes_of(some))
-        made = draft(replace(self.inputs, facts=facts, scope=scope, customers=customers), day)
+        own = self.inputs.adjustments.join(some.select(SUB), on=SUB, how="semi", maintain_order="left")
+        made = draft(replace(self.inputs, facts=facts, scope=scope, customers=customers, adjustments=own), day)
         self._count(made, some, day)
         return made
 
@@ -104,6 +109,9 @@ class _Books:
         self.inputs = replace(
             self.inputs,
             billed=pl.concat([self.inputs.billed, frames.conform(numbered, frames.LINES)]),
+            adjustments=self.inputs.adjustments.join(
+                numbered.select("adjustment_id"), on="adjustment_id", how="anti", maintain_order="left"
+            ),
             used=pl.concat([self.inputs.used, frames.conform(used, frames.USED_DISCOUNTS)]),
         )
         coming = next_due(timeline(self._changes_of(some), self.inputs.facts.versions), pl.lit(day))
@@ -133,6 +141,7 @@ def _opened(session: Session, customer_ids: load.Ids, today: date, proposal: Pro
         loaded,
         facts=frames.Facts(changes, *prices, usage=loaded.facts.usage),
         subscriptions=pl.concat([loaded.subscriptions, proposal.subscriptions]),
+        adjustments=pl.concat([loaded.adjustments, proposal.adjustments]),
     )
     return _Books(inputs, pl.concat([states, proposal.states]))
 
@@ -161,12 +170,14 @@ def _first_days(states: pl.DataFrame, today: date) -> pl.DataFrame:
     return first.select(CUSTOMER, day=pl.max_horizontal("day", pl.lit(today)))
 
 
-def _next_days(
-    states: pl.DataFrame, tried: pl.DataFrame, days: list[pl.DataFrame], turns: int, today: date
-) -> pl.DataFrame:
+def _next_days(books: _Books, tried: pl.DataFrame, days: list[pl.DataFrame], turns: int, today: date) -> pl.DataFrame:
     """customer_id, day: the next day on which something falls due for customers that still miss documents."""
     begins = pl.when(pl.col("billed_through").is_null()).then("started_on")
-    each = states.select(CUSTOMER, on=pl.coalesce(begins, "next_due_on")).join(tried, on=CUSTOMER)
+    adjusted = books.inputs.adjustments.select(SUB, "effective_on").join(books.states.select(SUB, CUSTOMER), on=SUB)
+    due = pl.concat([
+        books.states.select(CUSTOMER, on=pl.coalesce(begins, "next_due_on")), adjusted.select(CUSTOMER, on="effective_on"),
+    ])  # fmt: skip
+    each = due.join(tried, on=CUSTOMER)
     ahead = each.filter((pl.col("on") > pl.col("day")) & (pl.col("on") <= today + HORIZON))
     following = ahead.group_by(CUSTOMER, maintain_order=True).agg(day=pl.col("on").min())
     if not days:

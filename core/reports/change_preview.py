@@ -70,7 +70,7 @@ def effect(session: Session, customer_id: int, action: str, request: Request, to
     before = ahead(session, [customer_id], today, None, TURNS + 1)
     after = ahead(session, [customer_id], today, proposal, TURNS)
     invoices = _compared(before, after)
-    first_day = proposal.facts["effective_on"].min()
+    first_day = pl.concat([proposal.facts["effective_on"], proposal.adjustments["effective_on"]]).min()
     assert isinstance(first_day, date), "a change has a day"
     differing = invoices.filter(pl.col("before_total_minor") != pl.col("after_total_minor"))["day"]
     lines_on = differing[0] if differing.len() else (invoices["day"][0] if invoices.height else None)

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.calc.arithmetic import part_of_period
+from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.billing.expected import ONCE, TRUE_UP
 from core.calc.breakdown import Part, breakdown, event_breakdown, units
 from core.calc.pricebook import PriceBook, compile_book
@@ -35,6 +36,7 @@ class Why(StrEnum):
     COMMITMENT = "The minimum that was agreed for the period: {minimum}"
     USED = "The other charges of the period count towards it"
     AMOUNT = "The amount as it was agreed then"
+    ADJUSTMENT = "Agreed with you, once"
     COUPON = "Discount: {coupon}"
     INCLUDED_VAT = "VAT of {rate} % is inside the price"
 
@@ -71,7 +73,10 @@ class _Maker:
 
     def reasons(self, line: dict[str, Any]) -> Reasons:
         """One line's parts: the amount, less the coupons, less the VAT inside."""
-        amount = self._once(line) if line["kind"] in ONCE else list(self._by_day(line))
+        if line["kind"] == ADJUSTMENT:
+            amount = [Part(line["amount_minor"], (Why.ADJUSTMENT,))]
+        else:
+            amount = self._once(line) if line["kind"] in ONCE else list(self._by_day(line))
         parts = [part for part in [*amount, *self._coupons(line)] if part.amount_minor or part.says]
         inside = line["net_minor"] - sum(part.amount_minor for part in parts)
         if inside:

@@ -10,13 +10,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.calc.billing.documents import Draft, draft
 from core.domain.errors import NotFound
 from core.store import billing, load
 from core.store.tables import (
+    Adjustment,
     BillingCursor,
     ChargeRow,
     CompanyProfile,
@@ -124,9 +125,11 @@ def _signed(head: dict[str, Any], column: str) -> int:
 
 def _lines(session: Session, document_id: int) -> pl.DataFrame:
     """A document's lines with the names of their plan and charge."""
-    line, charge, version, plan = (core_table(model) for model in (DocumentLine, ChargeRow, PriceVersion, Plan))
+    line, charge, version, plan, adjustment = (
+        core_table(model) for model in (DocumentLine, ChargeRow, PriceVersion, Plan, Adjustment)
+    )
     special = {
-        "line_id": line.c.id, "plan": plan.c.name, "charge": charge.c.name, "charge_code": charge.c.code,
+        "line_id": line.c.id, "plan": plan.c.name, "charge": func.coalesce(charge.c.name, adjustment.c.text), "charge_code": charge.c.code,
         "model": charge.c.model, "meter": charge.c.meter,
     }  # fmt: skip
     columns = [special[name].label(name) if name in special else line.c[name] for name in LINES]
@@ -135,6 +138,7 @@ def _lines(session: Session, document_id: int) -> pl.DataFrame:
         .join_from(line, version, version.c.id == line.c.price_version_id)
         .join(plan, plan.c.id == version.c.plan_id)
         .join(charge, charge.c.id == line.c.charge_id, isouter=True)
+        .join(adjustment, adjustment.c.id == line.c.adjustment_id, isouter=True)
         .where(line.c.document_id == document_id)
         .order_by(line.c.position)
     )

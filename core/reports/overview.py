@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.calc.arithmetic import divide
 from core.domain.plans import PriceStatus
+from core.reports import asides, price_proposals
 from core.reports.billing_review import held
 from core.reports.subscriber_base import PAYING, base_on, monthly
 from core.store import billing, load
@@ -106,13 +107,20 @@ def chores(session: Session, today: date) -> dict[str, int]:
     run, parked, version = core_table(BillingRun).c, core_table(Parked).c, core_table(PriceVersion).c
     last_run = session.execute(select(func.max(run.id))).scalar()
     left_out = select(func.count(parked.customer_id.distinct())).where(parked.run_id == last_run)
-    drafts = select(func.count(case((version.status == PriceStatus.DRAFT, 1))))
+    drafts = select(func.count(case((version.status == PriceStatus.DRAFT, 1)))).where(version.subscription_id.is_(None))
     return {
         "due": billing.due_subscriptions(session, today)["customer_id"].n_unique(),
         "review": session.execute(left_out).scalar_one() if last_run else 0,
         "held": held(session).height,
         "drafts": session.execute(drafts).scalar_one(),
     }
+
+
+def approvals(session: Session) -> list[dict[str, Any]]:
+    """What waits for a second person: kind (price, adjustment), customer_external_id, external_id, text, author, recorded_at."""
+    prices = [{**row, "kind": "price", "text": row["reason"]} for row in price_proposals.waiting(session)]
+    amounts = [{**row, "kind": "adjustment"} for row in asides.adjustments(session)]
+    return sorted([*prices, *amounts], key=lambda row: row["recorded_at"])
 
 
 def last_run(session: Session) -> dict[str, Any] | None:

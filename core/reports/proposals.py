@@ -7,7 +7,7 @@ of a frame, as for the actions of the same name (core/actions/subscriptions.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.changes.adjusting import decide_adjustments
 from core.calc.changes.agreeing import AGREED_REQUESTS, decide_agreed
 from core.calc.changes.coupons import decide_coupon_end, decide_grant
-from core.calc.changes.deciding import Decision, asked
+from core.calc.changes.deciding import NEW_FACTS, Decision, asked
 from core.calc.changes.service import decide_cancel, decide_pause, decide_resume, decide_trial
 from core.calc.changes.standing import Circumstances
 from core.calc.changes.starting import START_REQUESTS, decide_start
@@ -56,6 +57,7 @@ class Proposal:
     subscriptions: pl.DataFrame
     states: pl.DataFrame
     refused: list[dict[str, Any]]
+    adjustments: pl.DataFrame = field(default_factory=lambda: frames.empty(frames.ADJUSTMENTS))
 
     @property
     def changes(self) -> pl.DataFrame:
@@ -67,12 +69,22 @@ def propose(session: Session, action: str, requests: pl.DataFrame, today: date) 
     """Decide as the action "subscriptions.…" would; `action` is a key of DECIDE, "start", "undo" or "approve_price"."""
     if action == "start":
         return _start(session, requests, today)
+    if action == "adjust":
+        return _adjusted(session, requests, today)
     if action == "approve_price":
         return _proposal(_agreed(session, requests, today))
     if action == "undo":
         return _proposal(_undo(session, requests, today))
     known = Circumstances.of(stored.change_inputs(session, requests, today))
     return _proposal(DECIDE[action](requests, known))
+
+
+def _adjusted(session: Session, requests: pl.DataFrame, today: date) -> Proposal:
+    """One-off charges and credits, as if they were approved."""
+    good, refused = decide_adjustments(requests, Circumstances.of(stored.change_inputs(session, requests, today)))
+    made = _proposal(Decision(frames.empty(NEW_FACTS), refused))
+    numbered = good.with_columns(adjustment_id=pl.int_range(FIRST_IMAGINED, FIRST_IMAGINED + pl.len(), dtype=pl.Int64))
+    return replace(made, adjustments=frames.conform(numbered, frames.ADJUSTMENTS))
 
 
 def _agreed(session: Session, requests: pl.DataFrame, today: date) -> Decision:

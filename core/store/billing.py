@@ -17,10 +17,13 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.domain.coupons import CouponKind
 from core.domain.errors import Conflict
+from core.domain.subscriptions import AdjustmentDecision as Decision
 from core.store import load
 from core.store.engine import is_sqlite
 from core.store.save import insert_many
 from core.store.tables import (
+    Adjustment,
+    AdjustmentDecision,
     BillingCursor,
     BillingHold,
     BooksClosed,
@@ -81,6 +84,7 @@ def due_subscriptions(session: Session, through: date, customer_ids: load.Ids = 
             and_(cursor.c.subscription_id.is_(None), sub.c.started_on <= through),
             cursor.c.next_due_on <= through,
             unseen.is_not(None),
+            sub.c.id.in_(select(core_table(Adjustment).c.subscription_id).where(*_waiting_adjustments(through))),
         ),
         or_(cursor.c.subscription_id.is_(None), cursor.c.billed_through <= through),
         sub.c.customer_id.not_in(_held_customers()),
@@ -112,6 +116,29 @@ def _billing_states(session: Session, customer_ids: load.Ids) -> tuple[Select[An
         .order_by(sub.c.customer_id, sub.c.id)
     )  # fmt: skip
     return statement, unseen
+
+
+def _waiting_adjustments(through: date) -> list[ColumnElement[bool]]:
+    """Adjustments that may be billed through a day and were not: approved where they need it, never declined."""
+    adjustment, decision, line = core_table(Adjustment).c, core_table(AdjustmentDecision).c, core_table(DocumentLine).c
+    said = select(decision.adjustment_id)
+    approved = said.where(decision.decision == Decision.APPROVED.value)
+    return [
+        adjustment.effective_on <= through,
+        or_(
+            and_(~adjustment.needs_approval, adjustment.id.not_in(said)),
+            adjustment.id.in_(approved),
+        ),
+        adjustment.id.not_in(select(line.adjustment_id).where(line.adjustment_id.is_not(None))),
+    ]
+
+
+def waiting_adjustments(session: Session, subscription_ids: load.Ids, through: date) -> pl.DataFrame:
+    """frames.ADJUSTMENTS of these subscriptions that are to be billed through a day."""
+    table = core_table(Adjustment).c
+    columns = [table.id.label("adjustment_id"), *(table[name] for name in list(frames.ADJUSTMENTS)[1:])]
+    wanted = (load.among(session, table.subscription_id, subscription_ids), *_waiting_adjustments(through))
+    return load.frame(session, select(*columns).where(*wanted).order_by(table.id), frames.ADJUSTMENTS)
 
 
 def _least(session: Session, left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -184,13 +211,14 @@ def inputs(session: Session, due: pl.DataFrame, through: date, as_of: date) -> f
         vat_rules=vat_rules(session, company.country),
         billed=load.billed_lines(session, touched, earliest) if touched.len() else frames.empty(frames.LINES),
         used=_used_discounts(session, ids, touched),
+        adjustments=waiting_adjustments(session, ids, through),
         currency_rates=_currency_rates(session, as_of, company.currency),
         seller=frames.Seller(company.country, company.currency, company.terms_days, company.skip_zero_invoices),
     )
 
 
 def as_seen(inputs: frames.BillingInputs, cursors: pl.DataFrame) -> frames.BillingInputs:
-    """The inputs as the last billing of each subscription saw them: without later changes and usage.
+    """The inputs as the last billing of each subscription saw them: without later changes, usage and adjustments.
 
     `cursors`: subscription_id, seen_change_id, seen_event_id.
     """
@@ -206,7 +234,7 @@ def as_seen(inputs: frames.BillingInputs, cursors: pl.DataFrame) -> frames.Billi
         changes=frames.conform(changes, frames.CHANGES),
         usage=frames.conform(usage, frames.USAGE_EVENTS),
     )
-    return replace(inputs, facts=facts)
+    return replace(inputs, facts=facts, adjustments=frames.empty(frames.ADJUSTMENTS))
 
 
 def scope_of(due: pl.DataFrame, changes: pl.DataFrame, through: date) -> pl.DataFrame:

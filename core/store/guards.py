@@ -24,11 +24,11 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from core.domain.access import Role
 from core.domain.periods import Alignment, Timing, Unit
 from core.domain.plans import ChargeKind, ChargeModel, PriceStatus
-from core.domain.subscriptions import ChangeKind
+from core.domain.subscriptions import AdjustmentDecision, AdjustmentKind, ChangeKind
 from core.store.tables import METADATA
 
 APPEND_ONLY = (
-    "audit_entry", "books_closed", "command", "company_profile", "customer_version", "document", "document_line",
+    "adjustment", "adjustment_decision", "audit_entry", "books_closed", "command", "company_profile", "customer_note", "customer_version", "document", "document_line",
     "document_tax", "ledger_entry", "ledger_posting", "ledger_seal", "line_discount", "subscription_change",
     "usage_event",
 )  # fmt: skip
@@ -55,8 +55,11 @@ VALUES: dict[str, type[StrEnum] | tuple[str, ...]] = {
     "charge.timing": Timing,
     "subscription_change.kind": ChangeKind,
     "document.kind": ("invoice", "credit_note"),
+    "adjustment.kind": AdjustmentKind,
+    "adjustment_decision.decision": AdjustmentDecision,
 }
 RULES = {
+    "adjustment": {"amount_above_0": "amount_minor > 0"},
     "document": {"total": "total_minor = net_minor + tax_minor", "sequence_from_1": "sequence >= 1"},
     "document_line": {
         "service": "service_end >= service_start",

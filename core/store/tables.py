@@ -141,6 +141,7 @@ class CompanyProfile(Table, table=True):
     credit_note_prefix: str = string(default="K")
     review_above_minor: int = whole(default=100_000_000)
     review_lines_above: int = 200
+    adjustment_limit_minor: int = whole(default=100_000)
 
 
 class BooksClosed(Table, table=True):
@@ -412,6 +413,54 @@ class SubscriptionChange(Table, table=True):
     reason: str = string()
 
 
+class Adjustment(Table, table=True):
+    """A one-off charge or goodwill credit of a subscription, billed on the first document from its day; appended only.
+
+    `amount_minor` is positive, as the subscription's prices are stated (with or without VAT). What `needs_approval` waits
+    for its `adjustment_decision`.
+    """
+
+    __tablename__ = "adjustment"
+    id: int | None = key()
+    subscription_id: int = ref("subscription.id")
+    price_version_id: int = ref("price_version.id", index=False)
+    kind: str = string()
+    effective_on: dt.date
+    text: str = string()
+    amount_minor: int = whole()
+    vat_category: str = string(default="standard")
+    reason: str = string()
+    needs_approval: bool = False
+    recorded_at: dt.datetime
+    author: str = string()
+    command_id: str = string(index=True)
+
+
+class AdjustmentDecision(Table, table=True):
+    """What became of an adjustment: approved or declined by a second person, or withdrawn; once."""
+
+    __tablename__ = "adjustment_decision"
+    id: int | None = key()
+    adjustment_id: int = Field(sa_column=Column(Whole, ForeignKey("adjustment.id"), nullable=False, unique=True))
+    decision: str = string()
+    recorded_at: dt.datetime
+    author: str = string()
+    command_id: str = string(index=True)
+
+
+class CustomerNote(Table, table=True):
+    """A note pinned to a customer; a later one replaces it, an empty one takes it down. Appended only."""
+
+    __tablename__ = "customer_note"
+    id: int | None = key()
+    customer_id: int = ref("customer.id")
+    text: str = string()
+    replaces_id: int | None = ref("customer_note.id", nullable=True)
+    recorded_at: dt.datetime
+    author: str = string()
+    command_id: str = string(index=True)
+
+
 class BillingCursor(Table, table=True):
     """How far a subscription is billed, and which facts that run had seen. A cache of the lines, kept with them."""
 
@@ -609,6 +658,9 @@ class DocumentLine(Table, table=True):
     timing: str = string()
     revision: int = 0
     corrects_id: int | None = whole(default=None, nullable=True)
+    adjustment_id: int | None = Field(
+        default=None, sa_column=Column(Whole, ForeignKey("adjustment.id"), nullable=True, unique=True)
+    )
     counts_as_billed: bool = True
     quantity_micro: int = whole()
     period_amount_minor: int = whole()

@@ -16,7 +16,7 @@ from core.domain.customers import LANGUAGES
 from core.domain.subscriptions import Channel, CustomerKind, PaymentOption
 from core.reports import customers as directory
 from core.reports.one_customer import OneCustomer
-from core.ui import parts, session
+from core.ui import desk_asides, parts, session
 from core.ui.format import country
 from core.ui.plan_list import permit
 from core.ui.plan_words import day_format
@@ -68,6 +68,13 @@ def buttons(view: OneCustomer, context: session.Context) -> None:
         if st.button(t("Payment and channel"), icon=":material/payments:", key="customer:pay", **edit):
             st.dialog(t("Payment and channel"))(edit_form)(view, PAYING)
         contacts = permit(context, Permission.RECORD_CONTACTS)
+        if st.button(
+            t("Pin a note"),
+            icon=":material/push_pin:",
+            key="customer:note",
+            **permit(context, Permission.RECORD_CONTACTS),
+        ):
+            st.dialog(t("Pin a note"))(desk_asides.note_form)(view)
         if st.button(t("Note a contact"), icon=":material/support_agent:", key="customer:contact", **contacts):
             st.dialog(t("Note a contact"))(contact_form)(view)
 

@@ -21,7 +21,7 @@ from core.reports.contents import contents_of
 from core.reports.one_customer import OneCustomer, Upcoming
 from core.reports.price_proposals import waiting
 from core.store.engine import reading
-from core.ui import charts, customer_contents, customer_forms, desk, desk_agreed, parts, session
+from core.ui import charts, customer_contents, customer_forms, desk, desk_agreed, desk_asides, parts, session
 from core.ui.customer_forms import CHOICES, choice_text, field_names
 from core.ui.customer_list import KEPT
 from core.ui.desk_forms import Subject
@@ -47,10 +47,12 @@ def show(external_id: str, context: session.Context) -> None:
     ahead = session.frames(reads.upcoming, view.customer_id, context.today)
     parts.header(parts.plain(_name(view)))
     _states(view, context)
+    desk_asides.show_notes(view, context)
     _figures(view, ahead)
     left, right = st.columns([2.2, 1], gap="medium")
     with left:
         _subscriptions(view, ahead, context)
+        desk_asides.show_adjustments(view, context)
         _upcoming(view, ahead)
         _periods(view)
         _invoices(view)

@@ -12,13 +12,13 @@ import streamlit as st
 from core.domain.access import Permission
 from core.reports import change_preview, desk_choices
 from core.reports.change_preview import Effect, Request
-from core.ui import desk_agreed, parts, session
+from core.ui import desk_agreed, desk_asides, parts, session
 from core.ui.desk_effect import show_effect
 from core.ui.desk_forms import FORMS, INSTEAD, Asked, Subject
 from core.ui.plan_list import permit
 from core.ui.text import t
 
-AGREE = "agree"
+AGREE, ADJUST = "agree", "adjust"
 FIRST = ["change_price", "change_quantity", "change_addon", "grant_coupon", "cancel"]
 
 
@@ -37,18 +37,26 @@ def buttons(subject: Subject, status: str, context: session.Context) -> None:
             form = FORMS[kind]
             if st.button(form.button(), icon=form.icon, key=f"{key}:{kind}", **may):
                 open_change(kind, subject)
-        more = [*(kind for kind in FORMS if kind not in FIRST and kind != "start"), AGREE]
+        more = [*(kind for kind in FORMS if kind not in FIRST and kind != "start"), ADJUST, AGREE]
         chosen = st.menu_button(
             t("More"),
             more,
-            format_func=lambda kind: FORMS[kind].button() if kind in FORMS else t("Agree a price"),
+            format_func=_more_text,
             key=f"{key}:more",
             disabled="disabled" in may,
         )
-    if chosen == AGREE:
+    if chosen == ADJUST:
+        st.dialog(t("One-off charge or credit"), width="large")(desk_asides.adjust_form)(subject)
+    elif chosen == AGREE:
         st.dialog(t("Agree a price"), width="large")(desk_agreed.agree_form)(subject)
     elif chosen:
         open_change(chosen, subject)
+
+
+def _more_text(kind: str) -> str:
+    """What an entry under "More" is called."""
+    other = {ADJUST: t("One-off charge or credit"), AGREE: t("Agree a price")}
+    return other.get(kind) or FORMS[kind].button()
 
 
 def open_change(kind: str, subject: Subject) -> None:

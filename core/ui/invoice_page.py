@@ -11,7 +11,7 @@ from core.calc.breakdown import Part
 from core.domain.errors import NotFound
 from core.reports.explain import Reasons, explain
 from core.reports.invoices import Explained, explained
-from core.ui import invoice_side, parts, session
+from core.ui import invoice_reissue, invoice_side, parts, session
 from core.ui.format import day, money, percent, period, quantity
 from core.ui.invoice_list import KEPT
 from core.ui.invoice_side import pair_row
@@ -38,6 +38,8 @@ def show(number: str, context: session.Context) -> None:
         return
     parts.header(f"{_kind(view)} {parts.plain(view.head['number'])}")
     _states(view)
+    if view.head["kind"] == "invoice":
+        invoice_reissue.button(view, context)
     left, right = st.columns([2.3, 1])
     with left.container(border=True):
         _parties(view)

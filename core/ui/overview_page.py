@@ -18,6 +18,8 @@ from core.ui import charts, parts
 from core.ui.format import money, month, number, whole_money
 from core.ui.text import definition, t
 
+SHOWN_APPROVALS = 5
+
 
 def has_company(session: Session, today: date) -> bool:
     """Is the seller known on this day?"""
@@ -87,7 +89,7 @@ def invoiced(frame: pl.DataFrame, currency: str) -> None:
     st.altair_chart(charts.styled(chart, height=300), width="stretch", key="invoiced", alt=t("Invoiced by month"))
 
 
-def chores(waiting: dict[str, int], last: dict[str, Any] | None) -> None:
+def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list[dict[str, Any]]) -> None:
     """What waits for somebody, each with the way there."""
     st.subheader(t("What needs a hand"), anchor=False)
     listed = [
@@ -96,11 +98,17 @@ def chores(waiting: dict[str, int], last: dict[str, Any] | None) -> None:
         (waiting["held"], t("Customers on hold"), "invoices", {"view": "run"}, "pause_circle"),
         (waiting["drafts"], t("Price drafts to publish"), "plans", None, "edit_note"),
     ]
-    if not any(count for count, *_ in listed):
+    if not approvals and not any(count for count, *_ in listed):
         st.caption(t("Nothing. Well done."))
     for count, text, page, query, icon in listed:
         if count:
             parts.link(page, f"{text}: **{number(count)}**", query=query, icon=f":material/{icon}:")
+    for row in approvals[:SHOWN_APPROVALS]:
+        what = t("Agreed price to approve") if row["kind"] == "price" else t("Charge or credit to approve")
+        text = f"{what}: {parts.plain(row['external_id'])} · {parts.plain(row['text'])} · :gray[{parts.plain(row['author'])}]"
+        parts.link("customers", text, query={"customer": row["customer_external_id"]}, icon=":material/verified:")
+    if len(approvals) > SHOWN_APPROVALS:
+        st.caption(t("and {count} more to approve", count=number(len(approvals) - SHOWN_APPROVALS)))
     if last:
         st.caption(
             t("Last run: {documents} documents through {through}, by {author}.", documents=number(last["documents"]),

@@ -28,6 +28,7 @@ def field_names() -> dict[str, str]:
         "late_usage_days": t("Late usage is billed for, days"), "usage_grace_days": t("Wait for usage, days"),
         "skip_zero_invoices": t("Leave out invoices of zero"), "invoice_prefix": t("Prefix of invoice numbers"),
         "credit_note_prefix": t("Prefix of credit note numbers"), "review_above_minor": t("Review invoices above"),
+        "adjustment_limit_minor": t("Charges and credits above this need a second person"),
         "review_lines_above": t("Review invoices with more lines than"),
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from core.calc.arithmetic import allocate, divide, largest
+from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.billing.expected import TRUE_UP
 from core.calc.calendar import OPEN, boundary, index_on
 from core.calc.timeline import Timeline
@@ -150,7 +151,8 @@ def _covered() -> pl.Expr:
         .when(scope == Scope.PLAN).then(pl.col("plan_id_coupon").is_null() | (pl.col("plan_id") == pl.col("plan_id_coupon")))
         .otherwise(True)
     )  # fmt: skip
-    return inside & target.fill_null(False) & ((pl.col("kind") != TRUE_UP) | pl.col("includes_true_up"))
+    allowed = (pl.col("kind") != ADJUSTMENT) & ((pl.col("kind") != TRUE_UP) | pl.col("includes_true_up"))
+    return inside & target.fill_null(False) & allowed
 
 
 def _less(state: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 from core import frames
 from core.calc.arithmetic import divide
 from core.calc.billing import discounts
+from core.calc.billing.adjustments import ADJUSTMENT, adjustment_lines
 from core.calc.billing.expected import ONCE, expected_lines
 from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
@@ -59,6 +60,7 @@ def draft(inputs: BillingInputs, through: date) -> Draft:
     billed = pl.concat([inputs.billed, opening_lines(facts, inputs.scope)])
     live = live_changes(facts.changes)
     to_bill = differences(expected, billed, inputs.scope, planned_ahead(live, track, through))
+    to_bill = pl.concat([to_bill, adjustment_lines(inputs.adjustments, through)])
     described = _described(to_bill, inputs)
     taxed = with_tax(described, inputs.vat_rules)
     taxed, review = _reviewed(taxed, inputs)
@@ -124,14 +126,15 @@ def _described(lines: pl.DataFrame, inputs: BillingInputs) -> pl.DataFrame:
         .join(buyers, on="customer_id", how="left")
         .join(versions, on="price_version_id", how="left")
         .join(charges, on="charge_id", how="left")
+        .join(inputs.adjustments.select("adjustment_id", own_category="vat_category"), on="adjustment_id", how="left")
     )
     return joined.with_columns(
-        category=pl.col("category").fill_null("standard"),
+        category=pl.coalesce("category", "own_category", pl.lit("standard")),
         position=pl.col("position").fill_null(10_000),
         country=pl.col("country").fill_null(""),
         customer_kind=pl.col("customer_kind").fill_null(CustomerKind.CONSUMER),
         has_vat_number=pl.col("has_vat_number").fill_null(False),
-        by_day=~pl.col("kind").is_in(ONCE),
+        by_day=~pl.col("kind").is_in([*ONCE, ADJUSTMENT]),
         terms_days=pl.coalesce("own_terms", "customer_terms", pl.lit(inputs.seller.terms_days)),
         own_invoice=pl.when("separate_invoices").then("subscription_id").otherwise(0),
         discount_minor=pl.col("discount_minor").fill_null(0),

@@ -56,6 +56,7 @@ CREATE TABLE company_profile (
     credit_note_prefix TEXT NOT NULL,
     review_above_minor BIGINT NOT NULL,
     review_lines_above INTEGER NOT NULL,
+    adjustment_limit_minor BIGINT NOT NULL,
     CONSTRAINT pk_company_profile PRIMARY KEY (id)
 );
 
@@ -212,6 +213,25 @@ CREATE TABLE coupon (
 );
 
 CREATE INDEX ix_coupon_plan_id ON coupon (plan_id);
+
+CREATE TABLE customer_note (
+    id BIGSERIAL NOT NULL,
+    customer_id BIGINT NOT NULL,
+    text TEXT NOT NULL,
+    replaces_id BIGINT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_customer_note PRIMARY KEY (id),
+    CONSTRAINT fk_customer_note_customer_id_customer FOREIGN KEY(customer_id) REFERENCES customer (id),
+    CONSTRAINT fk_customer_note_replaces_id_customer_note FOREIGN KEY(replaces_id) REFERENCES customer_note (id)
+);
+
+CREATE INDEX ix_customer_note_command_id ON customer_note (command_id);
+
+CREATE INDEX ix_customer_note_customer_id ON customer_note (customer_id);
+
+CREATE INDEX ix_customer_note_replaces_id ON customer_note (replaces_id);
 
 CREATE TABLE customer_version (
     id BIGSERIAL NOT NULL,
@@ -448,6 +468,31 @@ CREATE TABLE touch_point (
 
 CREATE INDEX ix_touch_point_customer_id_occurred_on ON touch_point (customer_id, occurred_on);
 
+CREATE TABLE adjustment (
+    id BIGSERIAL NOT NULL,
+    subscription_id BIGINT NOT NULL,
+    price_version_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    effective_on DATE NOT NULL,
+    text TEXT NOT NULL,
+    amount_minor BIGINT NOT NULL,
+    vat_category TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    needs_approval BOOLEAN NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_adjustment PRIMARY KEY (id),
+    CONSTRAINT fk_adjustment_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
+    CONSTRAINT fk_adjustment_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT ck_adjustment_amount_above_0 CHECK (amount_minor > 0),
+    CONSTRAINT ck_adjustment_kind_value CHECK (kind IN ('charge', 'goodwill'))
+);
+
+CREATE INDEX ix_adjustment_command_id ON adjustment (command_id);
+
+CREATE INDEX ix_adjustment_subscription_id ON adjustment (subscription_id);
+
 CREATE TABLE billing_cursor (
     subscription_id BIGINT NOT NULL,
     billed_through DATE NOT NULL,
@@ -605,6 +650,21 @@ CREATE TABLE usage_event (
 
 CREATE INDEX ix_usage_event_subscription_id_occurred_on ON usage_event (subscription_id, occurred_on);
 
+CREATE TABLE adjustment_decision (
+    id BIGSERIAL NOT NULL,
+    adjustment_id BIGINT NOT NULL,
+    decision TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_adjustment_decision PRIMARY KEY (id),
+    CONSTRAINT uq_adjustment_decision_adjustment_id UNIQUE (adjustment_id),
+    CONSTRAINT fk_adjustment_decision_adjustment_id_adjustment FOREIGN KEY(adjustment_id) REFERENCES adjustment (id),
+    CONSTRAINT ck_adjustment_decision_decision_value CHECK (decision IN ('approved', 'declined', 'withdrawn'))
+);
+
+CREATE INDEX ix_adjustment_decision_command_id ON adjustment_decision (command_id);
+
 CREATE TABLE document_line (
     id BIGSERIAL NOT NULL,
     document_id BIGINT NOT NULL,
@@ -620,6 +680,7 @@ CREATE TABLE document_line (
     timing TEXT NOT NULL,
     revision INTEGER NOT NULL,
     corrects_id BIGINT,
+    adjustment_id BIGINT,
     counts_as_billed BOOLEAN NOT NULL,
     quantity_micro BIGINT NOT NULL,
     period_amount_minor BIGINT NOT NULL,
@@ -634,6 +695,8 @@ CREATE TABLE document_line (
     CONSTRAINT fk_document_line_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
     CONSTRAINT fk_document_line_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
     CONSTRAINT fk_document_line_charge_id_charge FOREIGN KEY(charge_id) REFERENCES charge (id),
+    CONSTRAINT uq_document_line_adjustment_id UNIQUE (adjustment_id),
+    CONSTRAINT fk_document_line_adjustment_id_adjustment FOREIGN KEY(adjustment_id) REFERENCES adjustment (id),
     CONSTRAINT ck_document_line_service CHECK (service_end >= service_start),
     CONSTRAINT ck_document_line_period CHECK (period_end >= period_start),
     CONSTRAINT ck_document_line_revision_from_0 CHECK (revision >= 0)
@@ -691,6 +754,18 @@ CREATE INDEX ix_line_discount_grant_id ON line_discount (grant_id);
 
 CREATE INDEX ix_line_discount_line_id ON line_discount (line_id);
 
+CREATE FUNCTION adjustment_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'adjustment is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER adjustment_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON adjustment FOR EACH STATEMENT EXECUTE FUNCTION adjustment_refuse_change();
+
+CREATE FUNCTION adjustment_decision_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'adjustment_decision is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER adjustment_decision_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON adjustment_decision FOR EACH STATEMENT EXECUTE FUNCTION adjustment_decision_refuse_change();
+
 CREATE FUNCTION audit_entry_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'audit_entry is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
 $$;
@@ -714,6 +789,12 @@ BEGIN RAISE EXCEPTION 'company_profile is append-only: its rows are never change
 $$;
 
 CREATE TRIGGER company_profile_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON company_profile FOR EACH STATEMENT EXECUTE FUNCTION company_profile_refuse_change();
+
+CREATE FUNCTION customer_note_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'customer_note is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER customer_note_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON customer_note FOR EACH STATEMENT EXECUTE FUNCTION customer_note_refuse_change();
 
 CREATE FUNCTION customer_version_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'customer_version is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END

@@ -71,6 +71,7 @@ CREATE TABLE company_profile (
     credit_note_prefix TEXT NOT NULL,
     review_above_minor INTEGER NOT NULL,
     review_lines_above INTEGER NOT NULL,
+    adjustment_limit_minor INTEGER NOT NULL,
     CONSTRAINT pk_company_profile PRIMARY KEY (id),
     CONSTRAINT ck_company_profile_effective_from CHECK ("effective_from" IS date("effective_from", '+0 days')),
     CONSTRAINT ck_company_profile_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
@@ -97,7 +98,8 @@ CREATE TABLE company_profile (
     CONSTRAINT ck_company_profile_invoice_prefix CHECK (typeof("invoice_prefix") = 'text' AND instr("invoice_prefix", char(0)) = 0),
     CONSTRAINT ck_company_profile_credit_note_prefix CHECK (typeof("credit_note_prefix") = 'text' AND instr("credit_note_prefix", char(0)) = 0),
     CONSTRAINT ck_company_profile_review_above_minor CHECK (typeof("review_above_minor") = 'integer'),
-    CONSTRAINT ck_company_profile_review_lines_above CHECK (typeof("review_lines_above") = 'integer')
+    CONSTRAINT ck_company_profile_review_lines_above CHECK (typeof("review_lines_above") = 'integer'),
+    CONSTRAINT ck_company_profile_adjustment_limit_minor CHECK (typeof("adjustment_limit_minor") = 'integer')
 );
 
 CREATE TABLE currency_rate (
@@ -328,6 +330,31 @@ CREATE TABLE coupon (
 );
 
 CREATE INDEX ix_coupon_plan_id ON coupon (plan_id);
+
+CREATE TABLE customer_note (
+    id INTEGER NOT NULL,
+    customer_id INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    replaces_id INTEGER,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_customer_note PRIMARY KEY (id),
+    CONSTRAINT fk_customer_note_customer_id_customer FOREIGN KEY(customer_id) REFERENCES customer (id),
+    CONSTRAINT fk_customer_note_replaces_id_customer_note FOREIGN KEY(replaces_id) REFERENCES customer_note (id),
+    CONSTRAINT ck_customer_note_customer_id CHECK (typeof("customer_id") = 'integer'),
+    CONSTRAINT ck_customer_note_text CHECK (typeof("text") = 'text' AND instr("text", char(0)) = 0),
+    CONSTRAINT ck_customer_note_replaces_id CHECK ("replaces_id" IS NULL OR (typeof("replaces_id") = 'integer')),
+    CONSTRAINT ck_customer_note_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_customer_note_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
+    CONSTRAINT ck_customer_note_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
+);
+
+CREATE INDEX ix_customer_note_command_id ON customer_note (command_id);
+
+CREATE INDEX ix_customer_note_customer_id ON customer_note (customer_id);
+
+CREATE INDEX ix_customer_note_replaces_id ON customer_note (replaces_id);
 
 CREATE TABLE customer_version (
     id INTEGER NOT NULL,
@@ -683,6 +710,43 @@ CREATE TABLE touch_point (
 
 CREATE INDEX ix_touch_point_customer_id_occurred_on ON touch_point (customer_id, occurred_on);
 
+CREATE TABLE adjustment (
+    id INTEGER NOT NULL,
+    subscription_id INTEGER NOT NULL,
+    price_version_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    effective_on DATE NOT NULL,
+    text TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    vat_category TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    needs_approval BOOLEAN NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_adjustment PRIMARY KEY (id),
+    CONSTRAINT fk_adjustment_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
+    CONSTRAINT fk_adjustment_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT ck_adjustment_amount_above_0 CHECK (amount_minor > 0),
+    CONSTRAINT ck_adjustment_subscription_id CHECK (typeof("subscription_id") = 'integer'),
+    CONSTRAINT ck_adjustment_price_version_id CHECK (typeof("price_version_id") = 'integer'),
+    CONSTRAINT ck_adjustment_kind_value CHECK (kind IN ('charge', 'goodwill')),
+    CONSTRAINT ck_adjustment_kind CHECK (typeof("kind") = 'text' AND instr("kind", char(0)) = 0),
+    CONSTRAINT ck_adjustment_effective_on CHECK ("effective_on" IS date("effective_on", '+0 days')),
+    CONSTRAINT ck_adjustment_text CHECK (typeof("text") = 'text' AND instr("text", char(0)) = 0),
+    CONSTRAINT ck_adjustment_amount_minor CHECK (typeof("amount_minor") = 'integer'),
+    CONSTRAINT ck_adjustment_vat_category CHECK (typeof("vat_category") = 'text' AND instr("vat_category", char(0)) = 0),
+    CONSTRAINT ck_adjustment_reason CHECK (typeof("reason") = 'text' AND instr("reason", char(0)) = 0),
+    CONSTRAINT ck_adjustment_needs_approval CHECK ("needs_approval" IN (0, 1)),
+    CONSTRAINT ck_adjustment_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_adjustment_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
+    CONSTRAINT ck_adjustment_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
+);
+
+CREATE INDEX ix_adjustment_command_id ON adjustment (command_id);
+
+CREATE INDEX ix_adjustment_subscription_id ON adjustment (subscription_id);
+
 CREATE TABLE billing_cursor (
     subscription_id INTEGER NOT NULL,
     billed_through DATE NOT NULL,
@@ -922,6 +986,26 @@ CREATE TABLE usage_event (
 
 CREATE INDEX ix_usage_event_subscription_id_occurred_on ON usage_event (subscription_id, occurred_on);
 
+CREATE TABLE adjustment_decision (
+    id INTEGER NOT NULL,
+    adjustment_id INTEGER NOT NULL,
+    decision TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_adjustment_decision PRIMARY KEY (id),
+    CONSTRAINT uq_adjustment_decision_adjustment_id UNIQUE (adjustment_id),
+    CONSTRAINT fk_adjustment_decision_adjustment_id_adjustment FOREIGN KEY(adjustment_id) REFERENCES adjustment (id),
+    CONSTRAINT ck_adjustment_decision_adjustment_id CHECK (typeof("adjustment_id") = 'integer'),
+    CONSTRAINT ck_adjustment_decision_decision_value CHECK (decision IN ('approved', 'declined', 'withdrawn')),
+    CONSTRAINT ck_adjustment_decision_decision CHECK (typeof("decision") = 'text' AND instr("decision", char(0)) = 0),
+    CONSTRAINT ck_adjustment_decision_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_adjustment_decision_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
+    CONSTRAINT ck_adjustment_decision_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
+);
+
+CREATE INDEX ix_adjustment_decision_command_id ON adjustment_decision (command_id);
+
 CREATE TABLE document_line (
     id INTEGER NOT NULL,
     document_id INTEGER NOT NULL,
@@ -937,6 +1021,7 @@ CREATE TABLE document_line (
     timing TEXT NOT NULL,
     revision INTEGER NOT NULL,
     corrects_id INTEGER,
+    adjustment_id INTEGER,
     counts_as_billed BOOLEAN NOT NULL,
     quantity_micro INTEGER NOT NULL,
     period_amount_minor INTEGER NOT NULL,
@@ -951,6 +1036,8 @@ CREATE TABLE document_line (
     CONSTRAINT fk_document_line_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
     CONSTRAINT fk_document_line_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
     CONSTRAINT fk_document_line_charge_id_charge FOREIGN KEY(charge_id) REFERENCES charge (id),
+    CONSTRAINT uq_document_line_adjustment_id UNIQUE (adjustment_id),
+    CONSTRAINT fk_document_line_adjustment_id_adjustment FOREIGN KEY(adjustment_id) REFERENCES adjustment (id),
     CONSTRAINT ck_document_line_service CHECK (service_end >= service_start),
     CONSTRAINT ck_document_line_period CHECK (period_end >= period_start),
     CONSTRAINT ck_document_line_revision_from_0 CHECK (revision >= 0),
@@ -967,6 +1054,7 @@ CREATE TABLE document_line (
     CONSTRAINT ck_document_line_timing CHECK (typeof("timing") = 'text' AND instr("timing", char(0)) = 0),
     CONSTRAINT ck_document_line_revision CHECK (typeof("revision") = 'integer'),
     CONSTRAINT ck_document_line_corrects_id CHECK ("corrects_id" IS NULL OR (typeof("corrects_id") = 'integer')),
+    CONSTRAINT ck_document_line_adjustment_id CHECK ("adjustment_id" IS NULL OR (typeof("adjustment_id") = 'integer')),
     CONSTRAINT ck_document_line_counts_as_billed CHECK ("counts_as_billed" IN (0, 1)),
     CONSTRAINT ck_document_line_quantity_micro CHECK (typeof("quantity_micro") = 'integer'),
     CONSTRAINT ck_document_line_period_amount_minor CHECK (typeof("period_amount_minor") = 'integer'),
@@ -1045,6 +1133,18 @@ CREATE INDEX ix_line_discount_grant_id ON line_discount (grant_id);
 
 CREATE INDEX ix_line_discount_line_id ON line_discount (line_id);
 
+CREATE TRIGGER adjustment_refuse_update BEFORE UPDATE ON adjustment
+BEGIN SELECT RAISE(ABORT, 'adjustment is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER adjustment_refuse_delete BEFORE DELETE ON adjustment
+BEGIN SELECT RAISE(ABORT, 'adjustment is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER adjustment_decision_refuse_update BEFORE UPDATE ON adjustment_decision
+BEGIN SELECT RAISE(ABORT, 'adjustment_decision is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER adjustment_decision_refuse_delete BEFORE DELETE ON adjustment_decision
+BEGIN SELECT RAISE(ABORT, 'adjustment_decision is append-only: its rows are never changed or deleted'); END;
+
 CREATE TRIGGER audit_entry_refuse_update BEFORE UPDATE ON audit_entry
 BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only: its rows are never changed or deleted'); END;
 
@@ -1068,6 +1168,12 @@ BEGIN SELECT RAISE(ABORT, 'company_profile is append-only: its rows are never ch
 
 CREATE TRIGGER company_profile_refuse_delete BEFORE DELETE ON company_profile
 BEGIN SELECT RAISE(ABORT, 'company_profile is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER customer_note_refuse_update BEFORE UPDATE ON customer_note
+BEGIN SELECT RAISE(ABORT, 'customer_note is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER customer_note_refuse_delete BEFORE DELETE ON customer_note
+BEGIN SELECT RAISE(ABORT, 'customer_note is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER customer_version_refuse_delete BEFORE DELETE ON customer_version
 BEGIN SELECT RAISE(ABORT, 'customer_version is append-only: its rows are never changed or deleted'); END;
