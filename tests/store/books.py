@@ -4,12 +4,15 @@ import datetime as dt
 
 from core.store.save import insert_many
 from core.store.tables import (
+    Adjustment,
+    AdjustmentDecision,
     AuditEntry,
     BooksClosed,
     ChargeRow,
     Command,
     CompanyProfile,
     Customer,
+    CustomerNote,
     CustomerVersion,
     Document,
     DocumentBuyer,
@@ -93,6 +96,10 @@ def stage(session):
     insert_many(session, SubscriptionChange, [change])
     event = {"source_id": "u1", "subscription_id": 1, "meter": "sms", "occurred_at": NOW, "occurred_on": JANUARY}
     insert_many(session, UsageEvent, [{**event, "quantity_micro": 1_000_000, **STAMP}])
+    adjustment = {"subscription_id": 1, "price_version_id": 1, "kind": "charge", "effective_on": JANUARY, "amount_minor": 100}
+    insert_many(session, Adjustment, [{"id": 1, **adjustment, **STAMP}])
+    insert_many(session, AdjustmentDecision, [{"adjustment_id": 1, "decision": "approved", **STAMP}])
+    insert_many(session, CustomerNote, [{"customer_id": 1, "text": "Ring", **STAMP}])
     insert_many(session, NumberSeries, [{"id": 1, "kind": "invoice", "year": 2026, "prefix": "F", "last": 1}])
     insert_many(session, Command, [{"id": "c", "action": "test", "recorded_at": NOW}])
     insert_many(session, AuditEntry, [{"command_id": "c", "recorded_at": NOW, "hash": "h"}])
