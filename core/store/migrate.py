@@ -2,23 +2,25 @@
 
 All steps and the version mark are one transaction under a lock (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock),
 so that of two processes starting together one migrates and the other waits, and a killed migration leaves nothing.
-A file that is no database, other people's tables and a newer schema are refused in plain words.
+A file that is no database, other people's tables and a newer schema are refused in plain words. Alembic is imported only
+when there is something to migrate: most starts find the newest schema.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from core.domain.errors import Conflict, InvalidInput
 from core.store.engine import in_plain_words
 from core.store.tables import METADATA
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK_WAIT = "10s"
@@ -40,14 +42,15 @@ def migrate(engine: Engine) -> None:
 
 def current_revision(connection: Connection) -> str | None:
     """The revision that the database is at; None when it was never migrated."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def newest_revision() -> str:
     """The revision that this version of Forbli brings."""
-    head = _scripts().get_current_head()
-    assert head is not None, "there is a first revision"
-    return head
+    return max(file.stem for file in (FOLDER / "versions").glob("[0-9]*.py")).split("_")[0]
 
 
 def _is_newest(connection: Connection) -> bool:
@@ -56,13 +59,15 @@ def _is_newest(connection: Connection) -> bool:
     if current is None:
         _refuse_foreign_tables(connection)
         return False
+    if current == newest_revision():
+        return True
     if current not in {script.revision for script in _scripts().walk_revisions()}:
         raise Conflict(
             "This database was written by a newer version of Forbli (schema {schema}); this version knows up to {newest}",
             code="newer_schema", hint="Start the newer version, or restore a backup made before it",
             schema=current, newest=newest_revision(),
         )  # fmt: skip
-    return current == newest_revision()
+    return False
 
 
 def _refuse_foreign_tables(connection: Connection) -> None:
@@ -84,12 +89,16 @@ def _lock(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    from alembic import command
+
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -97,6 +106,8 @@ def _config() -> Config:
 
 
 def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config())
 
 

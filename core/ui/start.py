@@ -12,7 +12,7 @@ import importlib
 import streamlit as st
 
 HEAVY = (
-    "altair", "pandas", "polars", "pyarrow", "sqlmodel", "alembic.command", "babel.messages.pofile",
+    "altair", "pandas", "polars", "pyarrow", "sqlmodel", "babel.messages.pofile",
     "core.actions.invoices", "core.actions.plans", "core.actions.subscriptions", "core.reports.invoices",
     "core.reports.billing_review", "core.reports.integrity",
 )  # fmt: skip
