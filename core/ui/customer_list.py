@@ -51,7 +51,8 @@ def show(context: session.Context) -> None:
         if pages > 1:
             st.pagination(pages, key="customers:page")
         st.space("stretch")
-        parts.link("customers", t("Change many …"), query={"many": "1"}, icon=":material/done_all:")
+        if st.button(t("Change many …"), icon=":material/done_all:", key="customers:many"):
+            parts.go("customers", {"many": "1"})
         _export(found, filters, context)
 
 

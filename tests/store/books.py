@@ -96,7 +96,13 @@ def stage(session):
     insert_many(session, SubscriptionChange, [change])
     event = {"source_id": "u1", "subscription_id": 1, "meter": "sms", "occurred_at": NOW, "occurred_on": JANUARY}
     insert_many(session, UsageEvent, [{**event, "quantity_micro": 1_000_000, **STAMP}])
-    adjustment = {"subscription_id": 1, "price_version_id": 1, "kind": "charge", "effective_on": JANUARY, "amount_minor": 100}
+    adjustment = {
+        "subscription_id": 1,
+        "price_version_id": 1,
+        "kind": "charge",
+        "effective_on": JANUARY,
+        "amount_minor": 100,
+    }
     insert_many(session, Adjustment, [{"id": 1, **adjustment, **STAMP}])
     insert_many(session, AdjustmentDecision, [{"adjustment_id": 1, "decision": "approved", **STAMP}])
     insert_many(session, CustomerNote, [{"customer_id": 1, "text": "Ring", **STAMP}])
