@@ -113,9 +113,9 @@ def cancel(work: Work, *, requests: pl.DataFrame, partial: bool = False) -> Answ
     return change(work, requests, decide_cancel, partial=partial)
 
 
-@command("subscriptions.extend_trial", Permission.CHANGE_SUBSCRIPTIONS)
-def extend_trial(work: Work, *, requests: pl.DataFrame, partial: bool = False) -> Answer:
-    """Let a trial end later: subscription_id, until_on (first billable day)."""
+@command("subscriptions.change_trial", Permission.CHANGE_SUBSCRIPTIONS)
+def change_trial(work: Work, *, requests: pl.DataFrame, partial: bool = False) -> Answer:
+    """Let a trial end later, or sooner: subscription_id, until_on (first billable day)."""
     return change(work, requests, decide_trial, partial=partial)
 
 

@@ -145,7 +145,8 @@ class Refusal(StrEnum):
     NOTICE = "notice"
     NO_TRIAL = "no_trial"
     TRIAL_OVER = "trial_over"
-    TRIAL_NOT_LONGER = "trial_not_longer"
+    TRIAL_SAME = "trial_same"
+    TRIAL_PAST = "trial_past"
     TRIAL_LENGTH = "trial_length"
     UNKNOWN_CHANGE = "unknown_change"
     UNDO_OF_UNDO = "undo_of_undo"
@@ -218,7 +219,8 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.NOTICE: (Conflict, "{notice_needed_days} days of notice are agreed: the earliest last day is {earliest_on}"),
     _R.NO_TRIAL: (Conflict, "Subscription {external_id} has no trial"),
     _R.TRIAL_OVER: (Conflict, "The trial of subscription {external_id} was over on {trial_end}"),
-    _R.TRIAL_NOT_LONGER: (InvalidInput, "The trial already runs until {trial_end}; choose a later day"),
+    _R.TRIAL_SAME: (InvalidInput, "The trial already runs until {trial_end}; choose another day"),
+    _R.TRIAL_PAST: (InvalidInput, "A trial cannot end before {today_on}"),
     _R.TRIAL_LENGTH: (InvalidInput, "A trial takes 0 to 366 days"),
     _R.UNKNOWN_CHANGE: (NotFound, "There is no change {change_id}"),
     _R.UNDO_OF_UNDO: (Conflict, "An undo cannot be undone; make the change again"),

@@ -41,7 +41,7 @@ DECIDE: dict[str, Callable[[pl.DataFrame, Circumstances], Decision]] = {
     "pause": decide_pause,
     "resume": decide_resume,
     "cancel": decide_cancel,
-    "extend_trial": decide_trial,
+    "change_trial": decide_trial,
 }
 
 

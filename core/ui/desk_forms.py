@@ -317,14 +317,14 @@ def draw_resume(subject: Subject, chosen: Choices | None, context: session.Conte
 
 
 def draw_trial(subject: Subject, chosen: Choices | None, context: session.Context, key: str) -> Asked | None:
-    """A trial that lasts longer."""
+    """A trial that lasts longer, or ends today."""
     assert chosen is not None
     end = chosen.now["trial_end"]
     if end is None or end <= context.today:
         st.info(t("The subscription has no trial that runs."), icon=":material/info:")
         return None
     until = _day(t("First day that is billed"), end + timedelta(days=14), f"{key}:until")
-    return None if until is None else one("extend_trial", subscription_id=subject.subscription_id, until_on=until)
+    return None if until is None else one("change_trial", subscription_id=subject.subscription_id, until_on=until)
 
 
 # --- beginning and undoing -------------------------------------------------------------------------------------------
@@ -401,9 +401,9 @@ FORMS: dict[str, Form] = {
         subscriptions.resume, ":material/play_circle:", lambda: t("Resume"), lambda: t("Resume service"),
         lambda: t("Resume"), lambda: t("Service resumes"), draw_resume,
     ),
-    "extend_trial": Form(
-        subscriptions.extend_trial, ":material/hourglass:", lambda: t("Extend trial"), lambda: t("Extend the trial"),
-        lambda: t("Extend trial"), lambda: t("The trial is extended"), draw_trial,
+    "change_trial": Form(
+        subscriptions.change_trial, ":material/hourglass:", lambda: t("Change trial"), lambda: t("Extend or end the trial"),
+        lambda: t("Change trial"), lambda: t("The trial is changed"), draw_trial,
     ),
     "end_coupon": Form(
         subscriptions.end_coupon, ":material/money_off:", lambda: t("End a coupon"), lambda: t("End a coupon"),

@@ -332,11 +332,12 @@ def test_an_anchor_of_its_own_stays_when_the_trial_moves() -> None:
     ("known", "until", "said"),
     [
         (situation(), date(2026, 1, 20), "Subscription A-7 has no trial"),
-        (situation(TRIAL), date(2026, 1, 12), "The trial already runs until 2026-01-15; choose a later day"),
+        (situation(TRIAL), date(2026, 1, 15), "The trial already runs until 2026-01-15; choose another day"),
+        (situation(TRIAL), date(2026, 1, 10), "A trial cannot end before 2026-01-11"),
         (situation(TRIAL, today=date(2026, 1, 15)), date(2026, 1, 20), "The trial of subscription A-7 was over on 2026-01-15"),
     ],
 )  # fmt: skip
-def test_only_a_running_trial_is_extended(known: Circumstances, until: date, said: str) -> None:
+def test_only_a_running_trial_is_moved_and_not_into_the_past(known: Circumstances, until: date, said: str) -> None:
     assert sentence(ask(decide_trial, known, until_on=until)) == said
 
 

@@ -13,7 +13,7 @@ from core.actions.subscriptions import (
     change_addon,
     change_price,
     change_quantity,
-    extend_trial,
+    change_trial,
     grant_coupon,
     pause,
     resume,
@@ -317,7 +317,7 @@ def test_a_trial_that_is_resumed_early_or_unpaused_ends_earlier_again(story: Sto
     sixth = date(2026, 1, 6)
     story.on(sixth).do(pause, resumed, effective_on=sixth, until_on=date(2026, 1, 16))
     stop = story.do(pause, unpaused, effective_on=sixth, until_on=date(2026, 1, 16))
-    story.do(extend_trial, extended, until_on=date(2026, 1, 28))
+    story.do(change_trial, extended, until_on=date(2026, 1, 28))
 
     story.on(date(2026, 1, 8)).do(resume, resumed, effective_on=date(2026, 1, 8))
     story.take_back(stop)
@@ -486,3 +486,12 @@ def test_a_pause_with_credit_credits_only_the_days_until_it_ends(story: Story) -
     story.bill_on(ELEVENTH, date(2026, 1, 21), FEBRUARY)
 
     assert story.amounts() == [31_000, -10_000, 31_000]  # 10 of 31 days
+
+
+def test_a_trial_that_is_ended_early_is_billed_from_that_day_on(story: Story) -> None:
+    ada = story.begin(story.plan(fixed("310")), JANUARY, trial_days=14)
+    story.on(date(2026, 1, 8)).do(change_trial, ada, until_on=date(2026, 1, 8))
+    story.bill_on(date(2026, 1, 8))
+
+    assert spans(story) == [(date(2026, 1, 8), date(2026, 2, 8))]
+    assert story.amounts() == [31_000]

@@ -138,7 +138,7 @@ def _moved_trials(rows: pl.DataFrame, c: Circumstances, by: pl.Expr) -> pl.DataF
 
 
 def decide_trial(requests: pl.DataFrame, c: Circumstances) -> Decision:
-    """A running trial ends on a later day (the first billable one)."""
+    """A running trial ends on another day (the first billable one), today at the earliest."""
     rows = identified(asked(requests, TRIAL_REQUESTS), c).with_columns(effective_on="today_on")
     good, refused = sorted_out(
         rows,
@@ -148,7 +148,8 @@ def decide_trial(requests: pl.DataFrame, c: Circumstances) -> Decision:
             (Refusal.ALREADY_CANCELLED, pl.col("ends_on") < OPEN),
             (Refusal.NO_TRIAL, pl.col("trial_end").is_null()),
             (Refusal.TRIAL_OVER, pl.col("trial_end") <= pl.col("today_on")),
-            (Refusal.TRIAL_NOT_LONGER, pl.col("until_on") <= pl.col("trial_end")),
+            (Refusal.TRIAL_PAST, pl.col("until_on") < pl.col("today_on")),
+            (Refusal.TRIAL_SAME, pl.col("until_on") == pl.col("trial_end")),
             (Refusal.TRIAL_LENGTH, pl.col("until_on") > pl.col("started_on") + pl.duration(days=2 * 366)),
         ],
     )
