@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.calc.arithmetic import part_of_period
@@ -22,15 +23,18 @@ from core.calc.breakdown import Part, breakdown, event_breakdown, units
 from core.calc.pricebook import PriceBook, compile_book
 from core.domain.money import to_major
 from core.domain.plans import ON_AMOUNTS, ChargeModel
+from core.domain.subscriptions import ChangeKind
 from core.reports.invoices import Explained
 from core.store import billing, load
-from core.store.tables import Document, DocumentLine, UsageEvent, core_table
+from core.store.tables import Document, DocumentLine, SubscriptionChange, UsageEvent, core_table
 
 
 class Why(StrEnum):
     """What a part of a line says beyond its price (`breakdown.Says`): English templates, translated at the edge."""
 
     DAYS = "{days} of {period_days} days of the period"
+    PAUSED = "Paused from {start}: {reason}"
+    PAUSED_SPAN = "Paused {start} to {last}: {reason}"
     CREDIT_DAYS = "Given back: {days} of {period_days} days of the period"
     BEFORE = "Billed before on {number}"
     COMMITMENT = "The minimum that was agreed for the period: {minimum}"
@@ -97,6 +101,24 @@ class _Maker:
         if rest or sign < 0:
             says = Why.CREDIT_DAYS if sign < 0 else Why.DAYS
             yield Part(rest, (says,), {"days": days, "period_days": period_days})
+            yield from self._pauses(line)
+
+    def _pauses(self, line: dict[str, Any]) -> Iterator[Part]:
+        """Why days are missing or given back: pauses with a reason inside the period, as they were known at issue."""
+        change = core_table(SubscriptionChange)
+        undone = select(change.c.undoes_id).where(change.c.undoes_id.is_not(None))
+        statement = select(change.c.effective_on, change.c.until_on, change.c.reason).where(
+            change.c.subscription_id == line["subscription_id"], change.c.kind == ChangeKind.PAUSE.value,
+            change.c.reason != "", change.c.recorded_at <= self.view.head["recorded_at"], change.c.id.not_in(undone),
+            change.c.effective_on < line["period_end"],
+            or_(change.c.until_on.is_(None), change.c.until_on > line["period_start"]),
+        ).order_by(change.c.effective_on)  # fmt: skip
+        for row in self.session.execute(statement):
+            values = {"start": row.effective_on, "reason": row.reason}
+            if row.until_on is None:
+                yield Part(0, (Why.PAUSED,), values)
+            else:
+                yield Part(0, (Why.PAUSED_SPAN,), {**values, "last": row.until_on - timedelta(days=1)})
 
     def _once(self, line: dict[str, Any]) -> list[Part]:
         """Usage, a one-off fee or a true-up: what is owed in all, less what was billed before."""

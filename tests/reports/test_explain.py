@@ -231,3 +231,17 @@ def test_a_percentage_charge_says_what_the_allowance_and_the_bounds_did(engine: 
         ("The least and the most that an event costs", -400),
     ]  # fmt: skip
     assert Says.FREE in why.parts[2].says
+
+
+def test_a_pause_tells_its_reason_where_days_are_given_back(engine: Engine) -> None:
+    world = World(engine)
+    subscription = world.start(world.customer(), world.plan(fixed("310")), JANUARY)
+    world.bill(JANUARY)
+    world.change(subscription, "pause", date(2026, 1, 11), until_on=date(2026, 1, 21), credit="credit", reason="Ferie")
+    world.bill(FEBRUARY)
+
+    lines, reasons = whys(engine, "F2026-000002")
+    back = next(why for line, why in zip(lines, reasons, strict=True) if line["net_minor"] < 0)
+    # 10 of 31 days of 310 kr.
+    assert sum(part.amount_minor for part in back.parts) == -10_000
+    assert "Paused 2026-01-11 to 2026-01-20: Ferie" in [sentence for sentence, _ in said(back)]
