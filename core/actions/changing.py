@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 
 import polars as pl
+from sqlalchemy import select
 
 from core import frames
 from core.actions.command import Answer, Work
@@ -17,18 +18,64 @@ from core.actions.invoices import business_day
 from core.calc.changes.deciding import Decision
 from core.calc.changes.standing import SUB, Circumstances
 from core.domain.subscriptions import Refusal, refusal
+from core.store import load
 from core.store import subscriptions as stored
 from core.store.save import insert_many, reserve_ids
-from core.store.tables import SubscriptionChange
+from core.store.tables import Subscription, SubscriptionChange, core_table
 
+SEEN = "seen_change_id"
 AUDITED_ROWS = 100  # a larger batch leaves one audit line with its count
 Decide = Callable[[pl.DataFrame, Circumstances], Decision]
 
 
 def change(work: Work, requests: pl.DataFrame, decide: Decide, *, partial: bool) -> Answer:
-    """Decide on requests that name their subscription, and store what follows."""
-    decision = decide(requests, circumstances(work, requests))
+    """Decide on requests that name their subscription, and store what follows.
+
+    A request may say `seen_change_id`, the newest change that its author had seen: when there is a newer one, it is refused
+    and says by whom, so that nobody decides on what is no longer so.
+    """
+    plain = requests.drop(SEEN, strict=False)
+    decision = decide(plain, circumstances(work, plain))
+    if SEEN in requests.columns:
+        decision = _without_stale(decision, _stale(work, requests))
     return store(work, decision, partial=partial)
+
+
+def _stale(work: Work, requests: pl.DataFrame) -> pl.DataFrame:
+    """Requests whose subscription was changed since it was seen: row, code, external_id, kind and author of that change."""
+    change, sub = core_table(SubscriptionChange), core_table(Subscription)
+    rows = requests.select(SUB, SEEN).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    statement = (
+        select(
+            change.c.id.label("newer_id"), change.c.subscription_id, change.c.kind.label("changed_kind"),
+            change.c.author.label("changed_by"), sub.c.external_id,
+        )
+        .join_from(change, sub, sub.c.id == change.c.subscription_id)
+        .where(load.among(work.session, change.c.subscription_id, rows[SUB].drop_nulls().unique()))
+        .order_by(change.c.id)
+    )  # fmt: skip
+    schema = {
+        "newer_id": pl.Int64,
+        SUB: pl.Int64,
+        "changed_kind": pl.String,
+        "changed_by": pl.String,
+        "external_id": pl.String,
+    }
+    newer = rows.join(load.frame(work.session, statement, schema), on=SUB).filter(pl.col("newer_id") > pl.col(SEEN))
+    return newer.unique("row", keep="last", maintain_order=True).with_columns(
+        code=pl.lit(Refusal.CHANGED_MEANWHILE.value)
+    )
+
+
+def _without_stale(decision: Decision, stale: pl.DataFrame) -> Decision:
+    """The decision without the stale requests, which are refused for that reason first."""
+    if stale.is_empty():
+        return decision
+    ids = stale["row"].implode()
+    refused = decision.refused.filter(~pl.col("row").is_in(ids))
+    return Decision(
+        decision.facts.filter(~pl.col("row").is_in(ids)), pl.concat([refused, stale], how="diagonal_relaxed")
+    )
 
 
 def circumstances(work: Work, requests: pl.DataFrame) -> Circumstances:

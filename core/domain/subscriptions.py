@@ -157,6 +157,7 @@ class Refusal(StrEnum):
     PART_OF_ANOTHER = "part_of_another"
     RESUMED_SINCE = "resumed_since"
     PAUSED_AGAIN = "paused_again"
+    CHANGED_MEANWHILE = "changed_meanwhile"
     NO_SOURCE = "no_source"
     UNKNOWN_METER = "unknown_meter"
     NO_USAGE = "no_usage"
@@ -234,6 +235,9 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.PART_OF_ANOTHER: (Conflict, "This moved the trial as part of another change; undo that one"),
     _R.RESUMED_SINCE: (Conflict, "Service resumed after this pause; undo that first"),
     _R.PAUSED_AGAIN: (Conflict, "Another pause begins on {next_pause_on}; undo it first"),
+    _R.CHANGED_MEANWHILE: (
+        Conflict, "{changed_by} has changed subscription {external_id} meanwhile ({changed_kind}); look at it and try again",
+    ),
     _R.NO_SOURCE: (InvalidInput, "Every event needs a source id, so that it counts once"),
     _R.UNKNOWN_METER: (InvalidInput, "No prices measure “{meter}”"),
     _R.NO_USAGE: (InvalidInput, "The event {source_id} has no quantity"),

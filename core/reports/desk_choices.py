@@ -34,6 +34,7 @@ class Choices:
     addons: list[dict[str, Any]]
     coupons: list[dict[str, Any]]
     undoable: list[dict[str, Any]]
+    seen_change_id: int
 
     @property
     def renews_on(self) -> date | None:
@@ -60,6 +61,7 @@ def choices(session: Session, subscription_id: int, today: date) -> Choices:
         _addons(session, now["current_id"], held),
         _coupons(session, known, now, today),
         _undoable(session, subscription_id),
+        max(known.changes["change_id"], default=0),
     )
 
 

@@ -126,6 +126,9 @@ def _confirm(kind: str, subject: Subject, asked: Asked, effect: Effect, key: str
         )
         return
     requests = pl.DataFrame([dict(asked.chosen)], infer_schema_length=None)
+    choices = _choices(subject, session.current())
+    if choices is not None and kind != "undo":
+        requests = requests.with_columns(seen_change_id=pl.lit(choices.seen_change_id, dtype=pl.Int64))
     if session.act(form.action, key=key, requests=requests):
         session.say(form.done())
         st.rerun()

@@ -260,3 +260,20 @@ def test_a_touch_point_that_cannot_be_is_refused(story: Story, more: dict[str, A
     asked = {"customer_id": customer, "occurred_on": ELEVENTH, "kind": "call", **more}
     with pytest.raises((InvalidInput, NotFound), match=said):
         story.send(record_touch_points, requests=frame(**asked))
+
+
+def test_the_second_of_two_people_is_told_what_the_first_has_changed(engine: Engine) -> None:
+    told = Story(engine)
+    ada = told.begin(told.plan(fixed("310")), date(2026, 1, 1))
+    seen = told.rows(SubscriptionChange)[-1].id
+    told.on(date(2026, 1, 5))
+    told.do(change_quantity, ada, quantity_micro=3_000_000, effective_on=date(2026, 1, 5), seen_change_id=seen)
+    with pytest.raises(Conflict, match=r"system has changed subscription S-000001 meanwhile \(quantity\)"):
+        told.do(
+            change_quantity,
+            ada,
+            quantity_micro=5_000_000,
+            effective_on=date(2026, 1, 6),
+            seen_change_id=seen,
+        )
+    assert [row.quantity_micro for row in told.rows(SubscriptionChange)] == [1_000_000, 3_000_000]
