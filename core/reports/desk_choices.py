@@ -67,13 +67,15 @@ def choices(session: Session, subscription_id: int, today: date) -> Choices:
 
 def offers(session: Session, currency: str | None, today: date) -> list[dict[str, Any]]:
     """Published prices on offer today by rank: plan_id, plan, rank, price_version_id, interval, currency, headline."""
-    live = plans.overview(session, today)
-    found = []
-    for plan in live.plans.filter(~pl.col("archived")).iter_rows(named=True):
-        for version in live.live.get(plan["plan_id"], []):
-            if currency in (None, version["currency"]) and version["retired_at"] is None:
-                found.append({**version, "plan_id": plan["plan_id"], "plan": plan["name"], "rank": plan["rank"]})
-    return found
+    plan = core_table(Plan).c
+    live = plans.live_prices(session, today)
+    rows = session.execute(select(plan.id, plan.name, plan.rank).where(~plan.archived).order_by(plan.rank, plan.name))
+    return [
+        {**version, "plan_id": row.id, "plan": row.name, "rank": row.rank}
+        for row in rows
+        for version in live.get(row.id, [])
+        if currency in (None, version["currency"]) and version["retired_at"] is None
+    ]
 
 
 def _addons(session: Session, price_version_id: int | None, held: dict[str, int]) -> list[dict[str, Any]]:

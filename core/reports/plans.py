@@ -98,10 +98,10 @@ def overview(session: Session, day: date) -> Overview:
     held = subscriber_base.by_plan(subscriber_base.base_on(session, day))
     counts = [held.get(plan_id, {}).get("subscriptions", 0) for plan_id in plans["plan_id"]]
     mrr = {plan_id: entry["mrr"] for plan_id, entry in held.items()}
-    return Overview(plans.with_columns(subscriptions=pl.Series(counts, dtype=pl.Int64)), mrr, _live(session, day))
+    return Overview(plans.with_columns(subscriptions=pl.Series(counts, dtype=pl.Int64)), mrr, live_prices(session, day))
 
 
-def _live(session: Session, day: date) -> dict[int, list[dict[str, Any]]]:
+def live_prices(session: Session, day: date) -> dict[int, list[dict[str, Any]]]:
     """Of each plan, currency and interval the published version that is in force on a day."""
     table = core_table(PriceVersion).c
     columns = [table.plan_id, table.id.label("price_version_id"), *(table[name] for name in list(VERSIONS)[1:])]
