@@ -7,6 +7,8 @@ BEGIN IMMEDIATE (trust.md: without it, read-modify-write lost 40 % of the update
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +59,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for name, value in PRAGMAS.items():
-        cursor.execute(f"PRAGMA {name}={value}")
+        _set_pragma(cursor, name, value)
         stored = cursor.execute(f"PRAGMA {name}").fetchone()[0]
         in_memory = name == "journal_mode" and stored == "memory"
         if stored != value and not in_memory:
@@ -65,6 +67,19 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
+
+
+def _set_pragma(cursor: Any, name: str, value: object) -> None:
+    """Set one pragma; turning a new file to WAL fails at once, not after the busy timeout, while another process does it."""
+    for pause in [0.05] * 600:
+        try:
+            cursor.execute(f"PRAGMA {name}={value}")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(pause)
+    cursor.execute(f"PRAGMA {name}={value}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
