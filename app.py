@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Route
 
-from core.ui.shell import HEALTH, health, lifespan
+from core.ui.shell import HEALTH, first_page, health, lifespan
 
 SHELL = Path(__file__).parent / "core" / "ui" / "shell.py"
-app = st.App(SHELL, lifespan=lifespan, routes=[Route(HEALTH, health)])
+app = st.App(SHELL, lifespan=lifespan, routes=[Route(HEALTH, health), Route("/overview", first_page)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
@@ -256,7 +257,18 @@ CHARGE_CODES: Schema = {"price_version_id": pl.Int64, "code": pl.String, "kind":
 # Coupons with when they may be given; `valid_to` is exclusive. Key: coupon_id.
 COUPON_TERMS: Schema = {**COUPONS, "valid_from": pl.Date, "valid_to": pl.Date, "archived": pl.Boolean}
 
+# Currency rates that staff entered: units of the company's currency for one unit, times CURRENCY_RATE_SCALE. Key: currency, on_date.
+CURRENCY_RATES: Schema = {"currency": pl.String, "on_date": pl.Date, "rate": pl.Int64}
+
 CURRENCY_RATE_SCALE = 10**10  # a currency rate as an integer
+
+
+class Prices(NamedTuple):
+    """Price versions with their charges and tiers (PRICE_VERSIONS, CHARGES, TIERS)."""
+
+    versions: pl.DataFrame
+    charges: pl.DataFrame
+    tiers: pl.DataFrame
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _take_over(work: Work, made: pl.DataFrame, saved: pl.DataFrame) -> None:
 
 @command("subscriptions.change_price", Permission.CHANGE_SUBSCRIPTIONS)
 def change_price(work: Work, *, requests: pl.DataFrame, partial: bool = False) -> Answer:
-    """Other prices: subscription_id, price_version_id [, effective_on (else by the plan's policy), credit]."""
+    """Other prices: subscription_id, price_version_id [, effective_on (else by the plan's policy)]."""
     return change(work, requests, decide_price, partial=partial)
 
 

@@ -39,19 +39,32 @@ class Permission(StrEnum):
     IMPORT_DATA = "import_data"
     EDIT_SETTINGS = "edit_settings"
     MANAGE_PEOPLE = "manage_people"
+    PLAN_FIGURES = "plan_figures"
+    SAVE_VIEWS = "save_views"
+    SIMULATE_PRICES = "simulate_prices"
+    APPROVE_SCENARIOS = "approve_scenarios"
 
 
 _P = Permission
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset(),
-    Role.PRODUCT: frozenset({_P.DRAFT_PRICES, _P.PUBLISH_PRICES, _P.EDIT_COUPONS}),
+    Role.VIEWER: frozenset({_P.SAVE_VIEWS}),
+    Role.PRODUCT: frozenset(
+        {
+            _P.DRAFT_PRICES, _P.PUBLISH_PRICES, _P.EDIT_COUPONS, _P.SAVE_VIEWS, _P.PLAN_FIGURES, _P.SIMULATE_PRICES,
+            _P.APPROVE_SCENARIOS,
+        }
+    ),
     Role.SUPPORT: frozenset(
-        {_P.EDIT_CUSTOMERS, _P.CHANGE_SUBSCRIPTIONS, _P.RECORD_CONTACTS, _P.HOLD_BILLING, _P.RECORD_USAGE}
+        {
+            _P.EDIT_CUSTOMERS, _P.CHANGE_SUBSCRIPTIONS, _P.RECORD_CONTACTS, _P.HOLD_BILLING, _P.RECORD_USAGE,
+            _P.SAVE_VIEWS,
+        }
     ),
     Role.FINANCE: frozenset(
         {
             _P.HOLD_BILLING, _P.ISSUE_INVOICES, _P.CREDIT_INVOICES, _P.REGISTER_PAYMENTS, _P.CLOSE_BOOKS,
-            _P.EDIT_CUSTOMERS, _P.RECORD_CONTACTS, _P.EDIT_SETTINGS, _P.IMPORT_DATA, _P.RECORD_USAGE,
+            _P.EDIT_CUSTOMERS, _P.RECORD_CONTACTS, _P.EDIT_SETTINGS, _P.IMPORT_DATA, _P.RECORD_USAGE, _P.SAVE_VIEWS,
+            _P.PLAN_FIGURES, _P.APPROVE_SCENARIOS,
         }
     ),
     Role.ADMIN: frozenset(Permission),

@@ -14,10 +14,11 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.calc.recurring import monthly
 from core.domain.errors import ForbliError
 from core.reports.ahead import Ahead, ahead
 from core.reports.proposals import Proposal, propose
-from core.reports.subscriber_base import base_of, monthly
+from core.reports.subscriber_base import base_of
 from core.store import load
 from core.store.tables import ChargeRow, Plan, PriceVersion, Subscription, core_table
 
@@ -61,13 +62,25 @@ class Effect:
 
 def effect(session: Session, customer_id: int, action: str, request: Request, today: date) -> Effect:
     """The effect of one request (column, value pairs) to the action "subscriptions.…" on its customer's bills."""
-    requests = pl.DataFrame([dict(request)], infer_schema_length=None)
-    proposal = propose(session, action, requests, today)
+    return effects(session, customer_id, action, (request,), today)[0]
+
+
+def effects(
+    session: Session, customer_id: int, action: str, requests: tuple[Request, ...], today: date
+) -> list[Effect]:
+    """The effects of alternative requests, each for itself."""
+    # One more than is shown: a change that brings a document today moves the others back by one.
+    before = ahead(session, [customer_id], today, None, TURNS + 1)
+    proposals = [
+        propose(session, action, pl.DataFrame([dict(request)], infer_schema_length=None), today) for request in requests
+    ]
+    return [_effect(session, customer_id, proposal, today, before) for proposal in proposals]
+
+
+def _effect(session: Session, customer_id: int, proposal: Proposal, today: date, before: Ahead) -> Effect:
     if proposal.refused:
         nothing = pl.DataFrame(schema=INVOICES)
         return Effect(proposal.refused[0]["error"], None, {}, nothing, None, pl.DataFrame(schema=LINES), [])
-    # One more than is shown: a change that brings a document today moves the others back by one.
-    before = ahead(session, [customer_id], today, None, TURNS + 1)
     after = ahead(session, [customer_id], today, proposal, TURNS)
     invoices = _compared(before, after)
     first_day = pl.concat([proposal.facts["effective_on"], proposal.adjustments["effective_on"]]).min()

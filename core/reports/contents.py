@@ -13,14 +13,15 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import frames
 from core.calc.breakdown import breakdown
 from core.calc.calendar import OPEN
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
 from core.calc.pricebook import compile_book
+from core.calc.recurring import recurring_lines
 from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
 from core.reports.ahead import Ahead, ahead
 from core.reports.desk_choices import held_coupons
-from core.reports.subscriber_base import recurring_lines
 from core.store import load
 from core.store import subscriptions as stored
 from core.store.tables import Plan, PriceVersion, Subscription, core_table
@@ -84,7 +85,7 @@ class _Maker:
 
     session: Session
     known: Circumstances
-    prices: load.Prices
+    prices: frames.Prices
     coming: Ahead
     today: date
 

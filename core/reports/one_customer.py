@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.calendar import OPEN
+from core.calc.recurring import monthly
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
 from core.domain.ledger import Account
 from core.reports import invoices
-from core.reports.subscriber_base import monthly, twelfths
+from core.reports.subscriber_base import twelfths
 from core.store import load
 from core.store.tables import (
     Coupon,

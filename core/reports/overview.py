@@ -14,10 +14,11 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from core.calc.arithmetic import divide
+from core.calc.recurring import monthly
 from core.domain.plans import PriceStatus
 from core.reports import asides, price_proposals
 from core.reports.billing_review import held
-from core.reports.subscriber_base import PAYING, base_on, monthly
+from core.reports.subscriber_base import PAYING, base_on
 from core.store import billing, load
 from core.store.tables import (
     BillingRun,

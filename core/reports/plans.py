@@ -10,6 +10,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.calc.recurring import monthly
 from core.domain.errors import Conflict, NotFound
 from core.domain.plans import PriceStatus, PriceTerms
 from core.reports import subscriber_base
@@ -189,8 +190,8 @@ def effect(session: Session, plan_id: int, price_version_id: int, day: date) -> 
     paying = shared["state"] == subscriber_base.PAYING
     return Effect(
         subscriptions=shared.height, negotiated=concerned.height - shared.height, currency=head["currency"],
-        now_minor=subscriber_base.monthly(int(shared["list_twelfths"].sum())),
-        then_minor=subscriber_base.monthly(int(then.filter(paying).sum())),
+        now_minor=monthly(int(shared["list_twelfths"].sum())),
+        then_minor=monthly(int(then.filter(paying).sum())),
         second_person=holders.has_subscribers(session, plan_id, day, but=price_version_id),
     )  # fmt: skip
 

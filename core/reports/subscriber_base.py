@@ -16,12 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
-from core.calc.arithmetic import divide
-from core.calc.billing.tax import net_of, treatments
-from core.calc.pricebook import MICRO, compile_book
-from core.calc.rating import rate
+from core.calc.billing.tax import treatments
+from core.calc.pricebook import MICRO
+from core.calc.recurring import a_month, monthly, recurring_lines, with_net_rates
 from core.calc.timeline import timeline
-from core.domain.plans import ChargeKind
 from core.domain.subscriptions import CustomerKind
 from core.store import billing, load
 from core.store.tables import PriceVersion, SubscriptionChange, core_table
@@ -92,7 +90,7 @@ def _ever_on(session: Session, plan_id: int) -> list[int]:
 
 
 def twelfths(
-    session: Session, standing: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices, day: date
+    session: Session, standing: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices, day: date
 ) -> pl.Series:
     """List MRR of each row of `standing` (subscription_id, price_version_id, quantity_micro) at its price version."""
     if standing.is_empty():
@@ -101,27 +99,17 @@ def twelfths(
         "price_version_id", "tax_inclusive", "minimum_minor", "interval_months", "interval_days"
     )
     held = standing.select("subscription_id", "price_version_id", "quantity_micro")
-    lines = _net(recurring_lines(held, addons, prices), versions, _vat(session, prices, day))
+    lines = recurring_lines(held, addons, prices)
+    vat = _vat(session, prices, day)
+    rates = lines.select("vat_category").join(vat, on="vat_category", how="left", maintain_order="left")["rate_ppm"]
+    lines = with_net_rates(lines, prices.versions, rates.fill_null(0))
     fees = lines.group_by("subscription_id").agg(pl.col("net_minor").sum())
     priced = (
         held.join(versions, on="price_version_id", how="left", maintain_order="left")
         .join(fees, on="subscription_id", how="left", maintain_order="left")
         .with_columns(period_minor=pl.max_horizontal(pl.col("net_minor").fill_null(0), "minimum_minor"))
     )
-    return priced.select(list_twelfths=_a_month(pl.col("period_minor")))["list_twelfths"]
-
-
-def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: load.Prices) -> pl.DataFrame:
-    """Recurring charges of each subscription with their full-period amounts: fixed fees, seats, add-ons."""
-    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category")
-    every = held.join(charges, on="price_version_id", how="inner")
-    fixed = every.filter(pl.col("kind") == ChargeKind.FIXED).with_columns(quantity_micro=pl.lit(MICRO, dtype=pl.Int64))
-    seats = every.filter(pl.col("kind") == ChargeKind.SEAT)
-    chosen = every.filter(pl.col("kind") == ChargeKind.ADDON).drop("quantity_micro")
-    extras = chosen.join(addons, on=["subscription_id", "code"], how="inner").select(every.columns)
-    lines = pl.concat([fixed, seats, extras])
-    book = compile_book(prices.versions, prices.charges, prices.tiers)
-    return lines.with_columns(rate(book, lines).alias("amount_minor"))
+    return priced.select(list_twelfths=a_month(pl.col("period_minor")))["list_twelfths"]
 
 
 def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
@@ -142,14 +130,7 @@ def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
     return joined["headline_minor"].fill_null(0)
 
 
-def _net(lines: pl.DataFrame, versions: pl.DataFrame, vat: pl.DataFrame) -> pl.DataFrame:
-    """Lines with `net_minor`: prices that include VAT without it."""
-    joined = lines.join(versions, on="price_version_id", how="left").join(vat, on="vat_category", how="left")
-    net = net_of(pl.col("amount_minor"), pl.col("rate_ppm").fill_null(0))
-    return joined.with_columns(net_minor=pl.when("tax_inclusive").then(net).otherwise("amount_minor"))
-
-
-def _vat(session: Session, prices: load.Prices, day: date) -> pl.DataFrame:
+def _vat(session: Session, prices: frames.Prices, day: date) -> pl.DataFrame:
     """The domestic VAT rate of each category on a day: vat_category, rate_ppm."""
     seller = billing.company_profile(session, day) if prices.versions["tax_inclusive"].any() else None
     empty = pl.DataFrame(schema={"vat_category": pl.String, "rate_ppm": pl.Int64})
@@ -163,21 +144,6 @@ def _vat(session: Session, prices: load.Prices, day: date) -> pl.DataFrame:
     found = treatments(buyers, billing.vat_rules(session, seller.country)).filter(valid)
     best = found.sort("weight", "valid_from", descending=True).unique("category", keep="first", maintain_order=True)
     return best.select("rate_ppm", vat_category="category").select("vat_category", "rate_ppm")
-
-
-def _a_month(period_minor: pl.Expr) -> pl.Expr:
-    """A period's amount as twelfths of a minor unit a month."""
-    months, days = pl.col("interval_months"), pl.col("interval_days")
-    a_year = pl.when(days % 7 == 0).then(364).otherwise(365)  # 52 weeks, or 365 days
-    top = pl.when(months > 0).then(12).otherwise(a_year).cast(pl.Int64)
-    below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64)
-    return divide(period_minor.cast(pl.Int64) * top, below)
-
-
-def monthly(list_twelfths: int) -> int:
-    """Twelfths as minor units a month, rounded half away from zero."""
-    sign = -1 if list_twelfths < 0 else 1
-    return sign * ((abs(list_twelfths) + 6) // 12)
 
 
 def by_plan(base: Base) -> dict[int, dict[str, Any]]:

@@ -24,7 +24,7 @@ from core.domain.plans import (
     Rounding,
     Tier,
 )
-from core.store import load, save
+from core.store import save
 from core.store.tables import ChargeRow, PriceVersion, Table, TierRow, core_table
 
 
@@ -108,7 +108,7 @@ def _tier_values(tier: Tier) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_prices(terms: PriceTerms, price_version_id: int = 1, plan_id: int = 1) -> load.Prices:
+def as_prices(terms: PriceTerms, price_version_id: int = 1, plan_id: int = 1) -> frames.Prices:
     """Terms that may not be stored at all as the frames that the engine reads; charge ids count from 1."""
     head = {**head_values(terms), "price_version_id": price_version_id, "plan_id": plan_id}
     head |= {"interval_months": terms.interval.months, "interval_days": terms.interval.days}
@@ -120,7 +120,7 @@ def as_prices(terms: PriceTerms, price_version_id: int = 1, plan_id: int = 1) ->
         tiers += [
             {"charge_id": place + 1, "position": at, **_tier_values(tier)} for at, tier in enumerate(charge.tiers)
         ]
-    return load.Prices(
+    return frames.Prices(
         _frame([head], frames.PRICE_VERSIONS), _frame(charges, frames.CHARGES), _frame(tiers, frames.TIERS)
     )
 

@@ -28,9 +28,10 @@ from core.domain.subscriptions import AdjustmentDecision, AdjustmentKind, Change
 from core.store.tables import METADATA
 
 APPEND_ONLY = (
-    "adjustment", "adjustment_decision", "audit_entry", "books_closed", "command", "company_profile", "customer_note", "customer_version", "document", "document_line",
-    "document_tax", "ledger_entry", "ledger_posting", "ledger_seal", "line_discount", "subscription_change",
-    "usage_event",
+    "adjustment", "adjustment_decision", "audit_entry", "books_closed", "budget", "command", "company_profile",
+    "currency_rate", "customer_note", "customer_version", "document", "document_line", "document_tax", "ledger_entry",
+    "ledger_posting", "ledger_seal", "line_discount", "month_close", "plan_margin", "saved_view", "scenario",
+    "scenario_decision", "scenario_result", "subscription_change", "time_mark", "usage_event", "vat_rule",
 )  # fmt: skip
 ERASABLE = (
     "name", "contact", "address", "postal_code", "city", "emails", "phone", "organisation_number", "vat_number",

@@ -10,13 +10,14 @@ import io
 import json
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, any_, bindparam, case, false, func, select, true
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.frames import Prices
 from core.store.engine import is_sqlite
 from core.store.save import as_sqlalchemy
 from core.store.tables import (
@@ -35,14 +36,6 @@ from core.store.tables import (
 )
 
 Ids = Iterable[int] | pl.Series | None
-
-
-class Prices(NamedTuple):
-    """Price versions with their charges and tiers (frames.PRICE_VERSIONS, CHARGES, TIERS)."""
-
-    versions: pl.DataFrame
-    charges: pl.DataFrame
-    tiers: pl.DataFrame
 
 
 # --- any query ----------------------------------------------------------------------------------------------------

@@ -142,6 +142,8 @@ class CompanyProfile(Table, table=True):
     review_above_minor: int = whole(default=100_000_000)
     review_lines_above: int = 200
     adjustment_limit_minor: int = whole(default=100_000)
+    price_notice_consumer_days: int = 30
+    price_notice_business_days: int = 30
 
 
 class BooksClosed(Table, table=True):
@@ -752,6 +754,126 @@ class ImportFile(Table, table=True):
     rows: int = 0
     recorded_at: dt.datetime
     author: str = string()
+
+
+class Budget(Table, table=True):
+    """MRR that is aimed at for a month's end, in the company's currency; the highest id of a month is in force."""
+
+    __tablename__ = "budget"
+    id: int | None = key()
+    month: dt.date
+    mrr_minor: int = whole()
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+class PlanMargin(Table, table=True):
+    """The share of a plan's revenue that is left after its own costs, dated; 100 % until somebody enters one."""
+
+    __tablename__ = "plan_margin"
+    id: int | None = key()
+    plan_id: int = ref("plan.id")
+    effective_from: dt.date
+    margin_ppm: int = whole(default=1_000_000)
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+class MonthClose(Table, table=True):
+    """The KPIs of a month as they were reported: frozen with the version of their definitions and the last change known."""
+
+    __tablename__ = "month_close"
+    id: int | None = key()
+    month: dt.date
+    definitions: str = string()
+    seen_change_id: int = whole()
+    content: str = string()  # JSON: KPI name → number
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+class TimeMark(Table, table=True):
+    """Something on a day that charts should name: a campaign, an outage. An empty text takes the mark it replaces down."""
+
+    __tablename__ = "time_mark"
+    id: int | None = key()
+    on_date: dt.date
+    text: str = string()
+    replaces_id: int | None = ref("time_mark.id", nullable=True)
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+class SavedView(Table, table=True):
+    """A page's filters under a name: the query of its address. An empty query takes the view it replaces down."""
+
+    __tablename__ = "saved_view"
+    id: int | None = key()
+    page: str = string()
+    name: str = string()
+    query: str = string()
+    shared: bool = False
+    replaces_id: int | None = ref("saved_view.id", nullable=True)
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+# --- simulation ----------------------------------------------------------------------------------------------------
+
+
+class Scenario(Table, table=True):
+    """A pricing change as somebody imagined it: everything its numbers follow from. A changed one is a new row."""
+
+    __tablename__ = "scenario"
+    id: int | None = key()
+    name: str = string()
+    content: str = string()  # JSON of domain.scenarios.Scenario
+    replaces_id: int | None = ref("scenario.id", nullable=True)
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+class ScenarioResult(Table, table=True):
+    """What a scenario's numbers were when it was put before somebody: the frozen prediction."""
+
+    __tablename__ = "scenario_result"
+    id: int | None = key()
+    scenario_id: int = ref("scenario.id")
+    as_of: dt.date
+    data_hash: str = string()
+    engine: str = string()
+    content: str = string()  # JSON: every number of the page
+    recorded_at: dt.datetime
+    author: str = string()
+
+
+class ScenarioDecision(Table, table=True):
+    """A step of a scenario's way: requested, approved, declined, rolled out, stopped."""
+
+    __tablename__ = "scenario_decision"
+    id: int | None = key()
+    scenario_id: int = ref("scenario.id")
+    decision: str = string()
+    note: str = string()
+    recorded_at: dt.datetime
+    author: str = string()
+    command_id: str = string(index=True)
+
+
+class MigrationPlan(Table, table=True):
+    """When a subscription is to get an approved scenario's prices and when its customer is told; `change_id` once it is done."""
+
+    __tablename__ = "migration_plan"
+    __table_args__ = (UniqueConstraint("scenario_id", "subscription_id"),)
+    id: int | None = key()
+    scenario_id: int = ref("scenario.id", index=False)
+    subscription_id: int = ref("subscription.id")
+    price_version_id: int = ref("price_version.id", index=False)
+    effective_on: dt.date
+    notice_on: dt.date
+    wave: int = 1
+    change_id: int | None = ref("subscription_change.id", nullable=True)
+    recorded_at: dt.datetime
 
 
 class SearchEntry(Table, table=True):

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.domain.access import Permission
 from core.reports import change_preview, desk_choices
-from core.reports.change_preview import Effect, Request
+from core.reports.change_preview import Effect
 from core.ui import desk_agreed, desk_asides, parts, session
 from core.ui.desk_effect import show_effect
 from core.ui.desk_forms import FORMS, INSTEAD, Asked, Subject
@@ -77,7 +77,9 @@ def change_form(kind: str, subject: Subject) -> None:
     asked = form.draw(subject, _choices(subject, context), context, key)
     if asked is None:
         return
-    effects = [_effect(asked.action, request, subject, context) for request in asked.requests]
+    effects = session.frames(
+        change_preview.effects, subject.customer_id, asked.action, tuple(asked.requests), context.today
+    )
     _show(asked, effects, key)
     chosen = asked.requests.index(asked.chosen)
     _confirm(kind, subject, asked, effects[chosen], key)
@@ -88,10 +90,6 @@ def _choices(subject: Subject, context: session.Context) -> desk_choices.Choices
     if subject.subscription_id is None:
         return None
     return session.frames(desk_choices.choices, subject.subscription_id, context.today)
-
-
-def _effect(action: str, request: Request, subject: Subject, context: session.Context) -> Effect:
-    return session.frames(change_preview.effect, subject.customer_id, action, request, context.today)
 
 
 def _show(asked: Asked, effects: list[Effect], key: str) -> None:

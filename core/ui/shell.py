@@ -10,7 +10,7 @@ import streamlit as st
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 from core.domain.access import Actor
 from core.domain.errors import ForbliError
@@ -43,6 +43,11 @@ def health(_request: Request) -> JSONResponse:
     except (ForbliError, SQLAlchemyError):
         return JSONResponse({"database": "missing", "frozen": is_frozen()}, status_code=503)
     return JSONResponse({"database": "ok", "frozen": is_frozen()})
+
+
+def first_page(request: Request) -> RedirectResponse:
+    """The first page answers "/": a link that names it finds it too, with its view."""
+    return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
 
 
 def main() -> None:

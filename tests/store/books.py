@@ -8,9 +8,11 @@ from core.store.tables import (
     AdjustmentDecision,
     AuditEntry,
     BooksClosed,
+    Budget,
     ChargeRow,
     Command,
     CompanyProfile,
+    CurrencyRate,
     Customer,
     CustomerNote,
     CustomerVersion,
@@ -22,13 +24,21 @@ from core.store.tables import (
     LedgerPosting,
     LedgerSeal,
     LineDiscount,
+    MonthClose,
     NumberSeries,
     Plan,
+    PlanMargin,
     PriceVersion,
+    SavedView,
+    Scenario,
+    ScenarioDecision,
+    ScenarioResult,
     Subscription,
     SubscriptionChange,
     TierRow,
+    TimeMark,
     UsageEvent,
+    VatRule,
 )
 
 NOW = dt.datetime(2026, 1, 31, 12, 0, tzinfo=dt.UTC)
@@ -106,6 +116,16 @@ def stage(session):
     insert_many(session, Adjustment, [{"id": 1, **adjustment, **STAMP}])
     insert_many(session, AdjustmentDecision, [{"adjustment_id": 1, "decision": "approved", **STAMP}])
     insert_many(session, CustomerNote, [{"customer_id": 1, "text": "Ring", **STAMP}])
+    insert_many(session, VatRule, [{"seller_country": "NO", "valid_from": JANUARY, **STAMP}])
+    insert_many(session, CurrencyRate, [{"currency": "EUR", "on_date": JANUARY, "rate": "11.5", **STAMP}])
+    insert_many(session, Budget, [{"month": JANUARY, "mrr_minor": 100, **STAMP}])
+    insert_many(session, PlanMargin, [{"plan_id": 1, "effective_from": JANUARY, **STAMP}])
+    insert_many(session, MonthClose, [{"month": JANUARY, "content": "{}", **STAMP}])
+    insert_many(session, TimeMark, [{"on_date": JANUARY, "text": "Campaign", **STAMP}])
+    insert_many(session, SavedView, [{"page": "overview", "name": "Mine", "query": "range=90", **STAMP}])
+    insert_many(session, Scenario, [{"id": 1, "name": "Dearer", "content": "{}", **STAMP}])
+    insert_many(session, ScenarioResult, [{"scenario_id": 1, "as_of": JANUARY, "content": "{}", **STAMP}])
+    insert_many(session, ScenarioDecision, [{"scenario_id": 1, "decision": "approved", **STAMP}])
     insert_many(session, NumberSeries, [{"id": 1, "kind": "invoice", "year": 2026, "prefix": "F", "last": 1}])
     insert_many(session, Command, [{"id": "c", "action": "test", "recorded_at": NOW}])
     insert_many(session, AuditEntry, [{"command_id": "c", "recorded_at": NOW, "hash": "h"}])

@@ -11,7 +11,7 @@ from core.calc.changes.deciding import Decision, asked, facts, together
 from core.calc.changes.standing import SUB, Circumstances, identified, standing
 from core.calc.changes.terms import decide_price
 from core.domain.plans import PriceStatus
-from core.domain.subscriptions import ChangeKind, CreditChoice
+from core.domain.subscriptions import ChangeKind
 
 AGREED_REQUESTS: frames.Schema = {
     SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date, "expires_on": pl.Date,
@@ -27,16 +27,11 @@ def decide_agreed(requests: pl.DataFrame, c: Circumstances) -> Decision:
     own = c.offers["price_version_id"].is_in(wanted["price_version_id"].implode())
     published = pl.when(own).then(pl.lit(PriceStatus.PUBLISHED.value)).otherwise("status")
     known = replace(c, offers=c.offers.with_columns(status=published))
-    first = decide_price(
-        requests.select(SUB, "price_version_id", "effective_on", credit=pl.lit(CreditChoice.CREDIT.value)), known
-    )
+    first = decide_price(requests.select(SUB, "price_version_id", "effective_on"), known)
     before = standing(identified(wanted, known), known, "effective_on").filter(
         pl.col("expires_on").is_not_null()
         & (pl.col("expires_on") < pl.col("ends_on"))
         & pl.col("row").is_in(first.facts["row"].implode())
     )
-    back = facts(
-        before, ChangeKind.PRICE, price_version_id="current_id", effective_on="expires_on",
-        credit=pl.lit(CreditChoice.CREDIT.value),
-    )  # fmt: skip
+    back = facts(before, ChangeKind.PRICE, price_version_id="current_id", effective_on="expires_on")
     return Decision(together(first.facts, back), first.refused)

@@ -9,7 +9,6 @@ from core.calc.changes.deciding import (
     MICRO,
     Decision,
     asked,
-    bad_choice,
     facts,
     offer_checks,
     sorted_out,
@@ -18,11 +17,9 @@ from core.calc.changes.deciding import (
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_offer, with_policy
 from core.domain.money import MAX_MINOR
 from core.domain.plans import ChargeKind
-from core.domain.subscriptions import ChangeKind, CreditChoice, Refusal, Timing
+from core.domain.subscriptions import ChangeKind, Refusal, Timing
 
-PRICE_REQUESTS: frames.Schema = {
-    SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date, "credit": pl.String,
-}  # fmt: skip
+PRICE_REQUESTS: frames.Schema = {SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date}
 QUANTITY_REQUESTS: frames.Schema = {SUB: pl.Int64, "quantity_micro": pl.Int64, "effective_on": pl.Date}
 ADDON_REQUESTS: frames.Schema = {
     SUB: pl.Int64, "item": pl.String, "quantity_micro": pl.Int64, "effective_on": pl.Date,
@@ -34,23 +31,19 @@ def decide_price(requests: pl.DataFrame, c: Circumstances) -> Decision:
 
     Without a day: an upgrade (by rank) and a downgrade when the policy of the plan that is left says so, a change within
     the same rank at the end of the running period. The anchor stays, so that another interval begins with a part of the
-    period that its own boundaries draw.
+    period that its own boundaries draw. What was billed ahead for the old prices is always credited.
     """
     rows = identified(asked(requests, PRICE_REQUESTS), c)
-    rows = rows.with_columns(
-        asked_on=pl.coalesce("effective_on", "today_on"), credit=pl.col("credit").fill_null("none")
-    )
+    rows = rows.with_columns(asked_on=pl.coalesce("effective_on", "today_on"))
     rows = with_offer(standing(rows, c, "asked_on"), c)
     step = pl.col("new_rank") - pl.col("rank")
     when = pl.when(step > 0).then("upgrade_when").when(step < 0).then("downgrade_when").otherwise(pl.lit("period_end"))
     by_policy = pl.when(when == Timing.NOW).then("asked_on").otherwise("period_end")
     rows = rows.with_columns(effective_on=pl.coalesce("effective_on", by_policy))
     rows = with_minimum_of_new(_with_lost_addons(_with_planned_price(rows, c), c), c)
-    wrong, which = bad_choice(credit=CreditChoice)
     good, refused = sorted_out(
-        rows.with_columns(bad_choice=which),
+        rows,
         [
-            (Refusal.BAD_CHOICE, wrong),
             *usual_checks(),
             *offer_checks("effective_on"),
             (Refusal.OTHER_CURRENCY, pl.col("new_currency") != pl.col("currency")),
@@ -60,7 +53,7 @@ def decide_price(requests: pl.DataFrame, c: Circumstances) -> Decision:
             (Refusal.ADDON_LOST, pl.col("lost_item").is_not_null()),
         ],
     )
-    return Decision(facts(good, ChangeKind.PRICE, "price_version_id", "effective_on", "credit"), refused)
+    return Decision(facts(good, ChangeKind.PRICE, "price_version_id", "effective_on"), refused)
 
 
 def _with_planned_price(rows: pl.DataFrame, c: Circumstances) -> pl.DataFrame:

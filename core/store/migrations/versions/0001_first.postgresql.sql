@@ -18,6 +18,15 @@ CREATE TABLE books_closed (
     CONSTRAINT pk_books_closed PRIMARY KEY (id)
 );
 
+CREATE TABLE budget (
+    id BIGSERIAL NOT NULL,
+    month DATE NOT NULL,
+    mrr_minor BIGINT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_budget PRIMARY KEY (id)
+);
+
 CREATE TABLE command (
     id TEXT NOT NULL,
     action TEXT NOT NULL,
@@ -57,6 +66,8 @@ CREATE TABLE company_profile (
     review_above_minor BIGINT NOT NULL,
     review_lines_above INTEGER NOT NULL,
     adjustment_limit_minor BIGINT NOT NULL,
+    price_notice_consumer_days INTEGER NOT NULL,
+    price_notice_business_days INTEGER NOT NULL,
     CONSTRAINT pk_company_profile PRIMARY KEY (id)
 );
 
@@ -102,6 +113,17 @@ CREATE TABLE ledger_seal (
     CONSTRAINT pk_ledger_seal PRIMARY KEY (entry_id)
 );
 
+CREATE TABLE month_close (
+    id BIGSERIAL NOT NULL,
+    month DATE NOT NULL,
+    definitions TEXT NOT NULL,
+    seen_change_id BIGINT NOT NULL,
+    content TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_month_close PRIMARY KEY (id)
+);
+
 CREATE TABLE number_series (
     id BIGSERIAL NOT NULL,
     kind TEXT NOT NULL,
@@ -141,6 +163,47 @@ CREATE TABLE revision (
     demo_state TEXT NOT NULL,
     CONSTRAINT pk_revision PRIMARY KEY (id)
 );
+
+CREATE TABLE saved_view (
+    id BIGSERIAL NOT NULL,
+    page TEXT NOT NULL,
+    name TEXT NOT NULL,
+    query TEXT NOT NULL,
+    shared BOOLEAN NOT NULL,
+    replaces_id BIGINT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_saved_view PRIMARY KEY (id),
+    CONSTRAINT fk_saved_view_replaces_id_saved_view FOREIGN KEY(replaces_id) REFERENCES saved_view (id)
+);
+
+CREATE INDEX ix_saved_view_replaces_id ON saved_view (replaces_id);
+
+CREATE TABLE scenario (
+    id BIGSERIAL NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    replaces_id BIGINT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_scenario PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_replaces_id_scenario FOREIGN KEY(replaces_id) REFERENCES scenario (id)
+);
+
+CREATE INDEX ix_scenario_replaces_id ON scenario (replaces_id);
+
+CREATE TABLE time_mark (
+    id BIGSERIAL NOT NULL,
+    on_date DATE NOT NULL,
+    text TEXT NOT NULL,
+    replaces_id BIGINT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_time_mark PRIMARY KEY (id),
+    CONSTRAINT fk_time_mark_replaces_id_time_mark FOREIGN KEY(replaces_id) REFERENCES time_mark (id)
+);
+
+CREATE INDEX ix_time_mark_replaces_id ON time_mark (replaces_id);
 
 CREATE TABLE vat_rule (
     id BIGSERIAL NOT NULL,
@@ -345,6 +408,19 @@ CREATE INDEX ix_parked_customer_id ON parked (customer_id);
 
 CREATE INDEX ix_parked_run_id ON parked (run_id);
 
+CREATE TABLE plan_margin (
+    id BIGSERIAL NOT NULL,
+    plan_id BIGINT NOT NULL,
+    effective_from DATE NOT NULL,
+    margin_ppm BIGINT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_plan_margin PRIMARY KEY (id),
+    CONSTRAINT fk_plan_margin_plan_id_plan FOREIGN KEY(plan_id) REFERENCES plan (id)
+);
+
+CREATE INDEX ix_plan_margin_plan_id ON plan_margin (plan_id);
+
 CREATE TABLE plan_policy (
     id BIGSERIAL NOT NULL,
     plan_id BIGINT NOT NULL,
@@ -415,6 +491,37 @@ CREATE TABLE run_chunk (
 );
 
 CREATE INDEX ix_run_chunk_run_id ON run_chunk (run_id);
+
+CREATE TABLE scenario_decision (
+    id BIGSERIAL NOT NULL,
+    scenario_id BIGINT NOT NULL,
+    decision TEXT NOT NULL,
+    note TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_scenario_decision PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_decision_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id)
+);
+
+CREATE INDEX ix_scenario_decision_command_id ON scenario_decision (command_id);
+
+CREATE INDEX ix_scenario_decision_scenario_id ON scenario_decision (scenario_id);
+
+CREATE TABLE scenario_result (
+    id BIGSERIAL NOT NULL,
+    scenario_id BIGINT NOT NULL,
+    as_of DATE NOT NULL,
+    data_hash TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    content TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_scenario_result PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_result_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id)
+);
+
+CREATE INDEX ix_scenario_result_scenario_id ON scenario_result (scenario_id);
 
 CREATE TABLE search_entry (
     id BIGSERIAL NOT NULL,
@@ -723,6 +830,28 @@ CREATE INDEX ix_ledger_posting_account ON ledger_posting (account);
 
 CREATE INDEX ix_ledger_posting_entry_id ON ledger_posting (entry_id);
 
+CREATE TABLE migration_plan (
+    id BIGSERIAL NOT NULL,
+    scenario_id BIGINT NOT NULL,
+    subscription_id BIGINT NOT NULL,
+    price_version_id BIGINT NOT NULL,
+    effective_on DATE NOT NULL,
+    notice_on DATE NOT NULL,
+    wave INTEGER NOT NULL,
+    change_id BIGINT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_migration_plan PRIMARY KEY (id),
+    CONSTRAINT uq_migration_plan_scenario_id_subscription_id UNIQUE (scenario_id, subscription_id),
+    CONSTRAINT fk_migration_plan_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
+    CONSTRAINT fk_migration_plan_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
+    CONSTRAINT fk_migration_plan_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT fk_migration_plan_change_id_subscription_change FOREIGN KEY(change_id) REFERENCES subscription_change (id)
+);
+
+CREATE INDEX ix_migration_plan_change_id ON migration_plan (change_id);
+
+CREATE INDEX ix_migration_plan_subscription_id ON migration_plan (subscription_id);
+
 CREATE TABLE tier (
     id BIGSERIAL NOT NULL,
     charge_id BIGINT NOT NULL,
@@ -778,6 +907,12 @@ $$;
 
 CREATE TRIGGER books_closed_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON books_closed FOR EACH STATEMENT EXECUTE FUNCTION books_closed_refuse_change();
 
+CREATE FUNCTION budget_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'budget is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER budget_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON budget FOR EACH STATEMENT EXECUTE FUNCTION budget_refuse_change();
+
 CREATE FUNCTION command_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'command is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
 $$;
@@ -789,6 +924,12 @@ BEGIN RAISE EXCEPTION 'company_profile is append-only: its rows are never change
 $$;
 
 CREATE TRIGGER company_profile_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON company_profile FOR EACH STATEMENT EXECUTE FUNCTION company_profile_refuse_change();
+
+CREATE FUNCTION currency_rate_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'currency_rate is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER currency_rate_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON currency_rate FOR EACH STATEMENT EXECUTE FUNCTION currency_rate_refuse_change();
 
 CREATE FUNCTION customer_note_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'customer_note is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
@@ -844,17 +985,65 @@ $$;
 
 CREATE TRIGGER line_discount_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON line_discount FOR EACH STATEMENT EXECUTE FUNCTION line_discount_refuse_change();
 
+CREATE FUNCTION month_close_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'month_close is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER month_close_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON month_close FOR EACH STATEMENT EXECUTE FUNCTION month_close_refuse_change();
+
+CREATE FUNCTION plan_margin_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'plan_margin is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER plan_margin_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON plan_margin FOR EACH STATEMENT EXECUTE FUNCTION plan_margin_refuse_change();
+
+CREATE FUNCTION saved_view_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'saved_view is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER saved_view_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON saved_view FOR EACH STATEMENT EXECUTE FUNCTION saved_view_refuse_change();
+
+CREATE FUNCTION scenario_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'scenario is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER scenario_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON scenario FOR EACH STATEMENT EXECUTE FUNCTION scenario_refuse_change();
+
+CREATE FUNCTION scenario_decision_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'scenario_decision is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER scenario_decision_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON scenario_decision FOR EACH STATEMENT EXECUTE FUNCTION scenario_decision_refuse_change();
+
+CREATE FUNCTION scenario_result_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'scenario_result is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER scenario_result_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON scenario_result FOR EACH STATEMENT EXECUTE FUNCTION scenario_result_refuse_change();
+
 CREATE FUNCTION subscription_change_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'subscription_change is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
 $$;
 
 CREATE TRIGGER subscription_change_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON subscription_change FOR EACH STATEMENT EXECUTE FUNCTION subscription_change_refuse_change();
 
+CREATE FUNCTION time_mark_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'time_mark is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER time_mark_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON time_mark FOR EACH STATEMENT EXECUTE FUNCTION time_mark_refuse_change();
+
 CREATE FUNCTION usage_event_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'usage_event is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
 $$;
 
 CREATE TRIGGER usage_event_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_event FOR EACH STATEMENT EXECUTE FUNCTION usage_event_refuse_change();
+
+CREATE FUNCTION vat_rule_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'vat_rule is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER vat_rule_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON vat_rule FOR EACH STATEMENT EXECUTE FUNCTION vat_rule_refuse_change();
 
 CREATE FUNCTION price_version_refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'a price version is frozen once it is published; it may only be retired' USING ERRCODE = 'integrity_constraint_violation'; END

@@ -27,6 +27,19 @@ CREATE TABLE books_closed (
     CONSTRAINT ck_books_closed_reason CHECK (typeof("reason") = 'text' AND instr("reason", char(0)) = 0)
 );
 
+CREATE TABLE budget (
+    id INTEGER NOT NULL,
+    month DATE NOT NULL,
+    mrr_minor INTEGER NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_budget PRIMARY KEY (id),
+    CONSTRAINT ck_budget_month CHECK ("month" IS date("month", '+0 days')),
+    CONSTRAINT ck_budget_mrr_minor CHECK (typeof("mrr_minor") = 'integer'),
+    CONSTRAINT ck_budget_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_budget_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
 CREATE TABLE command (
     id TEXT NOT NULL,
     action TEXT NOT NULL,
@@ -72,6 +85,8 @@ CREATE TABLE company_profile (
     review_above_minor INTEGER NOT NULL,
     review_lines_above INTEGER NOT NULL,
     adjustment_limit_minor INTEGER NOT NULL,
+    price_notice_consumer_days INTEGER NOT NULL,
+    price_notice_business_days INTEGER NOT NULL,
     CONSTRAINT pk_company_profile PRIMARY KEY (id),
     CONSTRAINT ck_company_profile_effective_from CHECK ("effective_from" IS date("effective_from", '+0 days')),
     CONSTRAINT ck_company_profile_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
@@ -99,7 +114,9 @@ CREATE TABLE company_profile (
     CONSTRAINT ck_company_profile_credit_note_prefix CHECK (typeof("credit_note_prefix") = 'text' AND instr("credit_note_prefix", char(0)) = 0),
     CONSTRAINT ck_company_profile_review_above_minor CHECK (typeof("review_above_minor") = 'integer'),
     CONSTRAINT ck_company_profile_review_lines_above CHECK (typeof("review_lines_above") = 'integer'),
-    CONSTRAINT ck_company_profile_adjustment_limit_minor CHECK (typeof("adjustment_limit_minor") = 'integer')
+    CONSTRAINT ck_company_profile_adjustment_limit_minor CHECK (typeof("adjustment_limit_minor") = 'integer'),
+    CONSTRAINT ck_company_profile_price_notice_consumer_days CHECK (typeof("price_notice_consumer_days") = 'integer'),
+    CONSTRAINT ck_company_profile_price_notice_business_days CHECK (typeof("price_notice_business_days") = 'integer')
 );
 
 CREATE TABLE currency_rate (
@@ -162,6 +179,23 @@ CREATE TABLE ledger_seal (
     CONSTRAINT ck_ledger_seal_entry_id CHECK (typeof("entry_id") = 'integer')
 );
 
+CREATE TABLE month_close (
+    id INTEGER NOT NULL,
+    month DATE NOT NULL,
+    definitions TEXT NOT NULL,
+    seen_change_id INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_month_close PRIMARY KEY (id),
+    CONSTRAINT ck_month_close_month CHECK ("month" IS date("month", '+0 days')),
+    CONSTRAINT ck_month_close_definitions CHECK (typeof("definitions") = 'text' AND instr("definitions", char(0)) = 0),
+    CONSTRAINT ck_month_close_seen_change_id CHECK (typeof("seen_change_id") = 'integer'),
+    CONSTRAINT ck_month_close_content CHECK (typeof("content") = 'text' AND instr("content", char(0)) = 0),
+    CONSTRAINT ck_month_close_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_month_close_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
 CREATE TABLE number_series (
     id INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -217,6 +251,64 @@ CREATE TABLE revision (
     CONSTRAINT ck_revision_value CHECK (typeof("value") = 'integer'),
     CONSTRAINT ck_revision_demo_state CHECK (typeof("demo_state") = 'text' AND instr("demo_state", char(0)) = 0)
 );
+
+CREATE TABLE saved_view (
+    id INTEGER NOT NULL,
+    page TEXT NOT NULL,
+    name TEXT NOT NULL,
+    "query" TEXT NOT NULL,
+    shared BOOLEAN NOT NULL,
+    replaces_id INTEGER,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_saved_view PRIMARY KEY (id),
+    CONSTRAINT fk_saved_view_replaces_id_saved_view FOREIGN KEY(replaces_id) REFERENCES saved_view (id),
+    CONSTRAINT ck_saved_view_page CHECK (typeof("page") = 'text' AND instr("page", char(0)) = 0),
+    CONSTRAINT ck_saved_view_name CHECK (typeof("name") = 'text' AND instr("name", char(0)) = 0),
+    CONSTRAINT ck_saved_view_query CHECK (typeof("query") = 'text' AND instr("query", char(0)) = 0),
+    CONSTRAINT ck_saved_view_shared CHECK ("shared" IN (0, 1)),
+    CONSTRAINT ck_saved_view_replaces_id CHECK ("replaces_id" IS NULL OR (typeof("replaces_id") = 'integer')),
+    CONSTRAINT ck_saved_view_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_saved_view_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
+CREATE INDEX ix_saved_view_replaces_id ON saved_view (replaces_id);
+
+CREATE TABLE scenario (
+    id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    replaces_id INTEGER,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_scenario PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_replaces_id_scenario FOREIGN KEY(replaces_id) REFERENCES scenario (id),
+    CONSTRAINT ck_scenario_name CHECK (typeof("name") = 'text' AND instr("name", char(0)) = 0),
+    CONSTRAINT ck_scenario_content CHECK (typeof("content") = 'text' AND instr("content", char(0)) = 0),
+    CONSTRAINT ck_scenario_replaces_id CHECK ("replaces_id" IS NULL OR (typeof("replaces_id") = 'integer')),
+    CONSTRAINT ck_scenario_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_scenario_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
+CREATE INDEX ix_scenario_replaces_id ON scenario (replaces_id);
+
+CREATE TABLE time_mark (
+    id INTEGER NOT NULL,
+    on_date DATE NOT NULL,
+    text TEXT NOT NULL,
+    replaces_id INTEGER,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_time_mark PRIMARY KEY (id),
+    CONSTRAINT fk_time_mark_replaces_id_time_mark FOREIGN KEY(replaces_id) REFERENCES time_mark (id),
+    CONSTRAINT ck_time_mark_on_date CHECK ("on_date" IS date("on_date", '+0 days')),
+    CONSTRAINT ck_time_mark_text CHECK (typeof("text") = 'text' AND instr("text", char(0)) = 0),
+    CONSTRAINT ck_time_mark_replaces_id CHECK ("replaces_id" IS NULL OR (typeof("replaces_id") = 'integer')),
+    CONSTRAINT ck_time_mark_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_time_mark_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
+CREATE INDEX ix_time_mark_replaces_id ON time_mark (replaces_id);
 
 CREATE TABLE vat_rule (
     id INTEGER NOT NULL,
@@ -526,6 +618,24 @@ CREATE INDEX ix_parked_customer_id ON parked (customer_id);
 
 CREATE INDEX ix_parked_run_id ON parked (run_id);
 
+CREATE TABLE plan_margin (
+    id INTEGER NOT NULL,
+    plan_id INTEGER NOT NULL,
+    effective_from DATE NOT NULL,
+    margin_ppm INTEGER NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_plan_margin PRIMARY KEY (id),
+    CONSTRAINT fk_plan_margin_plan_id_plan FOREIGN KEY(plan_id) REFERENCES "plan" (id),
+    CONSTRAINT ck_plan_margin_plan_id CHECK (typeof("plan_id") = 'integer'),
+    CONSTRAINT ck_plan_margin_effective_from CHECK ("effective_from" IS date("effective_from", '+0 days')),
+    CONSTRAINT ck_plan_margin_margin_ppm CHECK (typeof("margin_ppm") = 'integer'),
+    CONSTRAINT ck_plan_margin_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_plan_margin_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
+CREATE INDEX ix_plan_margin_plan_id ON plan_margin (plan_id);
+
 CREATE TABLE plan_policy (
     id INTEGER NOT NULL,
     plan_id INTEGER NOT NULL,
@@ -634,6 +744,50 @@ CREATE TABLE run_chunk (
 );
 
 CREATE INDEX ix_run_chunk_run_id ON run_chunk (run_id);
+
+CREATE TABLE scenario_decision (
+    id INTEGER NOT NULL,
+    scenario_id INTEGER NOT NULL,
+    decision TEXT NOT NULL,
+    note TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_scenario_decision PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_decision_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
+    CONSTRAINT ck_scenario_decision_scenario_id CHECK (typeof("scenario_id") = 'integer'),
+    CONSTRAINT ck_scenario_decision_decision CHECK (typeof("decision") = 'text' AND instr("decision", char(0)) = 0),
+    CONSTRAINT ck_scenario_decision_note CHECK (typeof("note") = 'text' AND instr("note", char(0)) = 0),
+    CONSTRAINT ck_scenario_decision_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_scenario_decision_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
+    CONSTRAINT ck_scenario_decision_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
+);
+
+CREATE INDEX ix_scenario_decision_command_id ON scenario_decision (command_id);
+
+CREATE INDEX ix_scenario_decision_scenario_id ON scenario_decision (scenario_id);
+
+CREATE TABLE scenario_result (
+    id INTEGER NOT NULL,
+    scenario_id INTEGER NOT NULL,
+    as_of DATE NOT NULL,
+    data_hash TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    content TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_scenario_result PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_result_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
+    CONSTRAINT ck_scenario_result_scenario_id CHECK (typeof("scenario_id") = 'integer'),
+    CONSTRAINT ck_scenario_result_as_of CHECK ("as_of" IS date("as_of", '+0 days')),
+    CONSTRAINT ck_scenario_result_data_hash CHECK (typeof("data_hash") = 'text' AND instr("data_hash", char(0)) = 0),
+    CONSTRAINT ck_scenario_result_engine CHECK (typeof("engine") = 'text' AND instr("engine", char(0)) = 0),
+    CONSTRAINT ck_scenario_result_content CHECK (typeof("content") = 'text' AND instr("content", char(0)) = 0),
+    CONSTRAINT ck_scenario_result_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_scenario_result_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
+CREATE INDEX ix_scenario_result_scenario_id ON scenario_result (scenario_id);
 
 CREATE TABLE search_entry (
     id INTEGER NOT NULL,
@@ -1091,6 +1245,36 @@ CREATE INDEX ix_ledger_posting_account ON ledger_posting (account);
 
 CREATE INDEX ix_ledger_posting_entry_id ON ledger_posting (entry_id);
 
+CREATE TABLE migration_plan (
+    id INTEGER NOT NULL,
+    scenario_id INTEGER NOT NULL,
+    subscription_id INTEGER NOT NULL,
+    price_version_id INTEGER NOT NULL,
+    effective_on DATE NOT NULL,
+    notice_on DATE NOT NULL,
+    wave INTEGER NOT NULL,
+    change_id INTEGER,
+    recorded_at DATETIME NOT NULL,
+    CONSTRAINT pk_migration_plan PRIMARY KEY (id),
+    CONSTRAINT uq_migration_plan_scenario_id_subscription_id UNIQUE (scenario_id, subscription_id),
+    CONSTRAINT fk_migration_plan_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
+    CONSTRAINT fk_migration_plan_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
+    CONSTRAINT fk_migration_plan_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT fk_migration_plan_change_id_subscription_change FOREIGN KEY(change_id) REFERENCES subscription_change (id),
+    CONSTRAINT ck_migration_plan_scenario_id CHECK (typeof("scenario_id") = 'integer'),
+    CONSTRAINT ck_migration_plan_subscription_id CHECK (typeof("subscription_id") = 'integer'),
+    CONSTRAINT ck_migration_plan_price_version_id CHECK (typeof("price_version_id") = 'integer'),
+    CONSTRAINT ck_migration_plan_effective_on CHECK ("effective_on" IS date("effective_on", '+0 days')),
+    CONSTRAINT ck_migration_plan_notice_on CHECK ("notice_on" IS date("notice_on", '+0 days')),
+    CONSTRAINT ck_migration_plan_wave CHECK (typeof("wave") = 'integer'),
+    CONSTRAINT ck_migration_plan_change_id CHECK ("change_id" IS NULL OR (typeof("change_id") = 'integer')),
+    CONSTRAINT ck_migration_plan_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL)
+);
+
+CREATE INDEX ix_migration_plan_change_id ON migration_plan (change_id);
+
+CREATE INDEX ix_migration_plan_subscription_id ON migration_plan (subscription_id);
+
 CREATE TABLE tier (
     id INTEGER NOT NULL,
     charge_id INTEGER NOT NULL,
@@ -1157,6 +1341,12 @@ BEGIN SELECT RAISE(ABORT, 'books_closed is append-only: its rows are never chang
 CREATE TRIGGER books_closed_refuse_delete BEFORE DELETE ON books_closed
 BEGIN SELECT RAISE(ABORT, 'books_closed is append-only: its rows are never changed or deleted'); END;
 
+CREATE TRIGGER budget_refuse_update BEFORE UPDATE ON budget
+BEGIN SELECT RAISE(ABORT, 'budget is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER budget_refuse_delete BEFORE DELETE ON budget
+BEGIN SELECT RAISE(ABORT, 'budget is append-only: its rows are never changed or deleted'); END;
+
 CREATE TRIGGER command_refuse_update BEFORE UPDATE ON command
 BEGIN SELECT RAISE(ABORT, 'command is append-only: its rows are never changed or deleted'); END;
 
@@ -1168,6 +1358,12 @@ BEGIN SELECT RAISE(ABORT, 'company_profile is append-only: its rows are never ch
 
 CREATE TRIGGER company_profile_refuse_delete BEFORE DELETE ON company_profile
 BEGIN SELECT RAISE(ABORT, 'company_profile is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER currency_rate_refuse_update BEFORE UPDATE ON currency_rate
+BEGIN SELECT RAISE(ABORT, 'currency_rate is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER currency_rate_refuse_delete BEFORE DELETE ON currency_rate
+BEGIN SELECT RAISE(ABORT, 'currency_rate is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER customer_note_refuse_update BEFORE UPDATE ON customer_note
 BEGIN SELECT RAISE(ABORT, 'customer_note is append-only: its rows are never changed or deleted'); END;
@@ -1220,17 +1416,65 @@ BEGIN SELECT RAISE(ABORT, 'line_discount is append-only: its rows are never chan
 CREATE TRIGGER line_discount_refuse_delete BEFORE DELETE ON line_discount
 BEGIN SELECT RAISE(ABORT, 'line_discount is append-only: its rows are never changed or deleted'); END;
 
+CREATE TRIGGER month_close_refuse_update BEFORE UPDATE ON month_close
+BEGIN SELECT RAISE(ABORT, 'month_close is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER month_close_refuse_delete BEFORE DELETE ON month_close
+BEGIN SELECT RAISE(ABORT, 'month_close is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER plan_margin_refuse_update BEFORE UPDATE ON plan_margin
+BEGIN SELECT RAISE(ABORT, 'plan_margin is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER plan_margin_refuse_delete BEFORE DELETE ON plan_margin
+BEGIN SELECT RAISE(ABORT, 'plan_margin is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER saved_view_refuse_update BEFORE UPDATE ON saved_view
+BEGIN SELECT RAISE(ABORT, 'saved_view is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER saved_view_refuse_delete BEFORE DELETE ON saved_view
+BEGIN SELECT RAISE(ABORT, 'saved_view is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER scenario_refuse_update BEFORE UPDATE ON scenario
+BEGIN SELECT RAISE(ABORT, 'scenario is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER scenario_refuse_delete BEFORE DELETE ON scenario
+BEGIN SELECT RAISE(ABORT, 'scenario is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER scenario_decision_refuse_update BEFORE UPDATE ON scenario_decision
+BEGIN SELECT RAISE(ABORT, 'scenario_decision is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER scenario_decision_refuse_delete BEFORE DELETE ON scenario_decision
+BEGIN SELECT RAISE(ABORT, 'scenario_decision is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER scenario_result_refuse_update BEFORE UPDATE ON scenario_result
+BEGIN SELECT RAISE(ABORT, 'scenario_result is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER scenario_result_refuse_delete BEFORE DELETE ON scenario_result
+BEGIN SELECT RAISE(ABORT, 'scenario_result is append-only: its rows are never changed or deleted'); END;
+
 CREATE TRIGGER subscription_change_refuse_update BEFORE UPDATE ON subscription_change
 BEGIN SELECT RAISE(ABORT, 'subscription_change is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER subscription_change_refuse_delete BEFORE DELETE ON subscription_change
 BEGIN SELECT RAISE(ABORT, 'subscription_change is append-only: its rows are never changed or deleted'); END;
 
+CREATE TRIGGER time_mark_refuse_update BEFORE UPDATE ON time_mark
+BEGIN SELECT RAISE(ABORT, 'time_mark is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER time_mark_refuse_delete BEFORE DELETE ON time_mark
+BEGIN SELECT RAISE(ABORT, 'time_mark is append-only: its rows are never changed or deleted'); END;
+
 CREATE TRIGGER usage_event_refuse_update BEFORE UPDATE ON usage_event
 BEGIN SELECT RAISE(ABORT, 'usage_event is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER usage_event_refuse_delete BEFORE DELETE ON usage_event
 BEGIN SELECT RAISE(ABORT, 'usage_event is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER vat_rule_refuse_update BEFORE UPDATE ON vat_rule
+BEGIN SELECT RAISE(ABORT, 'vat_rule is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER vat_rule_refuse_delete BEFORE DELETE ON vat_rule
+BEGIN SELECT RAISE(ABORT, 'vat_rule is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER customer_version_refuse_update BEFORE UPDATE ON customer_version
 WHEN NEW.id IS NOT OLD.id OR NEW.customer_id IS NOT OLD.customer_id OR NEW.effective_from IS NOT OLD.effective_from OR NEW.recorded_at IS NOT OLD.recorded_at OR NEW.author IS NOT OLD.author OR NEW.undoes_id IS NOT OLD.undoes_id OR NEW.kind IS NOT OLD.kind OR NEW.country IS NOT OLD.country OR NEW.language IS NOT OLD.language OR NEW.bill_to_id IS NOT OLD.bill_to_id OR NEW.payment_option IS NOT OLD.payment_option OR NEW.channel IS NOT OLD.channel OR NEW.terms_days IS NOT OLD.terms_days OR NEW.separate_invoices IS NOT OLD.separate_invoices OR (NEW.name IS NOT OLD.name AND NEW.name <> '') OR (NEW.contact IS NOT OLD.contact AND NEW.contact <> '') OR (NEW.address IS NOT OLD.address AND NEW.address <> '') OR (NEW.postal_code IS NOT OLD.postal_code AND NEW.postal_code <> '') OR (NEW.city IS NOT OLD.city AND NEW.city <> '') OR (NEW.emails IS NOT OLD.emails AND NEW.emails <> '') OR (NEW.phone IS NOT OLD.phone AND NEW.phone <> '') OR (NEW.organisation_number IS NOT OLD.organisation_number AND NEW.organisation_number <> '') OR (NEW.vat_number IS NOT OLD.vat_number AND NEW.vat_number <> '') OR (NEW.reference IS NOT OLD.reference AND NEW.reference <> '') OR (NEW.purchase_order IS NOT OLD.purchase_order AND NEW.purchase_order <> '') OR (NEW.einvoice_id IS NOT OLD.einvoice_id AND NEW.einvoice_id <> '')

@@ -1,0 +1,310 @@
+"""MRR movements: what changed a company's MRR, customer by customer and day by day (metrics.md sections 1 to 3).
+
+The log is netted per customer and day; months and segments sum it, so that for every period MRR at its end = MRR at its
+beginning + new + reactivation + expansion + contraction + churn (+ FX, + moved in and out). States decide, not amounts: a
+customer whose price is nothing for a while only stays one. Amounts are twelfths of a minor unit; a balance "on" a day is
+that at its end, so that the movements of `[a, b)` lie between the balances on a − 1 and b − 1.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from core import frames
+from core.calc.arithmetic import divide
+from core.calc.calendar import OPEN
+from core.domain.money import exponent_of
+
+CUSTOMER, SUB = "customer_id", "subscription_id"
+NEW, REACTIVATION, EXPANSION, CONTRACTION, CHURN = "new", "reactivation", "expansion", "contraction", "churn"
+KINDS = (NEW, REACTIVATION, EXPANSION, CONTRACTION, CHURN)
+MOVED_IN, MOVED_OUT, FX = "moved_in", "moved_out", "fx"
+
+# What a subscription is worth from a day on. Key: subscription_id, day. `holds`: see recurring.STRETCHES.
+STEPS: frames.Schema = {
+    SUB: pl.Int64, CUSTOMER: pl.Int64, "currency": pl.String, "day": pl.Date, "plan_id": pl.Int64,
+    "list_twelfths": pl.Int64, "net_twelfths": pl.Int64, "holds": pl.Boolean, "cause": pl.String,
+}  # fmt: skip
+# A customer's MRR from a day on, before and after. Key: customer_id, day. `delta` is after − before at the day's rates.
+LOG: frames.Schema = {
+    CUSTOMER: pl.Int64, "day": pl.Date, "kind": pl.String, "cause": pl.String, "delta": pl.Int64,
+    "before": pl.Int64, "after": pl.Int64, "list_after": pl.Int64, "customer_before": pl.Boolean,
+    "customer_after": pl.Boolean, "gap_days": pl.Int32,
+}  # fmt: skip
+
+
+def steps(stretches: pl.DataFrame, owners: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    """STEPS of recurring.STRETCHES: a row where a stretch begins, one more where it ends and none follows at once.
+
+    `owners`: subscription_id, customer_id. `ends`: subscription_id, ends_on, cause of the end of service. `cause` says what
+    set the step: start, resumed, plan, price, quantity, addon, discount, discount_ended, vat, paused, or how service ended.
+    """
+    ordered = stretches.sort(SUB, "start")
+    same = (pl.col(SUB) == pl.col(SUB).shift(1)).fill_null(False)
+    joined = same & (pl.col("start") == pl.col("end").shift(1))
+    changed = {name: pl.col(name) != pl.col(name).shift(1) for name in (
+        "plan_id", "price_version_id", "paused", "quantity_micro", "addons", "coupons")}  # fmt: skip
+    fewer = pl.col("coupons").str.len_chars() < pl.col("coupons").shift(1).str.len_chars()
+    cause = (
+        pl.when(~same).then(pl.lit("start")).when(~joined).then(pl.lit("resumed"))
+        .when(changed["paused"] & pl.col("paused")).then(pl.lit("paused"))
+        .when(changed["paused"]).then(pl.lit("resumed"))
+        .when(changed["plan_id"]).then(pl.lit("plan")).when(changed["price_version_id"]).then(pl.lit("price"))
+        .when(changed["quantity_micro"]).then(pl.lit("quantity")).when(changed["addons"]).then(pl.lit("addon"))
+        .when(changed["coupons"] & fewer).then(pl.lit("discount_ended"))
+        .when(changed["coupons"]).then(pl.lit("discount")).otherwise(pl.lit("vat"))
+    )  # fmt: skip
+    begins = ordered.with_columns(cause=cause, day="start")
+    follows = (pl.col(SUB) == pl.col(SUB).shift(-1)) & (pl.col("end") == pl.col("start").shift(-1))
+    closing = ordered.filter(~follows.fill_null(False) & (pl.col("end") < OPEN)).join(ends, on=SUB, how="left")
+    # A stretch that ends while service goes on ends with a pause without a day of return.
+    how = pl.when(pl.col("ends_on") <= pl.col("end")).then(
+        pl.when(pl.col("cause").fill_null("") == "").then(pl.lit("other")).otherwise("cause")
+    ).otherwise(pl.lit("paused"))  # fmt: skip
+    stops = closing.with_columns(
+        day="end", cause=how, holds=pl.lit(False),
+        list_twelfths=pl.lit(0, dtype=pl.Int64), net_twelfths=pl.lit(0, dtype=pl.Int64),
+    )  # fmt: skip
+    every = pl.concat(
+        [begins.select(stops_columns := [n for n in STEPS if n != CUSTOMER]), stops.select(stops_columns)]
+    )
+    return frames.conform(every.join(owners, on=SUB, how="left").sort(CUSTOMER, "day", SUB), STEPS)
+
+
+def in_home(amount: pl.Expr, day: pl.Expr, rates: pl.DataFrame, home: str, currency: pl.Expr) -> pl.Expr:
+    """Amounts of other currencies in the company's, by the latest rate on or before their day; null where there is none."""
+    converted: Any = pl.when(currency == home).then(amount)
+    for (code,), dated in rates.sort("currency", "on_date").group_by("currency", maintain_order=True):
+        known = dated.unique("on_date", keep="last", maintain_order=True)
+        at = pl.lit(known["on_date"]).search_sorted(day, side="right").cast(pl.Int64) - 1
+        rate = pl.lit(known["rate"]).gather(at.clip(lower_bound=0)).cast(pl.Int128)
+        shift = exponent_of(home) - exponent_of(str(code))
+        top, below = 10 ** max(shift, 0), frames.CURRENCY_RATE_SCALE * 10 ** max(-shift, 0)
+        value = divide(amount.cast(pl.Int128) * rate * top, pl.lit(below, dtype=pl.Int128)).cast(pl.Int64)
+        # Before the first rate there is none: the first one is used, as a later one would be for later days.
+        converted = converted.when(currency == code).then(value)
+    expression: pl.Expr = converted.otherwise(None)
+    return expression
+
+
+def _set(steps_: pl.DataFrame) -> pl.DataFrame:
+    """What each step changes of its subscription: + d_net, d_list, d_hold, before anything was 0."""
+    before = {name: pl.when(pl.col(SUB) == pl.col(SUB).shift(1)).then(pl.col(name).shift(1)).fill_null(0) for name in
+              ("net_twelfths", "list_twelfths")}  # fmt: skip
+    ordered = steps_.sort(SUB, "day", maintain_order=True)
+    held = pl.col("holds").cast(pl.Int64)
+    was_held = pl.when(pl.col(SUB) == pl.col(SUB).shift(1)).then(held.shift(1)).fill_null(0)
+    return ordered.with_columns(
+        d_net=pl.col("net_twelfths") - before["net_twelfths"], d_list=pl.col("list_twelfths") - before["list_twelfths"],
+        d_hold=held - was_held,
+    )  # fmt: skip
+
+
+def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
+    """LOG of all customers in STEPS, in the currency `home`, by customer and day.
+
+    `rates`: CURRENCY_RATES. Currencies without any rate must be left out before (`convertible`).
+    """
+    if steps_.is_empty():
+        return pl.DataFrame(schema=LOG)
+    each = _set(steps_)
+    strongest = pl.col("cause").sort_by(pl.col("d_net").abs(), maintain_order=True).last()
+    by_currency = each.group_by(CUSTOMER, "currency", "day").agg(
+        pl.col("d_net", "d_list", "d_hold").sum(), cause=strongest, _most=pl.col("d_net").abs().max()
+    ).sort(CUSTOMER, "currency", "day")  # fmt: skip
+    own = [CUSTOMER, "currency"]
+    states = by_currency.with_columns(
+        net=pl.col("d_net").cum_sum().over(own), list=pl.col("d_list").cum_sum().over(own),
+        held=pl.col("d_hold").cum_sum().over(own),
+    )  # fmt: skip
+    return _classified(_joined_gaps(_together(states, rates, home)))
+
+
+def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
+    """One row a customer and day over the currencies: delta, after, list_after (home), native sums to tell states by."""
+    day, currency = pl.col("day"), pl.col("currency")
+    several = states.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1)
+    if several.height:  # a currency that does not move on a day still counts that day
+        some = states.join(several, on=CUSTOMER, how="semi")
+        grid = some.select(CUSTOMER, "day").unique().join(some.select(CUSTOMER, "currency").unique(), on=CUSTOMER)
+        filled = grid.join(some, on=[CUSTOMER, "currency", "day"], how="left").sort(CUSTOMER, "currency", "day")
+        own = [CUSTOMER, "currency"]
+        filled = filled.with_columns(
+            pl.col("net", "list", "held").forward_fill().over(own).fill_null(0),
+            pl.col("d_net", "d_list", "d_hold", "_most").fill_null(0),
+        )
+        rest = states.join(several, on=CUSTOMER, how="anti")
+        states = pl.concat([rest, filled.select(rest.columns)])
+    after = in_home(pl.col("net"), day, rates, home, currency)
+    before = in_home(pl.col("net") - pl.col("d_net"), day, rates, home, currency)
+    at_list = in_home(pl.col("list"), day, rates, home, currency)
+    return states.group_by(CUSTOMER, "day").agg(
+        delta=(after - before).sum(), after=after.sum(), list_after=at_list.sum(),
+        pays=(pl.col("net") > 0).any(), holds=(pl.col("held") > 0).any(),
+        cause=pl.col("cause").sort_by("_most", maintain_order=True).last(),
+    ).sort(CUSTOMER, "day")  # fmt: skip
+
+
+def _joined_gaps(days: pl.DataFrame) -> pl.DataFrame:
+    """A gap of at most a day is none: what ends on a day and begins on the next counts as one change on that day."""
+    mine = pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(-1)
+    stands = pl.col("pays") | pl.col("holds")
+    bridged = mine & ~stands & stands.shift(-1) & (pl.col("day").shift(-1) - pl.col("day") <= pl.duration(days=1))
+    marked = days.with_columns(_gone=bridged.fill_null(False))
+    if not marked["_gone"].any():
+        return days
+    moved = (
+        pl.when(pl.col("_gone").shift(1) & (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)))
+        .then(pl.col("delta").shift(1))
+        .otherwise(0)
+    )
+    return marked.with_columns(delta=pl.col("delta") + moved.fill_null(0)).filter(~pl.col("_gone")).drop("_gone")
+
+
+def _classified(days: pl.DataFrame) -> pl.DataFrame:
+    """LOG: the kind of each customer-day. In, by customer and day: delta, after, list_after, pays, holds, cause."""
+    mine = (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)).fill_null(False)
+    paid = pl.col("pays").cast(pl.Int8).cum_max().over(CUSTOMER) > 0
+    known = days.with_columns(customer_after=pl.col("pays") | (pl.col("holds") & paid))
+    was = (pl.col("customer_after").shift(1) & mine).fill_null(False)
+    ever = (pl.col("customer_after").cast(pl.Int8).cum_max().over(CUSTOMER) > 0).shift(1) & mine
+    told = known.with_columns(customer_before=was, _ever=ever.fill_null(False))
+    delta, before, after = pl.col("delta"), pl.col("customer_before"), pl.col("customer_after")
+    kind = (
+        pl.when(~before & after & ~pl.col("_ever")).then(pl.lit(NEW))
+        .when(~before & after).then(pl.lit(REACTIVATION))
+        .when(before & ~after).then(pl.lit(CHURN))
+        .when(before & (delta > 0)).then(pl.lit(EXPANSION))
+        .when(before & (delta < 0)).then(pl.lit(CONTRACTION))
+    )  # fmt: skip
+    left_on = pl.when(~pl.col("customer_after")).then("day").shift(1)
+    gap = pl.when(pl.col("kind") == REACTIVATION).then((pl.col("day") - left_on).dt.total_days().cast(pl.Int32))
+    rows = told.with_columns(kind=kind, before=pl.col("after") - delta).with_columns(gap_days=gap)
+    return frames.conform(rows.filter(pl.col("kind").is_not_null()), LOG)
+
+
+def convertible(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> tuple[pl.DataFrame, list[str]]:
+    """The steps whose currency has a rate, and the currencies that have none."""
+    known = [home, *rates["currency"].unique().to_list()]
+    missing = steps_.filter(~pl.col("currency").is_in(known))["currency"].unique().sort().to_list()
+    return steps_.filter(pl.col("currency").is_in(known)), missing
+
+
+def balances(steps_: pl.DataFrame, days: list[date], rates: pl.DataFrame, home: str) -> pl.DataFrame:
+    """MRR in `home` at the end of each day, at that day's rates: day, net_twelfths, list_twelfths."""
+    each = _set(steps_).group_by("currency", "day").agg(pl.col("d_net", "d_list").sum()).sort("currency", "day")
+    wanted = pl.DataFrame({"at": days}, schema={"at": pl.Date})
+    if each.is_empty():
+        zero = pl.lit(0, dtype=pl.Int64)
+        return wanted.select(day="at", net_twelfths=zero, list_twelfths=zero)
+    sums = [
+        wanted.with_columns(
+            currency=pl.lit(code),
+            **{
+                to: _running(dated["day"], dated[of], wanted["at"]) for to, of in (("net", "d_net"), ("list", "d_list"))
+            },
+        )
+        for (code,), dated in each.group_by("currency", maintain_order=True)
+    ]
+    every = pl.concat(sums).with_columns(
+        in_home(pl.col(name), pl.col("at"), rates, home, pl.col("currency")).alias(f"{name}_twelfths")
+        for name in ("net", "list")
+    )
+    return every.group_by(day="at").agg(pl.col("net_twelfths", "list_twelfths").sum()).sort("day")
+
+
+def _running(days: pl.Series, amounts: pl.Series, at: pl.Series) -> pl.Series:
+    """Σ of what lies on or before each day."""
+    total = pl.concat([pl.Series([0], dtype=pl.Int64), amounts.cum_sum().rechunk().cast(pl.Int64)])
+    return total.gather(days.search_sorted(at, side="right"))
+
+
+def months_between(first: date, last: date) -> list[date]:
+    """The first days of the months from that of `first` to that of `last`."""
+    count = (last.year - first.year) * 12 + last.month - first.month
+    return [date(first.year + (first.month - 1 + k) // 12, (first.month - 1 + k) % 12 + 1, 1) for k in range(count + 1)]
+
+
+def after_months(month: date, count: int) -> date:
+    """The first day of the month `count` months later."""
+    return date(month.year + (month.month - 1 + count) // 12, (month.month - 1 + count) % 12 + 1, 1)
+
+
+def monthly_table(log_: pl.DataFrame, balance: pl.DataFrame, months: list[date]) -> pl.DataFrame:
+    """One row a month: opening, each kind, fx, closing (twelfths); customers at the beginning, new_customers … and end.
+
+    `balance`: `balances` on the day before each month and on the last month's last day. FX is the exact residual.
+    """
+    inside = log_.filter((pl.col("day") >= months[0]) & (pl.col("day") < after_months(months[-1], 1)))
+    flows = inside.group_by(month=pl.col("day").dt.month_start()).agg(
+        *(pl.col("delta").filter(pl.col("kind") == kind).sum().alias(kind) for kind in KINDS),
+        *((pl.col("kind") == kind).sum().cast(pl.Int64).alias(f"{kind}_customers") for kind in KINDS),
+    )
+    whole = pl.DataFrame({"month": months}, schema={"month": pl.Date}).join(flows, on="month", how="left").fill_null(0)
+    net = balance["net_twelfths"]
+    count = customers_on(log_, [month - timedelta(days=1) for month in months])
+    opened = whole.with_columns(
+        opening=net.slice(0, len(months)), closing=net.slice(1, len(months)), customers_at_start=count
+    )
+    moved = pl.sum_horizontal(KINDS)
+    gone, come = pl.col("churn_customers"), pl.col("new_customers") + pl.col("reactivation_customers")
+    return opened.with_columns(
+        fx=pl.col("closing") - pl.col("opening") - moved, customers_at_end=pl.col("customers_at_start") + come - gone
+    )
+
+
+def customers_on(log_: pl.DataFrame, days: list[date]) -> pl.Series:
+    """How many are customers at the end of each day."""
+    step = pl.col("customer_after").cast(pl.Int64) - pl.col("customer_before").cast(pl.Int64)
+    moved = log_.select("day", step=step).group_by("day").agg(pl.col("step").sum()).sort("day")
+    return _running(moved["day"], moved["step"], pl.Series(days, dtype=pl.Date)).alias("customers")
+
+
+def standing(log_: pl.DataFrame, on: date) -> pl.DataFrame:
+    """Who is a customer at the end of a day: customer_id, mrr (twelfths, at the rate of their last change), list_mrr, since."""
+    past = log_.filter(pl.col("day") <= on)
+    last = past.group_by(CUSTOMER, maintain_order=True).agg(
+        pl.col("after", "list_after", "customer_after").last(),
+        since=pl.col("day").filter(pl.col("kind") == NEW).first(),
+    )
+    return last.filter("customer_after").select(CUSTOMER, mrr="after", list_mrr="list_after", since="since")
+
+
+def plan_log(steps_: pl.DataFrame, log_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
+    """Movements of each plan: customer_id, plan_id, day, kind, delta. A continuing customer who goes to another plan leaves
+    one (moved_out) and joins the other (moved_in), so that each plan's own sums close.
+    """
+    ordered = steps_.sort(SUB, "day", maintain_order=True)
+    mine = (pl.col(SUB) == pl.col(SUB).shift(1)).fill_null(False)
+    left = ordered.select(
+        CUSTOMER, "currency", "day", plan_id=pl.when(mine).then(pl.col("plan_id").shift(1)),
+        amount=-pl.when(mine).then(pl.col("net_twelfths").shift(1)).otherwise(0),
+    ).filter(pl.col("amount") != 0)  # fmt: skip
+    joined = ordered.select(CUSTOMER, "currency", "day", "plan_id", amount="net_twelfths").filter(pl.col("amount") != 0)
+    both = pl.concat([
+        left.with_columns(came=pl.lit(0, dtype=pl.Int64), went=pl.col("amount")),
+        joined.with_columns(came=pl.col("amount"), went=pl.lit(0, dtype=pl.Int64)),
+    ])  # fmt: skip
+    home_amount = in_home(pl.col("amount"), pl.col("day"), rates, home, pl.col("currency"))
+    net = both.with_columns(delta=home_amount).group_by(CUSTOMER, "plan_id", "day").agg(
+        pl.col("delta").sum(), pl.col("came", "went").sum()
+    ).sort(CUSTOMER, "plan_id", "day")  # fmt: skip
+    # What a customer has on the plan around the day, natively: enough to tell joining and leaving.
+    own = [CUSTOMER, "plan_id"]
+    held = net.with_columns(_after=(pl.col("came") + pl.col("went")).cum_sum().over(own))
+    held = held.with_columns(_before=pl.col("_after") - pl.col("came") - pl.col("went"))
+    whole = held.join(log_.select(CUSTOMER, "day", whole="kind"), on=[CUSTOMER, "day"], how="left")
+    kind = (
+        pl.when(pl.col("whole").is_in([NEW, REACTIVATION, CHURN])).then("whole")
+        .when((pl.col("_before") == 0) & (pl.col("_after") > 0)).then(pl.lit(MOVED_IN))
+        .when((pl.col("_before") > 0) & (pl.col("_after") == 0)).then(pl.lit(MOVED_OUT))
+        .when(pl.col("delta") > 0).then(pl.lit(EXPANSION)).when(pl.col("delta") < 0).then(pl.lit(CONTRACTION))
+    )  # fmt: skip
+    return (
+        whole.with_columns(kind=kind)
+        .filter(pl.col("kind").is_not_null())
+        .select(CUSTOMER, "plan_id", "day", "kind", "delta")
+    )

@@ -1,0 +1,218 @@
+"""How long customers stay: life tables, Kaplan–Meier, causes, log-rank tests (metrics.md section 6).
+
+Subjects are counted, never listed: one row a (segment, entry, exit, cause) with `n` of them. Durations are whole units
+(months of tenure, or renewals), an end at `t` means that the t-th unit was not completed into another one. A subject known
+only from tenure `entry` on (an imported base) is at risk at t while `entry < t <= exit`. Ends come before censorings at ties.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+Z95 = 1.959963984540054
+MIN_AT_RISK = 10  # below it a curve is noise and is not shown
+SUBJECTS = {"entry": pl.Int64, "exit": pl.Int64, "cause": pl.String, "n": pl.Int64}  # cause null: still a customer
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test of equal curves: chi-square `statistic` on `df` degrees of freedom, probability `p` of one as large by chance."""
+
+    statistic: float
+    df: int
+    p: float
+
+
+def counted(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+    """Rows with equal entry, exit, cause and segment as one: SUBJECTS + `by`. In: exit [, entry, cause, n]."""
+    filled = subjects.with_columns(
+        entry=(pl.col("entry") if "entry" in subjects.columns else pl.lit(0)).cast(pl.Int64),
+        exit=pl.col("exit").cast(pl.Int64),
+        cause=(pl.col("cause") if "cause" in subjects.columns else pl.lit(None)).cast(pl.String),
+        n=(pl.col("n") if "n" in subjects.columns else pl.lit(1)).cast(pl.Int64),
+    )
+    return filled.group_by(*by, "entry", "exit", "cause").agg(pl.col("n").sum()).sort(*by, "exit", "entry", "cause")
+
+
+def life_table(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+    """Per segment and time at which anybody leaves: `at_risk`, `events`, `censored`; key by + `time`.
+
+    Someone whose exit is not after their entry was never at risk and is left out.
+    """
+    some = counted(subjects, by).filter(pl.col("exit") > pl.col("entry"))
+    ended = pl.col("cause").is_not_null()
+    out = some.group_by(*by, time="exit").agg(
+        events=pl.col("n").filter(ended).sum(), censored=pl.col("n").filter(~ended).sum()
+    )
+    inflow = some.group_by(*by, time="entry").agg(entered=pl.col("n").sum())
+    flows = pl.concat([
+        out.with_columns(entered=pl.lit(0, dtype=pl.Int64)).select(*by, "time", "events", "censored", "entered"),
+        inflow.with_columns(events=pl.lit(0, dtype=pl.Int64), censored=pl.lit(0, dtype=pl.Int64))
+        .select(*by, "time", "events", "censored", "entered"),
+    ]).group_by(*by, "time").agg(pl.col("events", "censored", "entered").sum()).sort(*by, "time")  # fmt: skip
+    # At risk at t: everybody who entered before t less everybody who left before t.
+    stock = (pl.col("entered") - pl.col("events") - pl.col("censored")).cum_sum() - (
+        pl.col("entered") - pl.col("events") - pl.col("censored")
+    )
+    at_risk = stock.over(list(by)) if by else stock
+    table = flows.with_columns(at_risk=at_risk).filter(pl.col("events") + pl.col("censored") > 0)
+    return table.select(*by, "time", "at_risk", "events", "censored")
+
+
+def kaplan_meier(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+    """The life table with `survival`, Greenwood's `se`, and the 95 % interval `low`, `high` on the log(−log) scale.
+
+    S(t) = Π (1 − d/n); V = S² Σ d/(n(n−d)); interval S^exp(±z·√V/(S·ln S)).
+    """
+    table = life_table(subjects, by)
+    d, n = pl.col("events"), pl.col("at_risk")
+    steps = table.with_columns(
+        _step=1 - d / n, _part=pl.when(n > d).then(d / (n * (n - d)).cast(pl.Float64)).otherwise(math.inf)
+    )
+    total, spread = pl.col("_step").cum_prod(), pl.col("_part").cum_sum()
+    if by:
+        total, spread = total.over(list(by)), spread.over(list(by))
+    curve = steps.with_columns(survival=total, _sum=spread)
+    s = pl.col("survival")
+    width = Z95 * pl.col("_sum").sqrt() / s.log()
+    inside = (s > 0) & (s < 1)
+    return curve.with_columns(
+        se=pl.when(s > 0).then(s * pl.col("_sum").sqrt()),
+        low=pl.when(inside).then(s.pow((-width).exp())).when(s >= 1).then(1.0),
+        high=pl.when(inside).then(s.pow(width.exp())).when(s >= 1).then(1.0),
+    ).drop("_step", "_part", "_sum")
+
+
+def survival_at(curve: pl.DataFrame, times: Sequence[int]) -> list[float | None]:
+    """S at each time; None past the last exposure: a curve is not drawn on."""
+    known = curve.sort("time")
+    if known.is_empty():
+        return [None for _ in times]
+    last = int(known["time"][-1])
+    ends, values = known["time"].to_numpy(), known["survival"].to_numpy()
+    at = np.searchsorted(ends, np.asarray(times), side="right") - 1
+    return [
+        None if time > last else (1.0 if place < 0 else float(values[place]))
+        for time, place in zip(times, at, strict=True)
+    ]
+
+
+def median(curve: pl.DataFrame) -> int | None:
+    """The first time at which half have left; None when not reached."""
+    reached = curve.filter(pl.col("survival") <= 0.5)["time"]
+    return int(reached.min()) if reached.len() else None  # type: ignore[arg-type]
+
+
+def restricted_mean(curve: pl.DataFrame, horizon: int, discount: float = 0.0) -> float | None:
+    """Σ_{k<horizon} S(k)·δ^k: units that a new customer stays within the horizon, the first one whole; δ = 1/(1 + discount).
+
+    None when the curve does not reach that far.
+    """
+    values = survival_at(curve, range(horizon))
+    if any(value is None for value in values):
+        return None
+    delta = 1 / (1 + discount)
+    return float(sum((value or 0.0) * delta**k for k, value in enumerate(values)))
+
+
+def hazards(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+    """Leaving by tenure: the life table with `hazard` = events ÷ at risk and its Wilson interval `low`, `high`."""
+    table = life_table(subjects, by).filter(pl.col("at_risk") > 0)
+    share = table.with_columns(hazard=pl.col("events") / pl.col("at_risk"))
+    low, high = wilson(share["events"].to_numpy(), share["at_risk"].to_numpy())
+    return share.with_columns(low=pl.Series(low), high=pl.Series(high))
+
+
+def incidence(subjects: pl.DataFrame) -> pl.DataFrame:
+    """Aalen–Johansen: per time and `cause` the share that has left for it; key time, cause. S + Σ shares = 1.
+
+    F_j(t) = Σ S(t₋)·d_j/n: what 1 − Kaplan–Meier of a cause alone overstates, as others leave first.
+    """
+    some = counted(subjects).filter(pl.col("exit") > pl.col("entry"))
+    curve = kaplan_meier(some)
+    before = curve.select("time", "at_risk", "survival", _before=pl.col("survival").shift(1, fill_value=1.0))
+    causes = some.filter(pl.col("cause").is_not_null()).group_by("cause", time="exit").agg(events=pl.col("n").sum())
+    grid = before.join(causes.select("cause").unique(), how="cross").join(causes, on=["time", "cause"], how="left")
+    parts = grid.sort("cause", "time").with_columns(
+        _part=pl.col("_before") * pl.col("events").fill_null(0) / pl.col("at_risk")
+    )
+    return parts.with_columns(share=pl.col("_part").cum_sum().over("cause")).select(
+        "time", "cause", "share", "survival"
+    )
+
+
+def log_rank(subjects: pl.DataFrame, group: str, strata: Sequence[str] = (), *, wilcoxon: bool = False) -> Test:
+    """Do the groups leave at equal rates? Hypergeometric variance, df = groups − 1; `strata` sums O − E and V over strata.
+
+    `wilcoxon` weighs each time by the number at risk (Gehan). Source: metrics.md section 6.
+    """
+    keys = [*strata, group]
+    table = life_table(subjects, keys)
+    names = table[group].unique().sort()
+    count = names.len()
+    if count < 2:
+        return Test(0.0, 0, 1.0)
+    difference, variance = np.zeros(count), np.zeros((count, count))
+    for part in table.partition_by(list(strata)) if strata else [table]:
+        observed, risk = _by_group(subjects, part, strata, group, names)
+        d, n = observed.sum(axis=1), risk.sum(axis=1)
+        weight = n if wilcoxon else np.ones_like(n)
+        share = risk / n[:, None]
+        difference += (weight[:, None] * (observed - d[:, None] * share)).sum(axis=0)
+        factor = np.where(n > 1, weight**2 * d * (n - d) / np.maximum(n - 1, 1), 0.0)
+        variance += np.diag((factor[:, None] * share).sum(axis=0)) - share.T @ (factor[:, None] * share)
+    # One group is told by the others: the last row and column are left out.
+    statistic = float(difference[:-1] @ np.linalg.pinv(variance[:-1, :-1]) @ difference[:-1])
+    return Test(statistic, count - 1, float(stats.chi2.sf(statistic, count - 1)))
+
+
+def _by_group(
+    subjects: pl.DataFrame, part: pl.DataFrame, strata: Sequence[str], group: str, names: pl.Series
+) -> tuple[np.ndarray, np.ndarray]:
+    """Events and numbers at risk at each time at which anybody leaves: time × group."""
+    some = counted(subjects, [*strata, group])
+    if strata:
+        some = some.join(part.select(strata).unique(), on=list(strata), how="semi", nulls_equal=True)
+    some = some.filter(pl.col("exit") > pl.col("entry"))
+    times = part.filter(pl.col("events") > 0)["time"].unique().sort().to_numpy()
+    observed, risk = np.zeros((times.size, names.len())), np.zeros((times.size, names.len()))
+    for place, name in enumerate(names):
+        own = some.filter(pl.col(group) == name)
+        weight = own["n"].to_numpy()
+        entered = _cumulated(own["entry"].to_numpy(), weight, times)
+        left = _cumulated(own["exit"].to_numpy(), weight, times)
+        risk[:, place] = entered - left
+        ended = own.filter(pl.col("cause").is_not_null())
+        at = np.searchsorted(times, ended["exit"].to_numpy())
+        np.add.at(observed[:, place], at, ended["n"].to_numpy())
+    return observed, risk
+
+
+def _cumulated(at: np.ndarray, weight: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Σ weight of what lies before each time."""
+    order = np.argsort(at, kind="stable")
+    total = np.concatenate([[0], np.cumsum(weight[order])])
+    return np.asarray(total[np.searchsorted(at[order], times, side="left")])
+
+
+def wilson(events: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % Wilson interval of a share; the whole of [0, 1] where nothing was seen."""
+    n = np.maximum(np.asarray(of, dtype=float), 1e-300)
+    share = np.asarray(events, dtype=float) / n
+    scale = 1 + Z95**2 / n
+    middle = (share + Z95**2 / (2 * n)) / scale
+    half = Z95 * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / scale
+    nothing = np.asarray(of) == 0
+    return np.where(nothing, 0.0, np.clip(middle - half, 0, 1)), np.where(nothing, 1.0, np.clip(middle + half, 0, 1))
+
+
+def poisson(events: int, exposure: float) -> tuple[float, float]:
+    """The exact 95 % interval of a rate of `events` in `exposure`."""
+    low = stats.chi2.ppf(0.025, 2 * events) / 2 if events else 0.0
+    return float(low / exposure), float(stats.chi2.ppf(0.975, 2 * events + 2) / 2 / exposure)
