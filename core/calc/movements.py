@@ -20,13 +20,13 @@ from core.domain.money import exponent_of
 
 CUSTOMER, SUB = "customer_id", "subscription_id"
 NEW, REACTIVATION, EXPANSION, CONTRACTION, CHURN = "new", "reactivation", "expansion", "contraction", "churn"
-KINDS = (NEW, REACTIVATION, EXPANSION, CONTRACTION, CHURN)
 MOVED_IN, MOVED_OUT, FX = "moved_in", "moved_out", "fx"
+KINDS = (NEW, REACTIVATION, EXPANSION, MOVED_IN, CONTRACTION, MOVED_OUT, CHURN)
 
 # What a subscription is worth from a day on. Key: subscription_id, day. `holds`: see recurring.STRETCHES.
 STEPS: frames.Schema = {
     SUB: pl.Int64, CUSTOMER: pl.Int64, "currency": pl.String, "day": pl.Date, "plan_id": pl.Int64,
-    "list_twelfths": pl.Int64, "net_twelfths": pl.Int64, "holds": pl.Boolean, "cause": pl.String,
+    "price_version_id": pl.Int64, "list_twelfths": pl.Int64, "net_twelfths": pl.Int64, "holds": pl.Boolean, "cause": pl.String,
 }  # fmt: skip
 # A customer's MRR from a day on, before and after. Key: customer_id, day. `delta` is after − before at the day's rates.
 LOG: frames.Schema = {
@@ -250,7 +250,8 @@ def monthly_table(log_: pl.DataFrame, balance: pl.DataFrame, months: list[date])
         opening=net.slice(0, len(months)), closing=net.slice(1, len(months)), customers_at_start=count
     )
     moved = pl.sum_horizontal(KINDS)
-    gone, come = pl.col("churn_customers"), pl.col("new_customers") + pl.col("reactivation_customers")
+    gone = pl.col("churn_customers") + pl.col("moved_out_customers")
+    come = pl.col("new_customers") + pl.col("reactivation_customers") + pl.col("moved_in_customers")
     return opened.with_columns(
         fx=pl.col("closing") - pl.col("opening") - moved, customers_at_end=pl.col("customers_at_start") + come - gone
     )
@@ -273,38 +274,48 @@ def standing(log_: pl.DataFrame, on: date) -> pl.DataFrame:
     return last.filter("customer_after").select(CUSTOMER, mrr="after", list_mrr="list_after", since="since")
 
 
-def plan_log(steps_: pl.DataFrame, log_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
-    """Movements of each plan: customer_id, plan_id, day, kind, delta. A continuing customer who goes to another plan leaves
-    one (moved_out) and joins the other (moved_in), so that each plan's own sums close.
+def within(steps_: pl.DataFrame, plan_ids: list[int]) -> pl.DataFrame:
+    """The steps as these plans see them: a subscription on another plan is worth nothing here."""
+    here = pl.col("plan_id").is_in(plan_ids)
+    return steps_.with_columns(
+        *(pl.when(here).then(name).otherwise(0).alias(name) for name in ("list_twelfths", "net_twelfths")),
+        holds=pl.col("holds") & here,
+    )
+
+
+def by_plan(steps_: pl.DataFrame) -> pl.DataFrame:
+    """The steps split by plan: `customer_id` numbers (customer, plan) pairs, named by the columns `whose` and `plan_id`.
+
+    Where a subscription leaves a plan for another, the plan that is left has a step to nothing on that day.
     """
     ordered = steps_.sort(SUB, "day", maintain_order=True)
-    mine = (pl.col(SUB) == pl.col(SUB).shift(1)).fill_null(False)
-    left = ordered.select(
-        CUSTOMER, "currency", "day", plan_id=pl.when(mine).then(pl.col("plan_id").shift(1)),
-        amount=-pl.when(mine).then(pl.col("net_twelfths").shift(1)).otherwise(0),
-    ).filter(pl.col("amount") != 0)  # fmt: skip
-    joined = ordered.select(CUSTOMER, "currency", "day", "plan_id", amount="net_twelfths").filter(pl.col("amount") != 0)
-    both = pl.concat([
-        left.with_columns(came=pl.lit(0, dtype=pl.Int64), went=pl.col("amount")),
-        joined.with_columns(came=pl.col("amount"), went=pl.lit(0, dtype=pl.Int64)),
-    ])  # fmt: skip
-    home_amount = in_home(pl.col("amount"), pl.col("day"), rates, home, pl.col("currency"))
-    net = both.with_columns(delta=home_amount).group_by(CUSTOMER, "plan_id", "day").agg(
-        pl.col("delta").sum(), pl.col("came", "went").sum()
-    ).sort(CUSTOMER, "plan_id", "day")  # fmt: skip
-    # What a customer has on the plan around the day, natively: enough to tell joining and leaving.
-    own = [CUSTOMER, "plan_id"]
-    held = net.with_columns(_after=(pl.col("came") + pl.col("went")).cum_sum().over(own))
-    held = held.with_columns(_before=pl.col("_after") - pl.col("came") - pl.col("went"))
-    whole = held.join(log_.select(CUSTOMER, "day", whole="kind"), on=[CUSTOMER, "day"], how="left")
-    kind = (
-        pl.when(pl.col("whole").is_in([NEW, REACTIVATION, CHURN])).then("whole")
-        .when((pl.col("_before") == 0) & (pl.col("_after") > 0)).then(pl.lit(MOVED_IN))
-        .when((pl.col("_before") > 0) & (pl.col("_after") == 0)).then(pl.lit(MOVED_OUT))
-        .when(pl.col("delta") > 0).then(pl.lit(EXPANSION)).when(pl.col("delta") < 0).then(pl.lit(CONTRACTION))
-    )  # fmt: skip
-    return (
-        whole.with_columns(kind=kind)
-        .filter(pl.col("kind").is_not_null())
-        .select(CUSTOMER, "plan_id", "day", "kind", "delta")
+    left = (pl.col(SUB) == pl.col(SUB).shift(1)) & (pl.col("plan_id") != pl.col("plan_id").shift(1))
+    zeros = ordered.with_columns(old=pl.when(left).then(pl.col("plan_id").shift(1))).filter(pl.col("old").is_not_null())
+    zero = pl.lit(0, dtype=pl.Int64)
+    leaving = zeros.with_columns(plan_id="old", list_twelfths=zero, net_twelfths=zero, holds=pl.lit(False)).drop("old")
+    every = pl.concat([ordered, leaving.select(ordered.columns)])
+    pair = pl.struct(CUSTOMER, "plan_id").rank("dense").cast(pl.Int64)
+    return every.with_columns(
+        pl.struct(SUB, "plan_id").rank("dense").cast(pl.Int64).alias(SUB), whose=pl.col(CUSTOMER), pair=pair
+    ).with_columns(pl.col("pair").alias(CUSTOMER)).drop("pair").sort(CUSTOMER, "day", SUB)  # fmt: skip
+
+
+def moved(part: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
+    """The log of a part of the subscriptions, whose customers may stay elsewhere: they move in and out, they are not new or gone.
+
+    In: LOG of the part (with `whose` where its customer_id is not the customer's), LOG of the whole.
+    """
+    own = "whose" if "whose" in part.columns else CUSTOMER
+    named = part.join(
+        whole.select(pl.col(CUSTOMER).alias(own), "day", whole="kind"),
+        on=[own, "day"],
+        how="left",
+        maintain_order="left",
     )
+    kind, known = pl.col("kind"), pl.col("whole")
+    elsewhere = (
+        pl.when((kind == CHURN) & (known.is_null() | (known != CHURN))).then(pl.lit(MOVED_OUT))
+        .when(kind.is_in([NEW, REACTIVATION]) & known.is_in([NEW, REACTIVATION])).then(known)
+        .when(kind.is_in([NEW, REACTIVATION])).then(pl.lit(MOVED_IN)).otherwise(kind)
+    )  # fmt: skip
+    return named.with_columns(kind=elsewhere).drop("whole")

@@ -30,15 +30,14 @@ PEOPLE = {CUSTOMER: pl.Int64, "external_id": pl.String, "name": pl.String, "kind
 class Ledger:
     """All movements there are, those that are only planned too.
 
-    `steps`: movements.STEPS. `log`: movements.LOG. `plans`: movements of each plan (movements.plan_log). `people`: PEOPLE, the
-    customers as they are described today. `names`: plan_id → name. `missing`: currencies without a rate, which are left out.
+    `steps`: movements.STEPS. `log`: movements.LOG. `people`: PEOPLE, the customers as they are described today. `names`:
+    plan_id → name. `missing`: currencies without a rate, which are left out.
     """
 
     home: str
     rates: pl.DataFrame
     steps: pl.DataFrame
     log: pl.DataFrame
-    plans: pl.DataFrame
     people: pl.DataFrame
     names: dict[int, str]
     missing: list[str]
@@ -60,8 +59,7 @@ def ledger(session: Session, today: date, seen_change_id: int | None = None) -> 
     names = dict(session.execute(select(plan.id, plan.name)).tuples().all())
     first = log["day"].min()
     return Ledger(
-        home, rates, steps, log, movements.plan_log(steps, log, rates, home), people_of(session, today), names, missing,
-        first if isinstance(first, date) else None,
+        home, rates, steps, log, people_of(session, today), names, missing, first if isinstance(first, date) else None,
     )  # fmt: skip
 
 

@@ -120,6 +120,18 @@ def frames(function: Callable[..., T], /, *arguments: Any, **named: Any) -> T:
     return found
 
 
+def derived(function: Callable[..., T], source: Any, /, *arguments: Any) -> T:
+    """`function(source, *arguments)` shared like `frames`, where `source` is a shared answer itself; no database is read."""
+    key = f"{inspect.getmodule(function).__name__}.{function.__qualname__}"  # type: ignore[union-attr]
+    found: T = _derived(id(source), key, repr(arguments), function, source, arguments)
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _derived(source_id: int, key: str, content: str, _function: Callable[..., T], _source: Any, _arguments: Any) -> T:
+    return _function(_source, *_arguments)
+
+
 @st.cache_resource(show_spinner=False, max_entries=400)
 def _cached(
     url: str, revision: int, key: str, content: str, _function: Callable[..., T], _arguments: Any, _named: Any
