@@ -4,6 +4,8 @@
     import MAPPING.toml FILE [--as-of D] [--dry-run]   take in a file; the same file twice does nothing
     bill --through D [--dry-run]                  issue what falls due; started again it only completes
     check                                         verify the books
+    metrics --from D --to D [--by plan|…]         KPIs month by month
+    lifetime [--table SURVIVORS.csv]              what customers are worth, or the fit of a table from elsewhere
 
 `--json` prints one JSON object. Exit code 0: done; 1: there are findings; 2: refused, with one sentence on standard error.
 The database is `FORBLI_DATABASE_URL`, else a file in the folder `.forbli`. The clock is read here, once.
@@ -73,6 +75,12 @@ def parser() -> argparse.ArgumentParser:
     bill.add_argument("--through", type=_day, required=True, metavar="DATE", help="bill what falls due up to this day")
     bill.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
     add("check", do_check, "verify the books")
+    figures = add("metrics", do_metrics, "KPIs month by month")
+    figures.add_argument("--from", dest="first", type=_day, required=True, metavar="DATE", help="a day of the first month")
+    figures.add_argument("--to", dest="last", type=_day, required=True, metavar="DATE", help="the last day")
+    figures.add_argument("--by", default="", metavar="SEGMENT", help="plan, currency, kind, country, channel, payment_option")
+    lives = add("lifetime", do_lifetime, "what customers are worth, or the fit of a survivor table")
+    lives.add_argument("--table", metavar="SURVIVORS.csv", help="columns period and alive")
     return root
 
 
@@ -119,6 +127,26 @@ def do_check(_options: argparse.Namespace, engine: Engine, _now: datetime) -> Re
     with reading(engine) as session:
         findings = [{"code": one.code, "subject": one.subject, "reason": one.sentence()} for one in check(session)]
     return FINDINGS if findings else DONE, {"findings": findings}
+
+
+def do_metrics(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
+    """KPIs month by month."""
+    from core.reports.figures_file import metrics
+    from core.store.engine import reading
+
+    with reading(engine) as session:
+        return DONE, metrics(session, options.first, options.last, options.by, now.date())
+
+
+def do_lifetime(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
+    """What customers are worth, or the fit of a table."""
+    from core.reports.figures_file import lifetime_of_all, lifetime_of_table
+    from core.store.engine import reading
+
+    if options.table:
+        return DONE, lifetime_of_table(_bytes(options.table))
+    with reading(engine) as session:
+        return DONE, lifetime_of_all(session, now.date())
 
 
 def _bytes(name: str) -> bytes:

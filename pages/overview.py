@@ -1,14 +1,18 @@
-"""How the company stands today, and what needs a hand."""
+"""How the company stands: the KPIs and what moved them, what was invoiced, and what needs a hand."""
 
+import polars as pl
 import streamlit as st
 
-from core.reports import overview
+from core.calc.movements import after_months
+from core.reports import figures as entered
+from core.reports import kpis, overview
+from core.ui import bridge_chart, figure_forms, kpi_cards, movement_charts, parts, segment, session
 from core.ui import overview_page as page
-from core.ui import parts, session
-from core.ui.text import t
+from core.ui.format import month
+from core.ui.text import definition, t
 
 context = session.open_page()
-parts.header(t("Overview"), t("How the company stands today, and what needs a hand."))
+parts.header(t("Overview"))
 if not session.frames(page.has_company, context.today):
     parts.empty(
         "apartment", t("No company yet"), t("Invoices need to know who sends them."),
@@ -16,16 +20,60 @@ if not session.frames(page.has_company, context.today):
     )  # fmt: skip
     st.stop()
 
-standing = session.frames(overview.standing, context.today)
-page.key_figures(standing)
+ledger = segment.ledger(context)
+with st.container(horizontal=True, vertical_alignment="center"):
+    chosen, against = page.choose_range()
+    filters = segment.choose(ledger)
+    figure_forms.saved_views("overview", context)
+    figure_forms.plans_and_marks(context, ledger.home)
+this_month = context.today.replace(day=1)
+first = page.first_month(chosen, context.today, ledger.first_day)
+reach = min(after_months(first, -1), after_months(this_month, -12))
+found = session.derived(kpis.figures, ledger, filters, reach, context.today)
+months = found.months.filter(pl.col("month") >= first)
+if ledger.log.is_empty():
+    parts.empty("monitoring", t("No figures yet"), t("They begin with the first paying customer."))
+    page.chores(session.frames(overview.chores, context.today), session.frames(overview.last_run), session.frames(overview.approvals))
+    st.stop()
+if ledger.missing:
+    st.warning(t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(ledger.missing)))
+
+usage = session.frames(bridge_chart.usage, context.today) if filters == kpis.Filters() else 0
+kpi_cards.shown(found, months, kpi_cards.comparison(against, first, this_month), usage)
+left, right = st.columns(2)
+with left.container(border=True, height="stretch"):
+    shown_budgets = {} if filters != kpis.Filters() else session.frames(entered.budgets)
+    movement_charts.mrr_line(months, found.currency, shown_budgets, [row[:2] for row in session.frames(entered.marks)])
+with right.container(border=True, height="stretch"):
+    bar = movement_charts.movement_bars(months, found.currency)
+if bar:
+    last = after_months(bar[0], 1) - kpis.DAY
+    rows = session.derived(kpis.members, ledger, filters, bar[0], min(last, context.today), (bar[1],))
+    movement_charts.members(rows, found.currency, f"{movement_charts.movement_words()[bar[1]]} · {month(bar[0])}")
+
 left, right = st.columns([3, 2])
 with left.container(border=True, height="stretch"):
-    page.invoiced(session.frames(overview.invoiced_by_month, context.today), standing.currency)
+    st.subheader(t("From MRR to what was invoiced"), anchor=False, help=definition("bridge"))
+    listed = months["month"].sort(descending=True).to_list()
+    at = st.selectbox(t("Month"), listed, format_func=month, key="bridge:month", width=200, label_visibility="collapsed",
+                      index=1 if len(listed) > 1 else 0)  # fmt: skip
+    if filters != kpis.Filters():
+        st.caption(t("The bridge is for all customers."))
+    bridge_chart.show(session.frames(bridge_chart.read, at, context.today))
 with right.container(border=True, height="stretch"):
     page.chores(
-        session.frames(overview.chores, context.today),
-        session.frames(overview.last_run),
-        session.frames(overview.approvals),
+        session.frames(overview.chores, context.today), session.frames(overview.last_run), session.frames(overview.approvals)
     )
 with st.container(border=True):
-    page.by_plan(standing)
+    page.by_plan(session.derived(kpis.by_plan, ledger, filters, first, context.today), found.currency)
+with st.container(border=True):
+    st.subheader(t("Month by month"), anchor=False)
+    kind = st.segmented_control(
+        t("Figures"), ["now", "reported"], key="figures:which", required=True, label_visibility="collapsed",
+        format_func={"now": t("By today's facts"), "reported": t("As reported")}.__getitem__, default="now",
+    )  # fmt: skip
+    if kind == "now":
+        movement_charts.table(found, months)
+    else:
+        figure_forms.as_reported(context)
+    figure_forms.report_month(context, found.last_complete)

@@ -11,7 +11,9 @@ import polars as pl
 COLOURS = {
     "new": "#3B5BDB", "expansion": "#12A37A", "contraction": "#F08C00", "churn": "#E03131", "today": "#8A94A6",
     "price": "#3B5BDB", "sample": "#F08C00", "charge": "#3B5BDB", "correction": "#F08C00", "discount": "#12A37A",
-    "vat": "#8A94A6", "total": "#111827", "up": "#3B5BDB", "down": "#12A37A",
+    "vat": "#8A94A6", "total": "#111827", "up": "#3B5BDB", "down": "#12A37A", "reactivation": "#7048E8",
+    "moved_in": "#74B816", "moved_out": "#C2A366", "fx": "#ADB5BD", "data": "#3B5BDB", "estimate": "#12A37A",
+    "assumption": "#F08C00",
 }  # fmt: skip
 HEIGHT = 260
 

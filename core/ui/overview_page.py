@@ -5,20 +5,21 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import altair as alt
 import polars as pl
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from core.calc.movements import KINDS, after_months
 from core.domain.errors import Conflict
-from core.domain.money import exponent_of
-from core.reports.overview import Standing
 from core.store import billing
-from core.ui import charts, parts
-from core.ui.format import money, month, number, whole_money
-from core.ui.text import definition, t
+from core.ui import parts
+from core.ui.format import money, number
+from core.ui.movement_charts import movement_words
+from core.ui.text import t
+from core.ui.view import View, keep
 
 SHOWN_APPROVALS = 5
+VIEW = View("figures")
 
 
 def has_company(session: Session, today: date) -> bool:
@@ -30,63 +31,54 @@ def has_company(session: Session, today: date) -> bool:
     return True
 
 
-def key_figures(standing: Standing) -> None:
-    """Four figures side by side."""
-    active = standing.paying + standing.trials + standing.paused
-    parts.cards(
-        [
-            {"label": t("Customers"), "value": number(standing.customers), "help": definition("customer")},
-            {
-                "label": t("Running subscriptions"), "value": number(active), "help": definition("subscription"),
-                "delta": t("{trials} in trial, {paused} paused", trials=number(standing.trials), paused=number(standing.paused)),
-                "delta_color": "off", "delta_arrow": "off",
-            },
-            {
-                "label": t("MRR at list prices"), "value": whole_money(standing.mrr_minor, standing.currency),
-                "help": t("A month at list prices before VAT, without discounts, usage and one-off fees; {currency} only.",
-                          currency=standing.currency),
-                "delta": t("{count} in other currencies", count=number(standing.other_currencies))
-                if standing.other_currencies else None,
-                "delta_color": "off", "delta_arrow": "off",
-            },
-            {
-                "label": t("A month per paying subscription"),
-                "value": money(_mean(standing), standing.currency), "help": t("MRR at list prices, divided by its subscriptions."),
-            },
-        ]
+RANGES = {"3": 3, "6": 6, "12": 12, "24": 24, "36": 36}
+
+
+def range_words() -> dict[str, str]:
+    """What the ranges are called."""
+    return {**{name: t("{count} months", count=name) for name in RANGES}, "year": t("This year"), "all": t("All")}
+
+
+def first_month(chosen: str, today: date, first_day: date | None) -> date:
+    """The first month of a range that ends with the running one."""
+    if chosen == "year":
+        return date(today.year, 1, 1)
+    if chosen == "all" and first_day:
+        return first_day.replace(day=1)
+    return after_months(today.replace(day=1), 1 - RANGES.get(chosen, 12))
+
+
+def choose_range(*, comparing: bool = True) -> tuple[str, str]:
+    """The range and what it is compared with, both in the URL."""
+    words = range_words()
+    key = VIEW.begin("range", lambda asked: asked if asked in words else "12", "12")
+    chosen = st.segmented_control(
+        t("Range"), list(words), format_func=words.__getitem__, key=key, required=True, label_visibility="collapsed",
+        persist_state="session",
     )  # fmt: skip
-
-
-def _mean(standing: Standing) -> int:
-    counted = standing.paying - standing.other_currencies
-    return standing.mrr_minor // counted if counted else 0
-
-
-def invoiced(frame: pl.DataFrame, currency: str) -> None:
-    """What was invoiced each month, by plan."""
-    st.subheader(
-        t("Invoiced by month"), anchor=False, help=t("Net of issued invoices less credit notes, by the month of issue.")
-    )
-    if frame.is_empty():
-        st.caption(t("Nothing has been invoiced yet."))
-        return
-    shown = frame.with_columns(
-        start=pl.col("month").str.to_date("%Y-%m"), net=pl.col("net_minor") / 10 ** exponent_of(currency)
-    )
-    names = {start: month(start) for start in shown["start"].unique()}
-    shown = shown.with_columns(name=pl.col("start").replace_strict(names, return_dtype=pl.String))
-    chart = (
-        alt.Chart(shown.select("name", "start", "plan", "net"))
-        .mark_bar(cornerRadius=1)
-        .encode(
-            x=alt.X("name:N", sort=alt.EncodingSortField("start"), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap=False)),
-            y=alt.Y("sum(net):Q", title=currency, axis=alt.Axis(format="~s")),
-            color=alt.Color("plan:N", title=None),
-            tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("plan:N", title=t("Plan")),
-                     alt.Tooltip("sum(net):Q", title=currency, format=",.2f")],
-        )
+    keep("range", chosen if chosen and chosen != "12" else "")
+    if not comparing:
+        return chosen or "12", "none"
+    against = {"start": t("Compare with the beginning"), "year": t("Compare with a year ago"), "none": t("Compare with nothing")}
+    compare = VIEW.begin("compare", lambda asked: asked if asked in against else "start", "start")
+    picked = st.selectbox(
+        t("Compare"), list(against), format_func=against.__getitem__, key=compare, width=225, label_visibility="collapsed",
+        persist_state="session",
     )  # fmt: skip
-    st.altair_chart(charts.styled(chart, height=300), width="stretch", key="invoiced", alt=t("Invoiced by month"))
+    keep("compare", picked if picked != "start" else "")
+    return chosen or "12", picked
+
+
+def by_plan(frame: pl.DataFrame, currency: str) -> None:
+    """What each plan's MRR did in the range."""
+    st.subheader(t("By plan"), anchor=False, help=t("Customers who change plan move out of one and into the other."))
+    flows = [name for name in (*KINDS, "fx") if (frame[name] != 0).any()]
+    names = {"opening": t("At the beginning"), **{name: movement_words()[name] for name in flows}, "closing": t("At the end")}
+    rows = [
+        {t("Plan"): row["plan"], t("Customers"): number(row["customers"]), **{said: money(row[name], currency) for name, said in names.items()}}
+        for row in frame.sort("closing", descending=True).iter_rows(named=True)
+    ]
+    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Customers"), *names.values()))
 
 
 def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list[dict[str, Any]]) -> None:
@@ -116,20 +108,3 @@ def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list
         )  # fmt: skip
     else:
         st.caption(t("No billing run yet."))
-
-
-def by_plan(standing: Standing) -> None:
-    """Subscriptions and MRR of each plan."""
-    st.subheader(t("By plan"), anchor=False)
-    rows = [
-        {
-            t("Plan"): row["plan"],
-            t("Subscriptions"): number(row["subscriptions"]),
-            t("MRR at list prices"): money(row["mrr_minor"], row["currency"]),
-        }
-        for row in standing.by_plan.iter_rows(named=True)
-    ]
-    if not rows:
-        st.caption(t("No subscriptions yet."))
-        return
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Subscriptions"), t("MRR at list prices")))

@@ -77,6 +77,8 @@ def pages() -> list[Any]:
     """The pages that work, as a flat list: sections fail the accessibility check of lists."""
     listed = [
         ("overview", t("Overview"), ":material/monitoring:"),
+        ("retention", t("Retention"), ":material/timeline:"),
+        ("lifetime", t("Lifetime"), ":material/hourglass_top:"),
         ("customers", t("Customers"), ":material/group:"),
         ("plans", t("Plans"), ":material/sell:"),
         ("invoices", t("Invoices"), ":material/receipt_long:"),

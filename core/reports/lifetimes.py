@@ -1,0 +1,282 @@
+"""How long customers stay and what they are worth, by segment; every figure with how sure it is (metrics.md 6 to 9).
+
+Lives are in months since the first paid day. CLV = discounted months × mean MRR × margin, from fitted staying; values in minor
+units of the company's currency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.calc import drivers, lifetime, movements, retention, survival
+from core.calc.lifetime import Choice, Counts, Fit
+from core.calc.movements import CUSTOMER
+from core.reports.kpis import Filters, segment
+from core.reports.mrr import Ledger
+from core.store import load
+from core.store.tables import PlanMargin, TouchPoint, core_table
+
+YEARLY_DISCOUNT = 0.10
+DRAWS, SEED = 200, 20261125
+SMALL = 30  # fewer customers: shown greyed
+FULL = 1_000_000
+DIMENSIONS = ("plan", "kind", "payment_option", "channel", "country", "onboarding")
+UNKNOWN = "unknown"
+ONBOARDING = "onboarding"
+
+
+@dataclass(frozen=True)
+class People:
+    """Customers as survival subjects: customer_id, since, entry, exit, cause, mrr (twelfths at the first paid day, and `now` while
+    they stay), `plan` of the first paid day, kind, payment_option, channel, country, onboarding (finished: yes, no)."""
+
+    frame: pl.DataFrame
+    ledger: Ledger
+    as_of: date
+
+
+def people(session: Session, ledger: Ledger, filters: Filters, today: date) -> People:
+    """The subjects of a segment. Contacts and onboarding are those of the customer's first two months."""
+    part = segment(ledger, replace(filters, plans=()))
+    log = part.log.filter(pl.col("day") <= today)
+    subjects = retention.subjects(log, today)
+    first = log.filter(pl.col("kind") == movements.NEW).select(CUSTOMER, start_mrr="after")
+    now = movements.standing(log, today).select(CUSTOMER, now_mrr="mrr")
+    plan = _first_plan(part, subjects)
+    done = _onboarded(session, subjects)
+    frame = (
+        subjects.join(part.people, on=CUSTOMER, how="inner").join(first, on=CUSTOMER, how="left")
+        .join(now, on=CUSTOMER, how="left").join(plan, on=CUSTOMER, how="left").join(done, on=CUSTOMER, how="left")
+        .with_columns(n=pl.lit(1, dtype=pl.Int64), onboarding=pl.col("onboarding").fill_null(UNKNOWN))
+    )  # fmt: skip
+    if filters.plans:
+        frame = frame.filter(pl.col("plan").is_in([part.names[plan_id] for plan_id in filters.plans]))
+    return People(frame, part, today)
+
+
+def _first_plan(ledger: Ledger, subjects: pl.DataFrame) -> pl.DataFrame:
+    """customer_id, plan: the plan that brought most on the first paid day."""
+    own = ledger.steps.join(subjects.select(CUSTOMER, "since"), on=CUSTOMER).filter(pl.col("day") <= pl.col("since"))
+    best = own.sort("net_twelfths", descending=True).unique(CUSTOMER, keep="first")
+    names = pl.DataFrame({"plan_id": list(ledger.names), "plan": list(ledger.names.values())},
+                         schema={"plan_id": pl.Int64, "plan": pl.String})  # fmt: skip
+    return best.join(names, on="plan_id", how="left").select(CUSTOMER, "plan")
+
+
+def _onboarded(session: Session, subjects: pl.DataFrame) -> pl.DataFrame:
+    """customer_id, onboarding: were all steps finished before the second month was over? Nobody without any step is told."""
+    table = core_table(TouchPoint).c
+    statement = select(table.customer_id, table.occurred_on, table.topic, table.outcome).where(table.kind == ONBOARDING)
+    schema = {CUSTOMER: pl.Int64, "occurred_on": pl.Date, "topic": pl.String, "outcome": pl.String}
+    steps = load.frame(session, statement, schema)
+    every = steps["topic"].n_unique()
+    early = steps.join(subjects.select(CUSTOMER, "since"), on=CUSTOMER).filter(
+        pl.col("occurred_on") < pl.col("since").dt.offset_by("2mo")
+    )
+    done = pl.col("topic").filter(pl.col("outcome") == "completed").n_unique() == every
+    return early.group_by(CUSTOMER).agg(onboarding=pl.when(done).then(pl.lit("finished")).otherwise(pl.lit("not finished")))
+
+
+def contacts(session: Session) -> pl.DataFrame:
+    """customer_id, day of every contact with customer service."""
+    table = core_table(TouchPoint).c
+    statement = select(table.customer_id, table.occurred_on.label("day")).where(table.kind != ONBOARDING)
+    return load.frame(session, statement, {CUSTOMER: pl.Int64, "day": pl.Date})
+
+
+def margins(session: Session, today: date) -> dict[int, int]:
+    """plan_id → margin in millionths, of the plans that have one."""
+    table = core_table(PlanMargin)
+    newest = select(func.max(table.c.id)).where(table.c.effective_from <= today).group_by(table.c.plan_id)
+    rows = session.execute(select(table.c.plan_id, table.c.margin_ppm).where(table.c.id.in_(newest)))
+    return dict(rows.tuples().all())
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a segment's customers are worth. Amounts in minor units; `low`, `high` the 95 % interval of `clv_new`.
+
+    `choice` is None when there is too little to fit: then only what was seen is shown. `months`: discounted months of a new
+    customer. `residual`: value still to come of all active ones. `simple`: ARPA ÷ churn, for comparison only.
+    """
+
+    name: str
+    customers: int
+    active: int
+    churners: int
+    arpa: int | None
+    margin: float
+    choice: Choice | None
+    months: float | None
+    clv_new: int | None
+    low: int | None
+    high: int | None
+    residual: int | None
+    simple: int | None
+    counts: Counts
+
+
+def value(frame: pl.DataFrame, name: str, margin: float, yearly: float = YEARLY_DISCOUNT, draws: int = DRAWS) -> Value:
+    """The value of the customers of a frame of `people`."""
+    counted = survival.counted(frame)
+    counts = lifetime.from_subjects(counted) if counted.height else Counts(*(np.zeros(1) for _ in range(3)))
+    active = frame.filter(pl.col("cause").is_null())
+    started = frame["start_mrr"].drop_nulls()
+    arpa = round(float(active["now_mrr"].mean()) / 12) if active.height and active["now_mrr"].mean() is not None else None  # type: ignore[arg-type]
+    starting = float(started.mean()) / 12 if started.len() else 0.0  # type: ignore[arg-type]
+    exposure = float(counts.at_risk.sum())
+    simple = lifetime.simple_ltv(arpa or 0, counts.churners / exposure if exposure else 0.0, margin)
+    usual: dict[str, Any] = {"name": name, "customers": frame.height, "active": active.height, "churners": counts.churners, "arpa": arpa,
+             "margin": margin, "counts": counts, "simple": None if simple is None else round(simple)}  # fmt: skip
+    if not lifetime.enough(counts):
+        return Value(**usual, choice=None, months=None, clv_new=None, low=None, high=None, residual=None)
+    choice = lifetime.choose(counts)
+    d = lifetime.per_unit(yearly, 12)
+    months = lifetime.del_(choice.chosen, d)
+    drawn = [lifetime.del_(found, d) for found in lifetime.resampled(counts, choice.chosen.model, draws, SEED)]
+    spread = lifetime.interval(drawn)
+    worth = starting * margin
+    return Value(
+        **usual, choice=choice, months=months, clv_new=round(worth * months),
+        low=round(worth * spread[0]) if spread else None, high=round(worth * spread[1]) if spread else None,
+        residual=round(float(residual(active, choice.chosen, d)["residual"].sum()) * margin),
+    )  # fmt: skip
+
+
+def residual(active: pl.DataFrame, fit: Fit, d: float) -> pl.DataFrame:
+    """Each active customer's value still to come, before margin: customer_id, payments, residual (minor units).
+
+    DERL of the payments made, for whom the next renewal is half a month away on average.
+    """
+    payments = active.select(CUSTOMER, "now_mrr", payments=pl.col("exit").clip(lower_bound=0) + 1)
+    longest = int(payments["payments"].max() or 0)  # type: ignore[arg-type]
+    derl = pl.Series([0.0, *(lifetime.derl(fit, d, n) for n in range(1, longest + 1))])
+    half = (1 + d) ** -0.5
+    return payments.with_columns(
+        residual=derl.gather(payments["payments"]) * payments["now_mrr"].fill_null(0) / 12 * half
+    ).select(CUSTOMER, "payments", "residual")
+
+
+def margin_of(session: Session, found: People, today: date) -> float:
+    """The margin of a segment: that of its plans, weighed by what its active customers pay; 1 where none was entered."""
+    known = margins(session, today)
+    if not known:
+        return 1.0
+    names = {found.ledger.names[plan_id]: ppm for plan_id, ppm in known.items()}
+    paid = found.frame.filter(pl.col("cause").is_null()).group_by("plan").agg(pl.col("now_mrr").sum())
+    total = int(paid["now_mrr"].sum())
+    return sum(mrr * names.get(plan, FULL) / FULL for plan, mrr in paid.iter_rows()) / total if total else 1.0
+
+
+def by_segment(found: People, dimension: str, margin: float, yearly: float = YEARLY_DISCOUNT) -> list[Value]:
+    """The value of each segment, the dearest first; those that cannot be told last."""
+    names = found.frame[dimension].drop_nulls().unique().sort().to_list()
+    values = [value(found.frame.filter(pl.col(dimension) == name), str(name), margin, yearly, draws=60) for name in names]
+    return sorted(values, key=lambda told: (told.clv_new is None, -(told.clv_new or 0)))
+
+
+def curves(found: People, dimension: str | None) -> pl.DataFrame:
+    """Kaplan–Meier by segment, while at least ten are at risk: segment, time, at_risk, survival, low, high."""
+    frame = found.frame.with_columns(segment=pl.col(dimension).fill_null(UNKNOWN) if dimension else pl.lit(""))
+    curve = survival.kaplan_meier(frame, ["segment"]).filter(pl.col("at_risk") >= survival.MIN_AT_RISK)
+    sizes = frame.group_by("segment").agg(at_risk=pl.len().cast(pl.Int64))
+    start = sizes.select("segment", time=pl.lit(0, dtype=pl.Int64), at_risk="at_risk", survival=pl.lit(1.0), low=pl.lit(1.0), high=pl.lit(1.0))
+    return pl.concat([start, curve.select(start.columns)]).sort("segment", "time")
+
+
+def compare(found: People, dimension: str, strata: str | None = None) -> survival.Test:
+    """Do the segments leave at equal rates?"""
+    frame = found.frame.filter(pl.col(dimension).is_not_null())
+    return survival.log_rank(frame, dimension, [strata] if strata else [])
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The difference of CLV between two segments and its exact parts (Shapley): code → minor units, summing to `gap`.
+
+    `first`, `second`: the factors of both: base (MRR a month without add-ons and upsell), cross_sell (add-ons), upsell, life.
+    """
+
+    names: tuple[str, str]
+    gap: int
+    parts: dict[str, int]
+    first: dict[str, Any]
+    second: dict[str, Any]
+    clv: tuple[int, int]
+
+
+def gap(session: Session, found: People, dimension: str, names: tuple[str, str], yearly: float = YEARLY_DISCOUNT) -> Gap | None:
+    """What separates two segments; None when either has fewer than 30 ends. Lives are those seen within a common horizon."""
+    sides = [found.frame.filter(pl.col(dimension) == name) for name in names]
+    if any(int(side["cause"].is_not_null().sum()) < drivers.FEWEST_EVENTS for side in sides):
+        return None
+    d = lifetime.per_unit(yearly, 12)
+    horizon = min(_reach(side) for side in sides)
+    factors = [_factors(session, found, side, horizon, d) for side in sides]
+    parts = drivers.shapley(factors[0], factors[1], _worth)
+    totals = [_worth(side) for side in factors]
+    rounded = {name: round(part) for name, part in parts.items()}
+    whole = round(totals[1]) - round(totals[0])
+    # What rounding leaves stands with the largest part.
+    most = max(rounded, key=lambda name: abs(rounded[name]))
+    rounded[most] += whole - sum(rounded.values())
+    return Gap(names, whole, rounded, factors[0], factors[1], (round(totals[0]), round(totals[1])))
+
+
+def _reach(side: pl.DataFrame) -> int:
+    """Months through which the curve is known."""
+    known = survival.life_table(side).filter(pl.col("at_risk") >= survival.MIN_AT_RISK)["time"]
+    return int(known.max() or 1)  # type: ignore[arg-type]
+
+
+def _worth(factors: Any) -> float:
+    """Value of a new customer from its factors."""
+    early, later = factors["onboarding"], factors["retention"]
+    return float((factors["base"] + factors["cross_sell"] + factors["upsell"]) * (early[0] + early[1] * later))
+
+
+def _factors(session: Session, found: People, side: pl.DataFrame, horizon: int, d: float) -> dict[str, Any]:
+    """base, cross_sell and upsell in minor units a month; onboarding: (discounted months until the third renewal, chance to reach it
+    discounted); retention: discounted months from then on, of those who reach it."""
+    ids = side[CUSTOMER]
+    upsell, cross = _growth(found, ids)
+    base = float(side["start_mrr"].fill_null(0).mean() or 0.0) / 12  # type: ignore[arg-type]
+    values = survival.survival_at(survival.kaplan_meier(side), range(horizon))
+    delta = 1 / (1 + d)
+    known = np.array([value or 0.0 for value in values])
+    first = min(3, horizon)
+    months = float((known[:first] * delta ** np.arange(first)).sum())
+    reach = float(known[first] * delta**first) if horizon > first else 0.0
+    later = float((known[first:] * delta ** np.arange(first, horizon)).sum())
+    return {"base": base, "cross_sell": cross, "upsell": upsell, "onboarding": (months, reach),
+            "retention": later / reach if reach else 0.0}  # fmt: skip
+
+
+def _growth(found: People, ids: pl.Series) -> tuple[float, float]:
+    """(upsell, cross-sell): what plan, price and seat changes, and add-ons, have added to a customer's MRR on average, minor units."""
+    log = found.ledger.log.filter(pl.col(CUSTOMER).is_in(ids.implode()) & (pl.col("day") <= found.as_of))
+    grown = log.filter(pl.col("kind").is_in([movements.EXPANSION, movements.CONTRACTION]))
+    sums = dict(grown.group_by("cause").agg(pl.col("delta").sum()).iter_rows())
+    count = max(ids.len(), 1) * 12
+    cross = sums.pop("addon", 0)
+    return sum(sums.values()) / count, cross / count
+
+
+def what_if(found: People, cause: str, share: float, yearly: float = YEARLY_DISCOUNT) -> tuple[float, float, int] | None:
+    """(discounted months as it is, and if ends by a cause were `share` of what they are, horizon); None without enough of them."""
+    horizon = _reach(found.frame)
+    ends = int((found.frame["cause"] == cause).sum())
+    if ends < drivers.FEWEST_EVENTS or horizon < 2:
+        return None
+    d = lifetime.per_unit(yearly, 12)
+    changed = drivers.without_cause(found.frame, cause, share)
+    now = drivers.life(found.frame, horizon, d)
+    then = survival.restricted_mean(changed, horizon, d)
+    return (now, then, horizon) if now is not None and then is not None else None

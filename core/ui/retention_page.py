@@ -1,0 +1,245 @@
+"""The pieces of the retention page: cohorts, causes, survival by segment, and whom we may lose."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from core.calc import retention
+from core.calc.survival import MIN_AT_RISK, Test, incidence, median
+from core.domain.money import exponent_of
+from core.reports.lifetimes import People
+from core.ui import charts, parts
+from core.ui.format import country, day, money, month, number
+from core.ui.text import definition, label, t
+
+MOST_COHORTS, MOST_ROWS = 24, 500
+CAUSE_COLOURS = {"voluntary": "#3B5BDB", "involuntary": "#E03131", "staff": "#8A94A6", "death": "#5C4B8A", "other": "#ADB5BD", "paused": "#F08C00"}
+
+
+def dimension_words() -> dict[str, str]:
+    """What customers can be told apart by."""
+    return {
+        "plan": t("Plan"), "kind": t("Kind"), "payment_option": t("Payment option"), "channel": t("Channel"),
+        "country": t("Country"), "onboarding": t("Onboarding"),
+    }  # fmt: skip
+
+
+def segment_word(dimension: str, value: str) -> str:
+    """A segment's name as people read it."""
+    if dimension == "country":
+        return country(value)
+    return value if dimension == "plan" else label(value)
+
+
+def heat_map(cells: pl.DataFrame, revenue: bool) -> date | None:
+    """Cohort × age; blank where the cohort has not come so far. The cohort that was clicked."""
+    kept, of = ("mrr", "start_mrr") if revenue else ("kept", "size")
+    shown = cells.with_columns(share=pl.col(kept) / pl.col(of)).filter(pl.col(of) > 0)
+    recent = shown["cohort"].unique().sort(descending=True).head(MOST_COHORTS)
+    shown = shown.filter(pl.col("cohort").is_in(recent.implode()))
+    names = {start: month(start) for start in recent}
+    shown = shown.with_columns(name=pl.col("cohort").replace_strict(names, return_dtype=pl.String), key=pl.col("cohort").dt.strftime("%Y-%m-%d"))
+    order = [names[start] for start in recent]
+    pick = alt.selection_point(name="cohort", fields=["key"])
+    ages = int(shown["age"].max() or 0)  # type: ignore[arg-type]
+    base = alt.Chart(shown).encode(
+        x=alt.X("age:O", title=t("Whole months since the first paid day"), axis=alt.Axis(labelAngle=0, values=list(range(0, ages + 1, 3 if ages > 18 else 1)))),
+        y=alt.Y("name:O", sort=order, title=None),
+        tooltip=[alt.Tooltip("name:N", title=t("Cohort")), alt.Tooltip("age:Q", title=t("Months")), alt.Tooltip("size:Q", title=t("Customers at the beginning")),
+                 alt.Tooltip("kept:Q", title=t("Customers now")), alt.Tooltip("share:Q", title=t("Share"), format=".1%")],
+    )  # fmt: skip
+    top = max(1.0, float(shown["share"].quantile(0.98) or 1.0))
+    squares = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
+        color=alt.Color("share:Q", title=None, scale=alt.Scale(domain=[0.4, 1.0] if not revenue else [0.4, top], clamp=True), legend=alt.Legend(format=".0%", orient="bottom", gradientLength=180, direction="horizontal")),
+        opacity=alt.condition(pick, alt.value(1.0), alt.value(0.5)),
+    ).add_params(pick)  # fmt: skip
+    event = st.altair_chart(
+        charts.styled(squares, height=max(180, 19 * len(order))), width="stretch", key=f"cohorts:{revenue}", on_select="rerun",
+        selection_mode="cohort", alt=t("Retention by cohort"),
+    )  # fmt: skip
+    chosen = (event.selection.get("cohort") or []) if event else []
+    return date.fromisoformat(chosen[0]["key"]) if chosen else None
+
+
+def summary(cells: pl.DataFrame) -> None:
+    """All cohorts old enough together, at a few ages: from sums, not from means of percentages."""
+    told = retention.cohort_summary(cells).filter(pl.col("age").is_in([1, 3, 6, 12, 24, 36]))
+    if told.is_empty():
+        st.caption(t("No cohort is a month old yet."))
+        return
+    rows = [
+        {t("Month"): number(row["age"]), t("Cohorts"): number(row["cohorts"]), t("Customers"): number(row["size"]),
+         t("Still customers"): _percent(row["customers"]), t("Revenue kept"): _percent(row["revenue"])}
+        for row in told.iter_rows(named=True)
+    ]  # fmt: skip
+    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Cohorts"), t("Customers"), t("Still customers"), t("Revenue kept")))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{number(100 * share, places=1)}\u00a0%"
+
+
+def members(rows: pl.DataFrame, cohort: date, currency: str) -> None:
+    """Who began in a month, and what became of them."""
+    gone = rows.filter(pl.col("left").is_not_null()).height
+    st.markdown(t("**{month}**: {count} customers began, {gone} have left since", month=month(cohort), count=number(rows.height), gone=number(gone)))
+    mrr = t("MRR today")
+    listed = [
+        {t("Customer"): row["name"], t("Id"): row["external_id"], t("Since"): row["since"], t("Left"): row["left"],
+         t("Because of"): label(row["cause"]) if row["cause"] else "", mrr: money(row["mrr_minor"], currency)}
+        for row in rows.head(MOST_ROWS).iter_rows(named=True)
+    ]  # fmt: skip
+    picked = st.dataframe(listed, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"cohort:{cohort}", column_config=parts.money_columns(mrr))
+    if picked.selection.rows:
+        parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
+
+
+def churn_lines(months: pl.DataFrame, last_complete: date | None) -> None:
+    """Customer churn with its interval, and revenue churn, month by month; the running month is left out."""
+    st.subheader(t("Churn by month"), anchor=False, help=definition("customer churn"))
+    over = months.filter(pl.col("month") <= last_complete) if last_complete else months.clear()
+    over = over.filter(pl.col("customer_churn").is_not_null())
+    if over.is_empty():
+        st.caption(t("No whole month with customers yet."))
+        return
+    names = {start: month(start) for start in over["month"]}
+    order = list(names.values())
+    shown = over.with_columns(name=pl.col("month").replace_strict(names, return_dtype=pl.String))
+    words = {"customer_churn": t("Customers"), "gross_mrr_churn": t("MRR, lost and lowered")}
+    long = shown.unpivot(list(words), index=["name"], variable_name="what", value_name="share").with_columns(pl.col("what").replace_strict(words))
+    x = alt.X("name:N", sort=order, title=None, axis=alt.Axis(labelAngle=0 if len(order) <= 14 else -45, labelOverlap="greedy"))
+    lines = alt.Chart(long).mark_line(strokeWidth=2, point=len(order) <= 14).encode(
+        x=x, y=alt.Y("share:Q", title=None, axis=alt.Axis(format=".1%")),
+        color=alt.Color("what:N", scale=alt.Scale(domain=list(words.values()), range=[charts.COLOURS["price"], charts.COLOURS["churn"]])),
+        tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=" "), alt.Tooltip("share:Q", title=t("Share"), format=".2%")],
+    )  # fmt: skip
+    band = alt.Chart(shown.select("name", "churn_low", "churn_high")).mark_area(opacity=0.12, color=charts.COLOURS["price"]).encode(x=x, y="churn_low:Q", y2="churn_high:Q")
+    st.altair_chart(charts.styled(band + lines, height=240), width="stretch", key="churn-lines", alt=t("Churn by month"))
+    st.caption(t("Band: 95 % interval of customer churn (Wilson)."))
+
+
+def causes(frame: pl.DataFrame, months: list[date]) -> None:
+    """Customers lost by month and cause."""
+    st.subheader(t("Lost customers by cause"), anchor=False, help=definition("churn"))
+    if frame.is_empty():
+        st.caption(t("Nobody left in these months."))
+        return
+    names = {start: month(start) for start in months}
+    known = [cause for cause in CAUSE_COLOURS if cause in frame["cause"].unique()]
+    words = {cause: label(cause) for cause in known}
+    shown = frame.filter(pl.col("cause").is_in(known)).with_columns(
+        name=pl.col("month").replace_strict(names, return_dtype=pl.String, default=None), what=pl.col("cause").replace_strict(words, return_dtype=pl.String)
+    )
+    chart = alt.Chart(shown).mark_bar(cornerRadius=1).encode(
+        x=alt.X("name:N", sort=list(names.values()), title=None, axis=alt.Axis(labelAngle=0 if len(names) <= 14 else -45, labelOverlap="greedy")),
+        y=alt.Y("sum(customers):Q", title=None, axis=alt.Axis(tickMinStep=1)),
+        color=alt.Color("what:N", scale=alt.Scale(domain=list(words.values()), range=[CAUSE_COLOURS[cause] for cause in known])),
+        tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=t("Cause")), alt.Tooltip("sum(customers):Q", title=t("Customers"))],
+    )  # fmt: skip
+    st.altair_chart(charts.styled(chart, height=240), width="stretch", key="causes", alt=t("Lost customers by cause"))
+
+
+def reasons(rows: pl.DataFrame, currency: str) -> None:
+    """What customers said when they left."""
+    mrr = t("MRR lost")
+    listed = [
+        {t("Stated reason"): row["reason"] or t("none given"), t("Cause"): label(row["cause"]), t("Customers"): number(row["customers"]),
+         mrr: money(row["mrr_minor"], currency)}
+        for row in rows.head(30).iter_rows(named=True)
+    ]  # fmt: skip
+    st.dataframe(listed, hide_index=True, column_config=parts.money_columns(t("Customers"), mrr), height=min(280, 38 + 35 * max(1, len(listed))))
+
+
+def curves(frame: pl.DataFrame, dimension: str | None) -> None:
+    """Share still customers by months since the first paid day, with 95 % bands, as long as ten are at risk."""
+    shown = frame.with_columns(
+        name=pl.col("segment").map_elements(lambda value: segment_word(dimension, value) if dimension else t("All customers"), return_dtype=pl.String)
+    )
+    base = alt.Chart(shown).encode(
+        x=alt.X("time:Q", title=t("Months since the first paid day")),
+        color=alt.Color("name:N", legend=alt.Legend(columns=4, symbolOpacity=1)),
+        tooltip=[alt.Tooltip("name:N", title=t("Segment")), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("survival:Q", title=t("Still customers"), format=".1%"),
+                 alt.Tooltip("low:Q", format=".1%", title=t("At least")), alt.Tooltip("high:Q", format=".1%", title=t("At most")), alt.Tooltip("at_risk:Q", title=t("At risk"))],
+    )  # fmt: skip
+    band = base.mark_area(opacity=0.10, interpolate="step-after").encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    line = base.mark_line(strokeWidth=2, interpolate="step-after").encode(
+        y=alt.Y("survival:Q", title=None, scale=alt.Scale(domain=[max(0.0, float(shown["low"].min() or 0) - 0.05), 1.0]), axis=alt.Axis(format=".0%"))  # type: ignore[arg-type]
+    )
+    st.altair_chart(charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month"))
+
+
+def at_risk_table(frame: pl.DataFrame, dimension: str | None) -> None:
+    """How many each curve stands on, and when half have left."""
+    rows = []
+    for (name,), own in frame.group_by("segment", maintain_order=True):
+        at = {f"{months}": own.filter(pl.col("time") <= months)["at_risk"][-1] if own["time"].max() >= months else None for months in (0, 6, 12, 24)}  # type: ignore[operator]
+        half = median(own)
+        rows.append({
+            t("Segment"): segment_word(dimension, str(name)) if dimension else t("All customers"),
+            **{t("At risk, month {month}", month=key): number(value) if value is not None else "–" for key, value in at.items()},
+            t("Half have left after"): t("{count} months", count=half) if half else t("not reached"),
+        })  # fmt: skip
+    numbers = [t("At risk, month {month}", month=key) for key in ("0", "6", "12", "24")]
+    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(*numbers))
+    st.caption(t("A curve ends where fewer than {count} are at risk.", count=MIN_AT_RISK))
+
+
+def test_in_words(test: Test) -> None:
+    """What the log-rank test says."""
+    if test.df == 0:
+        return
+    p = t("less than 0.1 %") if test.p < 0.001 else f"{number(100 * test.p, places=1)}\u00a0%"
+    detail = t("Log-rank: chi-square {statistic} on {df} degrees of freedom.", statistic=number(test.statistic, places=1), df=test.df)
+    if test.p < 0.05:
+        st.markdown(t("The segments **differ**: were they alike, differences as large as these would come about by chance in {p} of cases.", p=p), help=detail)
+    else:
+        st.markdown(t("The segments **may be alike**: differences as large as these come about by chance in {p} of cases.", p=p), help=detail)
+
+
+def incidences(found: People) -> None:
+    """The share that has left for each cause by month: they add up with those who stay to all."""
+    frame = incidence(found.frame)
+    table = found.frame.filter(pl.col("cause").is_not_null())
+    if frame.is_empty() or table.height < MIN_AT_RISK:
+        st.caption(t("Too few have left to tell causes apart."))
+        return
+    words = {cause: label(cause) for cause in frame["cause"].unique()}
+    known = [cause for cause in CAUSE_COLOURS if cause in words]
+    shown = frame.filter(pl.col("cause").is_in(known)).with_columns(what=pl.col("cause").replace_strict(words, return_dtype=pl.String))
+    chart = alt.Chart(shown).mark_area(interpolate="step-after", opacity=0.75).encode(
+        x=alt.X("time:Q", title=t("Months since the first paid day")), y=alt.Y("share:Q", stack=True, title=None, axis=alt.Axis(format=".0%")),
+        color=alt.Color("what:N", scale=alt.Scale(domain=[words[cause] for cause in known], range=[CAUSE_COLOURS[cause] for cause in known])),
+        tooltip=[alt.Tooltip("what:N", title=t("Cause")), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("share:Q", title=t("Have left"), format=".1%")],
+    )  # fmt: skip
+    st.altair_chart(charts.styled(chart, height=260), width="stretch", key="incidence", alt=t("Share that has left, by cause"))
+    st.caption(t("With those who stay the causes add up to all customers (Aalen–Johansen)."))
+
+
+def risk_list(rows: pl.DataFrame, currency: str) -> None:
+    """Active customers with a reason to look after them."""
+    words = {
+        "ending": t("has cancelled"), "unresolved": t("unresolved contact"), "onboarding": t("onboarding not finished"),
+    }  # fmt: skip
+    if rows.is_empty():
+        st.caption(t("Nobody gives a reason to worry today."))
+        return
+    total = int(rows["mrr_minor"].sum())
+    st.caption(t("{count} customers, {amount} a month", count=number(rows.height), amount=parts.plain(money(total, currency))))
+    mrr = t("MRR")
+    listed = [
+        {t("Customer"): row["name"], t("Id"): row["external_id"], t("Why"): ", ".join(words[reason] for reason in row["reasons"]),
+         t("Leaves"): day(row["leaves_on"]), t("Months a customer"): number(row["months"]), mrr: money(row["mrr_minor"], currency)}
+        for row in rows.head(MOST_ROWS).iter_rows(named=True)
+    ]  # fmt: skip
+    picked = st.dataframe(listed, hide_index=True, on_select="rerun", selection_mode="single-row", key="risk", column_config=parts.money_columns(mrr, t("Months a customer")), height=360)
+    if picked.selection.rows:
+        parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
+
+
+def scale_of(currency: str) -> int:
+    """Minor units in one."""
+    return int(10 ** exponent_of(currency))

@@ -1,0 +1,133 @@
+"""The segment that figures are shown for: one set of filters on all pages of figures, in the URL and kept over pages."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from core.calc import drivers
+from core.domain.subscriptions import Channel, CustomerKind, PaymentOption
+from core.reports import churn, lifetimes, mrr
+from core.reports.kpis import Filters
+from core.ui import session
+from core.ui.format import country
+from core.ui.text import label, t
+from core.ui.view import keep
+
+FIELDS = ("plan", "kind", "country", "channel", "payment_option", "currency")
+
+
+def ledger(context: session.Context) -> mrr.Ledger:
+    """The MRR ledger, read once for a data revision."""
+    found: mrr.Ledger = session.frames(mrr.ledger, context.today)
+    return found
+
+
+def choose(known: mrr.Ledger) -> Filters:
+    """The filters in a popover; what is chosen stands on its button and in the URL."""
+    people = known.people
+    options: dict[str, tuple[str, list[Any], Any]] = {
+        "plan": (t("Plan"), sorted(known.names), lambda value: known.names.get(value, str(value))),
+        "kind": (t("Kind"), [each.value for each in CustomerKind], label),
+        "country": (t("Country"), people["country"].unique().sort().to_list(), country),
+        "channel": (t("Channel"), [each.value for each in Channel], label),
+        "payment_option": (t("Payment option"), [each.value for each in PaymentOption], label),
+    }
+    chosen = {name: _begun(name, options[name][1]) for name in options}
+    count = sum(1 for values in chosen.values() if values) + bool(_currency(known))
+    text = t("Filters") if not count else t("Filters ({count})", count=count)
+    with st.popover(text, icon=":material/filter_list:"):
+        for name, (title, values, words) in options.items():
+            st.multiselect(title, values, format_func=words, key=f"segment:{name}", persist_state="session", placeholder=t("All"))
+            picked = st.session_state[f"segment:{name}"]
+            keep(name, ",".join(str(value) for value in picked))
+            chosen[name] = picked
+        currencies = known.steps["currency"].unique().sort().to_list()
+        if len(currencies) > 1:
+            st.selectbox(
+                t("Currency"), currencies, key="segment:currency", persist_state="session", index=None,
+                placeholder=t("All, in {currency}", currency=known.home),
+                help=t("With a currency chosen, only its subscriptions count, and nothing is converted."),
+            )  # fmt: skip
+            keep("currency", st.session_state["segment:currency"] or "")
+        st.button(t("Show everything"), icon=":material/filter_list_off:", on_click=_clear, key="segment:clear", disabled=not count)
+    return Filters(
+        plans=tuple(chosen["plan"]), kinds=tuple(chosen["kind"]), countries=tuple(chosen["country"]),
+        channels=tuple(chosen["channel"]), payment_options=tuple(chosen["payment_option"]), currency=_currency(known),
+    )  # fmt: skip
+
+
+def _begun(name: str, options: list[Any]) -> list[Any]:
+    """What is chosen: what the session keeps, at first what the URL says."""
+    key = f"segment:{name}"
+    if key not in st.session_state:
+        asked = st.query_params.get(name, "").split(",")
+        st.session_state[key] = [option for option in options if str(option) in asked]
+    return list(st.session_state[key])
+
+
+def _currency(known: mrr.Ledger) -> str:
+    """The currency chosen, if there is one."""
+    if "segment:currency" not in st.session_state:
+        asked = st.query_params.get("currency")
+        here = asked in known.steps["currency"].unique().to_list()
+        st.session_state["segment:currency"] = asked if here else None
+    return st.session_state["segment:currency"] or ""
+
+
+def _clear() -> None:
+    """Forget all filters."""
+    for name in FIELDS:
+        st.query_params.pop(name, None)
+        st.session_state[f"segment:{name}"] = None if name == "currency" else []
+
+
+def words(filters: Filters, known: mrr.Ledger) -> str:
+    """The segment in words, for files and headings."""
+    said = [
+        *(known.names[plan_id] for plan_id in filters.plans), *(label(value) for value in filters.kinds),
+        *(country(value) for value in filters.countries), *(label(value) for value in filters.channels),
+        *(label(value) for value in filters.payment_options), *([filters.currency] if filters.currency else []),
+    ]  # fmt: skip
+    return ", ".join(said) if said else t("All customers")
+
+
+def people(db: Session, filters: Filters, today: date) -> lifetimes.People:
+    """The customers of a segment as survival subjects, by the shared ledger."""
+    return lifetimes.people(db, session.frames(mrr.ledger, today), filters, today)
+
+
+def reasons(db: Session, filters: Filters, first: date, today: date) -> pl.DataFrame:
+    """Stated reasons of the segment's churn, by the shared ledger."""
+    return churn.reasons(db, session.frames(mrr.ledger, today), filters, first, today)
+
+
+def at_risk(db: Session, filters: Filters, today: date) -> pl.DataFrame:
+    """Whom of the segment we may lose."""
+    return churn.at_risk(db, session.frames(people, filters, today), today)
+
+
+def margin(db: Session, filters: Filters, today: date) -> float:
+    """The segment's margin."""
+    return lifetimes.margin_of(db, session.frames(people, filters, today), today)
+
+
+def gap(db: Session, filters: Filters, today: date, by: str, names: tuple[str, str]) -> lifetimes.Gap | None:
+    """What separates two segments."""
+    return lifetimes.gap(db, session.frames(people, filters, today), by, names)
+
+
+def hazard_ratios(found: lifetimes.People, by: str, reference: str, strata: str) -> list[drivers.Ratio]:
+    """How much likelier the others leave, within strata."""
+    known = found.frame.filter(pl.col(by).is_not_null() & pl.col(strata).is_not_null())
+    return drivers.hazard_ratios(known, by, reference, [strata])
+
+
+def contact_lives(db: Session, filters: Filters, today: date) -> pl.DataFrame:
+    """Subjects who were there after two months, by whether they had contacted customer service before."""
+    found = session.frames(people, filters, today)
+    return drivers.landmark(found.frame, lifetimes.contacts(db), 2)

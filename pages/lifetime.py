@@ -1,0 +1,70 @@
+"""What customers are worth over their lifetime: one value and its range first, then what goes with it."""
+
+import streamlit as st
+
+from core.calc import drivers
+from core.reports import lifetimes
+from core.ui import lifetime_forms, overview_page, parts, segment, session
+from core.ui import lifetime_page as page
+from core.ui.format import number
+from core.ui.retention_page import dimension_words, segment_word
+from core.ui.text import definition, t
+from core.ui.view import View, keep
+
+VIEW = View("lifetime")
+context = session.open_page()
+parts.header(t("Lifetime"), t("What customers are worth while they stay, and what goes with staying."))
+if not session.frames(overview_page.has_company, context.today) or segment.ledger(context).log.is_empty():
+    parts.empty("hourglass_disabled", t("No history yet"), t("A lifetime can be told once some customers have left."))
+    st.stop()
+
+ledger = segment.ledger(context)
+dimensions = dimension_words()
+with st.container(horizontal=True, vertical_alignment="center"):
+    by = st.selectbox(t("Compare by"), list(dimensions), format_func=dimensions.__getitem__, key=VIEW.begin("by", lambda asked: asked if asked in dimensions else "payment_option", "payment_option"),
+                      width=200, label_visibility="collapsed", persist_state="session")  # fmt: skip
+    keep("by", by if by != "payment_option" else "")
+    filters = segment.choose(ledger)
+    lifetime_forms.margins(context, ledger)
+found = session.frames(segment.people, filters, context.today)
+margin = session.frames(segment.margin, filters, context.today)
+with st.spinner(t("Fitting …")):
+    whole = session.derived(lifetimes.value, found.frame, "all", margin)
+    values = session.derived(lifetimes.by_segment, found, by, margin)
+currency = found.ledger.home
+page.headline(whole, currency, by, values)
+
+left, right = st.columns(2)
+with left.container(border=True, height="stretch"):
+    st.subheader(t("By {dimension}", dimension=dimensions[by].lower()), anchor=False, help=definition("clv"))
+    page.by_segment(values, by, currency)
+with right.container(border=True, height="stretch"):
+    st.subheader(t("How long they stay"), anchor=False, help=definition("survival"))
+    page.projection(whole)
+
+with st.container(border=True):
+    st.subheader(t("What separates two segments"), anchor=False)
+    names = sorted(value.name for value in values)
+    known = [value.name for value in values if value.churners >= drivers.FEWEST_EVENTS]
+    if len(known) < 2:
+        st.caption(t("Fewer than two segments have {count} customers who have left.", count=number(drivers.FEWEST_EVENTS)))
+    else:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            one = st.selectbox(t("From"), names, index=names.index(known[-1]), format_func=lambda name: segment_word(by, name), key=f"gap:one:{by}", width=220)
+            two = st.selectbox(t("To"), names, index=names.index(known[0]), format_func=lambda name: segment_word(by, name), key=f"gap:two:{by}", width=220)
+        left, right = st.columns([3, 2])
+        with left:
+            page.gap(session.frames(segment.gap, filters, context.today, by, (one, two)), by, currency)
+        with right:
+            strata = "kind" if by == "plan" else "plan"
+            page.ratios(session.derived(segment.hazard_ratios, found, by, one, strata), by, one, dimensions[strata].lower())
+
+left, right = st.columns(2)
+with left.container(border=True, height="stretch"):
+    lifetime_forms.what_if(found, whole, currency)
+with right.container(border=True, height="stretch"):
+    lifetime_forms.contacts(session.frames(segment.contact_lives, filters, context.today))
+with st.expander(t("How this is calculated"), icon=":material/function:"):
+    page.how(whole, currency)
+    st.divider()
+    page.bench()
