@@ -1,6 +1,5 @@
 """How the company stands: the KPIs and what moved them, what was invoiced, and what needs a hand."""
 
-import polars as pl
 import streamlit as st
 
 from core.calc.movements import after_months
@@ -30,7 +29,7 @@ this_month = context.today.replace(day=1)
 first = page.first_month(chosen, context.today, ledger.first_day)
 reach = min(after_months(first, -1), after_months(this_month, -12))
 found = session.derived(kpis.figures, ledger, filters, reach, context.today)
-months = found.months.filter(pl.col("month") >= first)
+months = found.since(first)
 if ledger.log.is_empty():
     parts.empty("monitoring", t("No figures yet"), t("They begin with the first paying customer."))
     page.chores(session.frames(overview.chores, context.today), session.frames(overview.last_run), session.frames(overview.approvals))
@@ -54,8 +53,8 @@ if bar:
 left, right = st.columns([3, 2])
 with left.container(border=True, height="stretch"):
     st.subheader(t("From MRR to what was invoiced"), anchor=False, help=definition("bridge"))
-    listed = months["month"].sort(descending=True).to_list()
-    at = st.selectbox(t("Month"), listed, format_func=month, key="bridge:month", width=200, label_visibility="collapsed",
+    listed = {start: month(start) for start in months["month"].sort(descending=True)}
+    at = st.selectbox(t("Month"), list(listed), format_func=listed.__getitem__, key="bridge:month", width=200, label_visibility="collapsed",
                       index=1 if len(listed) > 1 else 0)  # fmt: skip
     if filters != kpis.Filters():
         st.caption(t("The bridge is for all customers."))

@@ -59,8 +59,8 @@ def test_the_overview_counts_who_subscribes_and_what_waits(engine: Engine, monke
     app = open_page(monkeypatch, engine, "overview")
 
     assert not app.exception
-    assert {metric.label: metric.value for metric in app.metric}["Customers"] == "1"
-    assert {metric.label: metric.value for metric in app.metric}["MRR at list prices"] == "100\u00a0kr"
+    assert {metric.label: metric.value for metric in app.metric}["Paying customers"] == "1"
+    assert {metric.label: metric.value for metric in app.metric}["MRR"] == "100\u00a0kr"
 
 
 def test_the_overview_speaks_norwegian(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,4 +69,9 @@ def test_the_overview_speaks_norwegian(sqlite_engine: Engine, monkeypatch: pytes
     app = open_page(monkeypatch, sqlite_engine, "overview", language="nb")
 
     assert app.title[0].value == "Oversikt"
-    assert "Ingenting er fakturert ennå." in texts(app)
+    assert "Ingen tall ennå" in texts(app)
+
+
+def test_a_link_that_names_the_first_page_finds_it(sqlite_engine: Engine) -> None:
+    with served(url_of(sqlite_engine)) as address, urllib.request.urlopen(f"{address}/overview?range=24") as answer:
+        assert answer.url == f"{address}/?range=24"

@@ -106,3 +106,35 @@ def test_it_runs_as_a_module(tmp_path: Path) -> None:
 
     assert done.returncode == DONE, done.stderr
     assert json.loads(done.stdout)["database"] == "sqlite"
+
+
+def test_the_fit_of_a_survivor_table_and_of_what_is_none(run: Any, tmp_path: Path) -> None:
+    table = tmp_path / "survivors.csv"
+    table.write_text("period,alive\n0,1000\n1,631\n2,468\n3,382\n4,326\n5,289\n6,262\n7,241\n", encoding="utf-8")
+    code, printed, _ = run("lifetime", "--table", str(table), "--json")
+    answer = json.loads(printed)
+
+    assert code == DONE
+    assert answer["model"] == "sBG"
+    assert round(answer["alpha"], 3) == 0.704
+    assert round(answer["beta"], 3) == 1.182
+    assert answer["c"] == 1.0
+    assert round(answer["log_likelihood"], 2) == -1680.27
+    assert round(answer["projection"][4]["survival"], 2) == 0.17
+    for content, words in (("", "empty"), ("a,b\n1,2\n", "period and alive"), ("period,alive\n0,100\n2,90\n", "without a gap"),
+                           ("period,alive\n0,100\n1,x\n", "must be a number"), ("period,alive\n0,100\n1,110\n", "rises")):  # fmt: skip
+        table.write_text(content, encoding="utf-8")
+        code, _, refused = run("lifetime", "--table", str(table))
+        assert (code, words in refused) == (REFUSED, True), content
+
+
+def test_the_figures_of_a_company_month_by_month(run: Any) -> None:
+    run("import", *SAMPLE)
+    code, printed, _ = run("metrics", "--from", "2024-01-01", "--to", "2024-03-31", "--by", "kind", "--json")
+    answer = json.loads(printed)
+
+    assert code == DONE
+    assert [row["month"] for row in answer["months"]] == ["2024-01", "2024-02", "2024-03"]
+    assert sum(part[-1]["closing"] for part in answer["by"]["segments"].values()) == answer["months"][-1]["closing"]
+    assert run("metrics", "--from", "2024-03-01", "--to", "2024-01-31")[0] == REFUSED
+    assert run("metrics", "--from", "2024-01-01", "--to", "2024-01-31", "--by", "moon")[0] == REFUSED

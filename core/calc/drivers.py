@@ -47,16 +47,18 @@ def hazard_ratios(subjects: pl.DataFrame, column: str, reference: str, strata: S
     if reference not in known or len(known) < 2:
         return []
     some = subjects.filter(pl.col(column).is_in(list(known)) & (pl.col("exit") > pl.col("entry")))
-    rows = some.group_by(column, *strata, "entry", "exit", gone=pl.col("cause").is_not_null()).agg(n=pl.col("n").sum())
+    # One row a customer: weights would make one tie of many.
+    rows = some.select(pl.all().repeat_by("n").explode()) if int(some["n"].max() or 1) > 1 else some  # type: ignore[arg-type]
     others = sorted(name for name in known if name != reference)
     table = rows.select(
-        "entry", "exit", pl.col("gone").cast(pl.Int64), "n", *strata,
+        "entry", "exit", pl.col("cause").is_not_null().cast(pl.Int64).alias("gone"), *strata,
         *((pl.col(column) == name).cast(pl.Int64).alias(f"is {name}") for name in others),
     ).to_pandas()  # fmt: skip
+    late = bool((some["entry"] > 0).any())  # without late entries there is a faster way
     model = CoxPHFitter()
     model.fit(
-        table, duration_col="exit", event_col="gone", entry_col="entry", weights_col="n",
-        strata=list(strata) or None, robust=False,
+        table if late else table.drop(columns="entry"), duration_col="exit", event_col="gone",
+        entry_col="entry" if late else None, strata=list(strata) or None,
     )  # fmt: skip
     told = model.summary
     return [

@@ -234,9 +234,9 @@ def _discounted(
         amount_minor="gap_minor",
         code=pl.lit(""),
         kind=pl.lit(TRUE_UP),
-        rate_ppm=pl.lit(0, dtype=pl.Int64),
+        vat_ppm=pl.lit(0, dtype=pl.Int64),
     )
-    own = pl.concat([lines.select(SUB, "price_version_id", "amount_minor", "code", "kind", "rate_ppm"), true_ups])
+    own = pl.concat([lines.select(SUB, "price_version_id", "amount_minor", "code", "kind", "vat_ppm"), true_ups])
     rated = (
         own.join(named.select(SUB), on=SUB, how="semi").sort(SUB, maintain_order=True).with_row_index("line")
         .join(grid.select("price_version_id", "plan_id", "currency", "tax_inclusive"), on="price_version_id", maintain_order="left")
@@ -247,10 +247,10 @@ def _discounted(
     )  # fmt: skip
     done, _ = discounts.discount(rated, given, pl.DataFrame(schema=frames.USED_DISCOUNTS))
     left = pl.col("amount_minor") - pl.col("discount_minor")
-    rate_ppm = pl.col("rate_ppm").fill_null(0)
+    vat_ppm = pl.col("vat_ppm").fill_null(0)
     net = (
         pl.when("tax_inclusive")
-        .then(net_of(pl.col("amount_minor"), rate_ppm) - net_of(left, rate_ppm))
+        .then(net_of(pl.col("amount_minor"), vat_ppm) - net_of(left, vat_ppm))
         .otherwise("discount_minor")
     )
     return done.group_by(SUB).agg(off_minor=net.sum())
@@ -272,13 +272,13 @@ def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: frames.Pri
     return lines.with_columns(rate(book, lines).alias("amount_minor"))
 
 
-def with_net_rates(lines: pl.DataFrame, versions: pl.DataFrame, rate_ppm: pl.Series) -> pl.DataFrame:
-    """Lines with `rate_ppm` and `net_minor`: prices that include VAT without it."""
+def with_net_rates(lines: pl.DataFrame, versions: pl.DataFrame, vat_ppm: pl.Series) -> pl.DataFrame:
+    """Lines with `vat_ppm` and `net_minor`: prices that include VAT without it."""
     stated = versions.select("price_version_id", "tax_inclusive")
-    joined = lines.with_columns(rate_ppm.alias("rate_ppm")).join(
+    joined = lines.with_columns(vat_ppm.alias("vat_ppm")).join(
         stated, on="price_version_id", how="left", maintain_order="left"
     )
-    net = net_of(pl.col("amount_minor"), pl.col("rate_ppm"))
+    net = net_of(pl.col("amount_minor"), pl.col("vat_ppm"))
     return joined.with_columns(net_minor=pl.when("tax_inclusive").then(net).otherwise("amount_minor"))
 
 

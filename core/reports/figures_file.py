@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+import math
 from datetime import date
 from typing import Any
 
@@ -49,7 +49,11 @@ def _segments(known: mrr.Ledger, by: str) -> list[tuple[str, Filters]]:
         raise InvalidInput(
             "Figures are told apart by plan, currency, kind, country, channel or payment_option, not by {by}", code="no_dimension", by=by
         )
-    return [(value, replace(Filters(), **{DIMENSIONS[by]: (value,)})) for value in known.people[by].unique().sort()]
+    found = []
+    for value in known.people[by].unique().sort():
+        wanted: dict[str, Any] = {DIMENSIONS[by]: (value,)}
+        found.append((str(value), Filters(**wanted)))
+    return found
 
 
 def lifetime_of_all(session: Session, today: date) -> dict[str, Any]:
@@ -97,9 +101,15 @@ def _told(choice: Choice, counts: Counts) -> dict[str, Any]:
         **_numbers(chosen), "aic": chosen.aic, "homogeneous": choice.homogeneous,
         "projection": [{"period": first + k, "survival": float(s)} for k, s in enumerate(chosen.survival(range(first, first + AHEAD)))],
         "fitted": [float(s) for s in chosen.survival(range(first))],
-        "candidates": [{**_numbers(fit), "holdout_error": choice.holdout.get(fit.model)} for fit in choice.candidates],
+        "candidates": [{**_numbers(fit), "holdout_error": _finite(choice.holdout.get(fit.model))} for fit in choice.candidates],
     }  # fmt: skip
 
 
 def _numbers(fit: lifetime.Fit) -> dict[str, Any]:
-    return {"model": fit.model.value, "alpha": fit.alpha, "beta": fit.beta, "c": fit.c, "log_likelihood": fit.log_likelihood}
+    """A homogeneous model has no α: None, as JSON knows no infinity."""
+    numbers = {"alpha": fit.alpha, "beta": fit.beta, "c": fit.c, "log_likelihood": fit.log_likelihood}
+    return {"model": fit.model.value, **{name: _finite(value) for name, value in numbers.items()}}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

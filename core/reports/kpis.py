@@ -75,6 +75,10 @@ class Figures:
     months: pl.DataFrame
     last_complete: date | None
 
+    def since(self, month: date) -> pl.DataFrame:
+        """The months from this one on."""
+        return self.months.filter(pl.col("month") >= month)
+
     def row(self, month: date) -> dict[str, Any] | None:
         """A month's figures."""
         found = self.months.filter(pl.col("month") == month)
@@ -95,7 +99,7 @@ def figures(ledger: Ledger, filters: Filters, first: date, today: date) -> Figur
         [_rates(log, month, end, part.first_day) for month, end in zip(months, ends, strict=True)], schema=_RATES
     )
     minor = closing_in_minor(table).with_columns(_minor(pl.col("list_mrr")))
-    complete = [month for month, end in zip(months, ends, strict=True) if end == after_months(month, 1) - DAY]
+    complete = [month for month in months if after_months(month, 1) <= today]
     return Figures(part.home, minor.hstack(rates), complete[-1] if complete else None)
 
 

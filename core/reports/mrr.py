@@ -10,13 +10,14 @@ from datetime import date
 from decimal import Decimal
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc import movements, recurring
 from core.calc import timeline as tl
 from core.calc.billing.tax import treatments
+from core.domain.errors import Conflict
 from core.domain.subscriptions import CustomerKind
 from core.store import billing, load
 from core.store.tables import CurrencyRate, Plan, Subscription, core_table
@@ -46,7 +47,7 @@ class Ledger:
 
 def ledger(session: Session, today: date, seen_change_id: int | None = None) -> Ledger:
     """The ledger by all facts, or by those that were known when `seen_change_id` was the last one."""
-    home = billing.company_profile(session, today).currency
+    home = home_currency(session, today)
     changes = load.changes(session)
     if seen_change_id is not None:
         changes = changes.filter(pl.col("change_id") <= seen_change_id)
@@ -61,6 +62,16 @@ def ledger(session: Session, today: date, seen_change_id: int | None = None) -> 
     return Ledger(
         home, rates, steps, log, people_of(session, today), names, missing, first if isinstance(first, date) else None,
     )  # fmt: skip
+
+
+def home_currency(session: Session, today: date) -> str:
+    """The company's currency; before there is a company, that of most subscriptions."""
+    try:
+        return str(billing.company_profile(session, today).currency)
+    except Conflict:
+        table = core_table(Subscription).c
+        most = select(table.currency).group_by(table.currency).order_by(func.count().desc(), table.currency).limit(1)
+        return session.execute(most).scalar() or "NOK"
 
 
 def stretches(session: Session, changes: pl.DataFrame, owners: pl.DataFrame, today: date) -> pl.DataFrame:
@@ -97,7 +108,10 @@ def vat_eras(session: Session, prices: frames.Prices, today: date) -> pl.DataFra
     empty = pl.DataFrame(schema=recurring.VAT)
     if not prices.versions["tax_inclusive"].any():
         return empty
-    seller = billing.company_profile(session, today)
+    try:
+        seller = billing.company_profile(session, today)
+    except Conflict:
+        return empty
     rules = billing.vat_rules(session, seller.country)
     buyers = prices.charges.select(
         customer_kind=pl.lit(CustomerKind.CONSUMER.value), country=pl.lit(seller.country), has_vat_number=pl.lit(False),

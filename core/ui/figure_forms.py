@@ -15,7 +15,8 @@ from core.domain.money import to_minor
 from core.reports import figures as reads
 from core.reports.kpis import DEFINITIONS
 from core.ui import parts, session
-from core.ui.format import day, instant, money, month
+from core.ui.format import day, instant, money, month, number
+from core.ui.kpi_cards import share
 from core.ui.text import label, t
 
 
@@ -97,10 +98,12 @@ def report_month(context: session.Context, last_complete: date | None) -> None:
                 st.rerun()
 
 
-NAMES = {
-    "closing": "MRR", "customers_at_end": "Paying customers", "arpa_minor": "ARPA", "customer_churn": "Customer churn",
-    "nrr": "NRR, 12 months", "grr": "GRR, 12 months",
-}  # fmt: skip
+def figure_words() -> dict[str, str]:
+    """What the reported figures are called."""
+    return {
+        "closing": t("MRR"), "customers_at_end": t("Paying customers"), "arpa_minor": t("ARPA"),
+        "customer_churn": t("Customer churn"), "nrr": t("NRR, 12 months"), "grr": t("GRR, 12 months"),
+    }  # fmt: skip
 
 
 def as_reported(context: session.Context) -> None:
@@ -109,16 +112,17 @@ def as_reported(context: session.Context) -> None:
     if not known:
         st.caption(t("No month has been reported yet: reporting one freezes its figures."))
         return
-    chosen = st.selectbox(t("Reported month"), sorted(known, reverse=True), format_func=month, key="reported:month", width=220)
+    names = {start: month(start) for start in sorted(known, reverse=True)}
+    chosen = st.selectbox(t("Reported month"), list(names), format_func=names.__getitem__, key="reported:month", width=220)
     was, now = known[chosen], session.frames(reads.month_content, chosen, context.today)
     st.caption(
         t("Reported by {author} on {instant}, with version {version} of the definitions.", author=parts.plain(was["author"]),
           instant=instant(was["recorded_at"]), version=was["definitions"])
     )  # fmt: skip
     rows = []
-    for name, said in NAMES.items():
+    for name, said in figure_words().items():
         sides = [_written(name, side.get(name), was["currency"]) for side in (was, now)]
-        rows.append({t("Figure"): t(said), t("As reported"): sides[0], t("By today's facts"): sides[1],
+        rows.append({t("Figure"): said, t("As reported"): sides[0], t("By today's facts"): sides[1],
                      t("Difference"): "–" if sides[0] == sides[1] else _difference(name, was.get(name), now.get(name), was["currency"])})  # fmt: skip
     st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("As reported"), t("By today's facts"), t("Difference")))
     moved: pl.DataFrame = session.frames(reads.restated, chosen, context.today)
@@ -139,7 +143,6 @@ def as_reported(context: session.Context) -> None:
 
 def _written(name: str, value: float | None, currency: str) -> str:
     from core.ui.format import number
-    from core.ui.kpi_cards import share
 
     if value is None:
         return "–"
@@ -149,8 +152,6 @@ def _written(name: str, value: float | None, currency: str) -> str:
 
 
 def _difference(name: str, was: float | None, now: float | None, currency: str) -> str:
-    from core.ui.format import number
-
     if was is None or now is None:
         return "–"
     if name in ("closing", "arpa_minor"):

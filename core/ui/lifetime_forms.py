@@ -46,7 +46,8 @@ def what_if(found: People, whole: Value, currency: str) -> None:
         st.caption(t("No cause has 30 ends yet: nothing can be said."))
         return
     with st.container(horizontal=True):
-        cause = st.selectbox(t("Ends by this cause"), enough, format_func=label, key="whatif:cause", width=220,
+        names = {cause: label(cause) for cause in enough}
+        cause = st.selectbox(t("Ends by this cause"), enough, format_func=names.__getitem__, key="whatif:cause", width=220,
                              index=enough.index("involuntary") if "involuntary" in enough else 0)  # fmt: skip
         less = st.slider(t("fall by"), 0, 100, 50, 10, format="%d %%", key="whatif:less", width=260)
     told = lifetimes.what_if(found, cause, 1 - less / 100)

@@ -121,7 +121,7 @@ def members(rows: pl.DataFrame, currency: str, title: str) -> None:
         if picked.selection.rows:
             parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
         if rows.height > 1000:
-            st.caption(t("The 1,000 largest are listed; the file has all."))
+            st.caption(t("The {count} largest of {all}.", count=number(1000), all=number(rows.height)))
 
 
 def table(figures: Figures, months: pl.DataFrame) -> None:

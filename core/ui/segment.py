@@ -16,7 +16,7 @@ from core.reports.kpis import Filters
 from core.ui import session
 from core.ui.format import country
 from core.ui.text import label, t
-from core.ui.view import keep
+from core.ui.view import begin, keep
 
 FIELDS = ("plan", "kind", "country", "channel", "payment_option", "currency")
 
@@ -64,18 +64,14 @@ def choose(known: mrr.Ledger) -> Filters:
 def _begun(name: str, options: list[Any]) -> list[Any]:
     """What is chosen: what the session keeps, at first what the URL says."""
     key = f"segment:{name}"
-    if key not in st.session_state:
-        asked = st.query_params.get(name, "").split(",")
-        st.session_state[key] = [option for option in options if str(option) in asked]
+    begin(key, name, lambda given: [option for option in options if str(option) in given.split(",")], [])
     return list(st.session_state[key])
 
 
 def _currency(known: mrr.Ledger) -> str:
     """The currency chosen, if there is one."""
-    if "segment:currency" not in st.session_state:
-        asked = st.query_params.get("currency")
-        here = asked in known.steps["currency"].unique().to_list()
-        st.session_state["segment:currency"] = asked if here else None
+    here = known.steps["currency"].unique().to_list()
+    begin("segment:currency", "currency", lambda given: given if given in here else None, None)
     return st.session_state["segment:currency"] or ""
 
 

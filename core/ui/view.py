@@ -24,8 +24,7 @@ class View:
     def begin(self, name: str, parse: Callable[[str], Any], usual: Any) -> str:
         """The key of a widget whose value begins with what the URL says; `parse` answers `usual` for nonsense."""
         key = f"{self.name}:{name}"
-        if key not in st.session_state:
-            st.session_state[key] = parse(st.query_params[name]) if name in st.query_params else usual
+        begin(key, name, parse, usual)
         return key
 
     def chosen(
@@ -49,8 +48,18 @@ class View:
         return place
 
 
+def begin(key: str, name: str, parse: Callable[[str], Any], usual: Any) -> None:
+    """What the widget `key` holds at first: what the URL says. A link opened later counts too; our own writing does not."""
+    given = st.query_params.get(name)
+    if key not in st.session_state:
+        st.session_state[key] = usual if given is None else parse(given)
+    elif given is not None and given != st.session_state.get(f"kept:{name}", given):
+        st.session_state[key] = parse(given)
+
+
 def keep(name: str, value: str) -> None:
     """Write a choice into the URL, the usual one by leaving it out."""
+    st.session_state[f"kept:{name}"] = value
     if value:
         st.query_params[name] = value
     else:

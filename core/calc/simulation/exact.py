@@ -1,0 +1,319 @@
+"""Exact re-rating of the base: what every subscription would be billed for its past usage under today's and under other prices.
+
+Both sides use today's terms (plan, quantity, add-ons, coupons that run on) on the usage of the last periods and come from the
+billing engine's own rating, discounts and VAT; their difference is the exact effect. What is alike is rated once: a `state` is a
+set of terms, a `pair` a metered quantity at a price version. Amounts leave here net of VAT, in minor units or in twelfths of one
+a month. Source: simulation.md section 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from core import frames
+from core.calc import recurring, usage
+from core.calc import timeline as tl
+from core.calc.arithmetic import divide
+from core.calc.billing import discounts
+from core.calc.billing.discounts import percentage
+from core.calc.billing.expected import TRUE_UP
+from core.calc.billing.tax import net_of
+from core.calc.calendar import OPEN, boundary, index_on
+from core.calc.pricebook import compile_book
+from core.calc.rating import rate
+from core.domain.coupons import CouponKind, Scope
+from core.domain.plans import ChargeKind, ChargeModel
+
+SUB = "subscription_id"
+_STATE = ["price_version_id", "quantity_micro", "addons", "coupons"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """Running subscriptions as they are today, with what they used. Prepared once for any number of prices.
+
+    `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons, state,
+    interval_months, interval_days, renews_on (the next boundary), started_on, periods (how many of them are looked at).
+    `states`: state + its terms. `invoices`: row, position, state: one a looked-at period of a subscription that is metered, else one in
+    all. `uses`: row (of invoices), pair. `pairs`: pair, price_version_id, meter, quantity_micro, amount_micro, alone. `events`: of pairs
+    that are rated event by event. `vat`: vat_category, rate_ppm.
+    """
+
+    subs: pl.DataFrame
+    states: pl.DataFrame
+    invoices: pl.DataFrame
+    uses: pl.DataFrame
+    pairs: pl.DataFrame
+    events: pl.DataFrame
+    coupons: pl.DataFrame
+    vat: pl.DataFrame
+
+
+def prepare(
+    stretches: pl.DataFrame, facts: frames.Facts, coupons: pl.DataFrame, *, vat: pl.DataFrame, today: date, window_months: int = 12
+) -> Base:
+    """The base of a day. In: recurring.STRETCHES, facts with the usage of the window, COUPONS, vat_category + rate_ppm."""
+    track = tl.timeline(facts.changes, facts.versions)
+    day = pl.lit(today)
+    running = stretches.filter((pl.col("start") <= day) & (pl.col("end") > day) & ~pl.col("paused"))
+    here = track.plan.filter((pl.col("start") <= day) & (pl.col("end") > day))
+    terms = here.select(SUB, "anchor_on", "interval_months", "interval_days")
+    life = track.life.select(SUB, "begins_on")
+    subs = (
+        running.select(SUB, "price_version_id", "plan_id", "currency", "quantity_micro", "addons", "coupons")
+        .join(terms, on=SUB).join(life, on=SUB).sort(SUB).with_row_index("position")
+    )  # fmt: skip
+    anchor, months, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
+    subs = subs.with_columns(_now=index_on(anchor, months, days, day)).with_columns(
+        renews_on=boundary(anchor, months, days, pl.col("_now") + 1),
+        _first=index_on(anchor, months, days, pl.max_horizontal("begins_on", boundary(anchor, months, days, pl.col("_now") - 400))),
+    )
+    length = pl.when(months > 0).then(months.cast(pl.Int64) * 30).otherwise(days.cast(pl.Int64))
+    wanted = (pl.lit(window_months * 30 + 5) // length).clip(lower_bound=1)
+    metered = facts.charges.filter(pl.col("kind") == ChargeKind.USAGE)
+    uses_meter = pl.col("price_version_id").is_in(metered["price_version_id"].unique().implode())
+    subs = subs.with_columns(
+        periods=pl.when(uses_meter).then(pl.min_horizontal(wanted, (pl.col("_now") - pl.col("_first")).cast(pl.Int64)).clip(lower_bound=1)).otherwise(1),
+        started_on="begins_on",
+    ).drop("_first")  # fmt: skip
+    states = subs.select(_STATE).unique(maintain_order=True).with_row_index("state")
+    subs = subs.join(states, on=_STATE, how="left", maintain_order="left", nulls_equal=True)
+    rows = subs.select("position", "state", "periods", k=pl.int_ranges(0, "periods")).explode("k").with_row_index("row")
+    uses, pairs, events = _used(subs, rows, facts, metered)
+    return Base(subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupons, vat)
+
+
+def _used(
+    subs: pl.DataFrame, rows: pl.DataFrame, facts: frames.Facts, metered: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Usage by looked-at period, alike ones as one pair; zero where nothing was used."""
+    charged = metered.group_by("price_version_id", "meter").agg(by_event=(pl.col("model") == ChargeModel.PERCENTAGE).any())
+    grid = rows.join(subs.select("position", "price_version_id", SUB), on="position").join(charged, on="price_version_id")
+    known = facts.usage.join(
+        subs.select("position", SUB, "anchor_on", "interval_months", "interval_days", "_now"), on=SUB, how="inner"
+    ).with_columns(
+        k=pl.col("_now") - 1 - index_on(pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days"), pl.col("occurred_on"))
+    ).with_columns(pl.col("k").cast(pl.Int64))  # fmt: skip
+    sums = known.group_by("position", "k", "meter").agg(
+        pl.col("quantity_micro").sum().clip(lower_bound=0), pl.col("amount_micro").fill_null(0).sum().clip(lower_bound=0)
+    )
+    filled = grid.with_columns(pl.col("k").cast(pl.Int64)).join(sums, on=["position", "k", "meter"], how="left").with_columns(
+        pl.col("quantity_micro", "amount_micro").fill_null(0)
+    ).with_columns(own=pl.when("by_event").then(pl.col("row").cast(pl.Int64)).otherwise(-1))  # fmt: skip
+    key = ["price_version_id", "meter", "quantity_micro", "amount_micro", "own"]
+    pairs = filled.select(key).unique(maintain_order=True).with_row_index("pair")
+    uses = filled.select("row", *key).join(pairs, on=key, how="left", maintain_order="left").select("row", "pair").sort("row")
+    singles = filled.filter("by_event").join(pairs, on=key).select("position", "k", "meter", "pair")
+    events = known.join(singles, on=["position", "k", "meter"]).sort("pair", "occurred_on", "event_id").select(
+        "pair", "event_id", pl.col("amount_micro").fill_null(0)
+    )
+    return uses, pairs, events
+
+
+@dataclass(frozen=True)
+class Rerated:
+    """`invoices`: net of each row of Base.invoices; `worth`: twelfths of a minor unit a month of each position; `coupled`: positions that were
+    rated whole because a coupon, a minimum or included VAT couples their lines."""
+
+    invoices: pl.Series
+    worth: pl.Series
+    coupled: int
+
+
+def rerate(base: Base, prices: frames.Prices) -> Rerated:
+    """Every looked-at invoice under these prices: all price versions of the base must be among them."""
+    lines = _state_lines(base, prices)
+    rated = _pair_lines(base, prices)
+    head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
+    states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
+    plain = states.select("state", plain=(pl.col("minimum_minor") == 0) & (pl.col("coupons") == ""))
+    net = _plain(base, states, lines, rated)
+    is_plain = plain["plain"].gather(base.invoices["state"])
+    if not is_plain.all():
+        coupled = base.invoices.filter(~is_plain)
+        own = _coupled(base, prices, _Lines(states, lines, rated), coupled)
+        net = net.scatter(coupled["row"], own)
+    return Rerated(net, monthly(base, net), int((~plain["plain"].gather(base.subs["state"])).sum()))
+
+
+def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.DataFrame) -> pl.Series:
+    """Net of every invoice as if its lines did not depend on each other: VAT taken out once a rate and invoice where it is included."""
+    inclusive = states["tax_inclusive"].gather(base.invoices["state"])
+    lines, rated = (part.join(base.vat, on="vat_category", how="left").with_columns(pl.col("rate_ppm").fill_null(0)) for part in (lines, rated))
+    total = pl.zeros(base.invoices.height, dtype=pl.Int64, eager=True)
+    for rate_ppm in pl.concat([lines["rate_ppm"], rated["rate_ppm"]]).unique():
+        own, used = (part.filter(pl.col("rate_ppm") == rate_ppm) for part in (lines, rated))
+        fixed = _summed(states.height, own["state"], own["amount_minor"]).gather(base.invoices["state"])
+        if used.height:
+            by_pair = _summed(base.pairs.height, used["pair"], used["amount_minor"])
+            fixed = fixed + _summed(base.invoices.height, base.uses["row"], by_pair.gather(base.uses["pair"]))
+        both = pl.DataFrame({"amount": fixed, "inclusive": inclusive})
+        net = pl.when("inclusive").then(net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))).otherwise("amount")
+        total = total + both.select(net=net)["net"]
+    return total
+
+
+def monthly(base: Base, net: pl.Series) -> pl.Series:
+    """Twelfths of a minor unit a month of each position: the mean of its invoices, spread over their periods."""
+    total = _summed(base.subs.height, base.invoices["position"], net)
+    known = base.subs.select("periods", "interval_months", "interval_days").with_columns(total.alias("total"))
+    months, days = pl.col("interval_months"), pl.col("interval_days")
+    top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365).cast(pl.Int64)
+    below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64) * pl.col("periods")
+    return known.select(worth=divide(pl.col("total") * top, below))["worth"]
+
+
+def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
+    """Σ of amounts at each of 0 … size − 1."""
+    sums = pl.DataFrame({"at": at, "amount": amounts}).group_by("at").agg(pl.col("amount").sum())
+    return pl.zeros(size, dtype=pl.Int64, eager=True).scatter(sums["at"], sums["amount"].cast(pl.Int64))
+
+
+def _state_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
+    """Recurring lines of every state: state, code, kind, vat_category, amount_minor."""
+    held = base.states.select("price_version_id", "quantity_micro", pl.col("state").cast(pl.Int64).alias(SUB))
+    parts = base.states.filter(pl.col("addons") != "").select(
+        pl.col("state").cast(pl.Int64).alias(SUB), part=pl.col("addons").str.split("|")
+    ).explode("part")  # fmt: skip
+    split = pl.col("part").str.split("×")
+    addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
+    lines = recurring.recurring_lines(held, addons, prices)
+    return lines.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "code", "kind", "vat_category", "amount_minor")
+
+
+def _pair_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
+    """Usage lines of every pair: pair, code, kind, vat_category, amount_minor."""
+    charges = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE)
+    lines = base.pairs.join(
+        charges.select("price_version_id", "meter", "charge_id", "code", "kind", "model", "vat_category"), on=["price_version_id", "meter"]
+    ).with_row_index("line")  # fmt: skip
+    if lines.is_empty():
+        return lines.select("pair", "code", "kind", "vat_category", amount_minor=pl.lit(0, dtype=pl.Int64))
+    book = compile_book(*prices)
+    on_money = pl.col("model") == ChargeModel.GRADUATED_PERCENTAGE
+    quantity = pl.when(on_money).then("amount_micro").otherwise("quantity_micro")
+    amount = rate(book, lines.with_columns(quantity_micro=quantity)).alias("amount_minor")
+    rated = lines.with_columns(amount)
+    by_event = rated.filter(pl.col("model") == ChargeModel.PERCENTAGE).select("line", "charge_id", "pair")
+    if by_event.height:
+        each = by_event.join(base.events, on="pair", maintain_order="left_right")
+        fees = usage.percentage_fees(book, each).select("line", fee="amount_minor")
+        rated = rated.join(fees, on="line", how="left", maintain_order="left").with_columns(
+            amount_minor=pl.coalesce("fee", "amount_minor")
+        )
+    return rated.select("pair", "code", "kind", "vat_category", "amount_minor")
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """States with the head of their prices, the recurring lines of each, and the usage lines of each pair."""
+
+    states: pl.DataFrame
+    recurring: pl.DataFrame
+    used: pl.DataFrame
+
+
+def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFrame) -> pl.Series:
+    """Net of invoices whose lines depend on each other: minimum, then coupons, then the VAT that prices include.
+
+    Invoices that are alike in state and usage are one.
+    """
+    pairs = base.uses.join(rows.select("row"), on="row", how="semi").group_by("row", maintain_order=True).agg(pl.col("pair").sort())
+    told = rows.join(pairs, on="row", how="left", maintain_order="left").with_columns(
+        key=pl.format("{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""))
+    )
+    alike = told.unique("key", maintain_order=True).select("key", "state", "pair").with_row_index("invoice")
+    own_lines = pl.concat([
+        alike.select("invoice", "state").join(parts.recurring, on="state").select("invoice", "state", "code", "kind", "vat_category", "amount_minor"),
+        alike.select("invoice", "state", "pair").explode("pair").drop_nulls("pair").join(parts.used, on="pair")
+        .select("invoice", "state", "code", "kind", "vat_category", "amount_minor"),
+    ])  # fmt: skip
+    known = parts.states.select("state", "price_version_id", "tax_inclusive", "minimum_minor", "coupons")
+    used = own_lines.group_by("invoice").agg(used=pl.col("amount_minor").sum())
+    missing = (
+        alike.select("invoice", "state").join(known, on="state").join(used, on="invoice", how="left")
+        .with_columns(amount_minor=(pl.col("minimum_minor") - pl.col("used").fill_null(0)).clip(lower_bound=0))
+        .filter(pl.col("amount_minor") > 0)
+        .select("invoice", "state", code=pl.lit(""), kind=pl.lit(TRUE_UP), vat_category=pl.lit("standard"), amount_minor="amount_minor")
+    )  # fmt: skip
+    every = pl.concat([own_lines, missing.select(own_lines.columns)]).join(known, on="state", maintain_order="left")
+    every = every.join(base.vat, on="vat_category", how="left", maintain_order="left").rename({"rate_ppm": "vat_ppm"})
+    off = _discounts(base, prices, alike, every)
+    left = off.with_columns(charged=pl.col("amount_minor") - pl.col("discount_minor"))
+    by_rate = left.group_by("invoice", "vat_ppm", "tax_inclusive").agg(pl.col("charged").sum())
+    net = pl.when("tax_inclusive").then(net_of(pl.col("charged"), pl.col("vat_ppm").fill_null(0))).otherwise("charged")
+    sums = by_rate.with_columns(net=net).group_by("invoice").agg(pl.col("net").sum())
+    by_invoice = _summed(alike.height, sums["invoice"], sums["net"])
+    at = told.join(alike.select("key", "invoice"), on="key", how="left", maintain_order="left")["invoice"]
+    return by_invoice.gather(at)
+
+
+def _discounts(base: Base, prices: frames.Prices, alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines with discount_minor: one running percentage on everything in a step, all else by the engine's own discounts."""
+    free = lines.with_columns(discount_minor=pl.lit(0, dtype=pl.Int64))
+    given = alike.select("invoice", "state").join(base.states.select("state", "coupons", "price_version_id"), on="state").filter(pl.col("coupons") != "")
+    if given.is_empty():
+        return free
+    one = base.coupons.filter(
+        (pl.col("kind") == CouponKind.PERCENT) & (pl.col("scope") != Scope.CHARGE) & pl.col("plan_id").is_null()
+    ).select(coupons=pl.col("coupon_id").cast(pl.String), percent="rate_ppm")  # fmt: skip
+    inclusive = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
+    simple = given.join(one, on="coupons").join(inclusive, on="price_version_id").filter(
+        ~pl.col("tax_inclusive") & (pl.col("minimum_minor") == 0)
+    ).select("invoice", "percent")  # fmt: skip
+    quick = free.join(simple, on="invoice").with_columns(total=pl.col("amount_minor").sum().over("invoice"))
+    # Only the invoice's sum matters where prices are stated without VAT: the whole discount stands on its first line.
+    first = pl.int_range(pl.len()).over("invoice") == 0
+    quick = quick.with_columns(discount_minor=pl.when(first).then(percentage(pl.col("total"), pl.col("percent"))).otherwise(0)).select(free.columns)
+    rest = given.join(simple, on="invoice", how="anti")
+    if rest.is_empty():
+        return pl.concat([free.join(simple, on="invoice", how="anti"), quick])
+    slow = _by_engine(base, prices, rest, free.join(rest.select("invoice"), on="invoice", how="semi")).select(free.columns)
+    untouched = free.join(pl.concat([simple.select("invoice"), rest.select("invoice")]), on="invoice", how="anti")
+    return pl.concat([untouched, quick, slow])
+
+
+def _by_engine(base: Base, prices: frames.Prices, given: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Discounts of invoices by the billing engine: each invoice stands for a subscription of its own."""
+    day = pl.date(2000, 1, 1)
+    head = prices.versions.select("price_version_id", "plan_id", "currency", "interval_months", "interval_days")
+    grants = (
+        given.select(pl.col("invoice").cast(pl.Int64).alias(SUB), "price_version_id", coupon_id=pl.col("coupons").str.split("|"))
+        .explode("coupon_id").with_columns(pl.col("coupon_id").cast(pl.Int64)).with_row_index("grant_id")
+        .join(base.coupons.rename({"kind": "coupon_kind"}), on="coupon_id", maintain_order="left")
+        .join(head.select("price_version_id", "interval_months", "interval_days"), on="price_version_id", maintain_order="left")
+        .with_columns(
+            scope=pl.when(pl.col("scope") == Scope.INVOICE).then(pl.lit(Scope.PLAN.value)).otherwise("scope"), duration=pl.lit("forever"),
+            granted_on=day, window_start=day, window_end=pl.lit(OPEN), anchor_on=day,
+        )
+    )  # fmt: skip
+    told = lines.sort("invoice", maintain_order=True).with_row_index("line").join(
+        head.select("price_version_id", "plan_id", "currency"), on="price_version_id", maintain_order="left"
+    ).with_columns(
+        pl.col("line").cast(pl.Int64), pl.col("invoice").cast(pl.Int64).alias(SUB), customer_id=pl.col("invoice").cast(pl.Int64),
+        charge_code="code", service_start=day,
+    )  # fmt: skip
+    done, _ = discounts.discount(told, grants, pl.DataFrame(schema=frames.USED_DISCOUNTS))
+    return done
+
+
+# --- limits on the rise --------------------------------------------------------------------------------------------------
+
+
+def limited(before: pl.Series, after: pl.Series, cap_ppm: int | None, floor_ppm: int | None) -> pl.Series:
+    """The limit's own line of each invoice: min(0, before·(1 + cap) − after), then what lifts it to the floor before·(1 − floor).
+
+    A line of its own on the invoice, so that it can be billed later. Rounded half away from zero.
+    """
+    both = pl.DataFrame({"before": before, "after": after})
+    line = pl.lit(0, dtype=pl.Int64)
+    if cap_ppm is not None:
+        most = divide(pl.col("before") * (1_000_000 + cap_ppm), pl.lit(1_000_000, dtype=pl.Int64))
+        line = pl.min_horizontal(most - pl.col("after"), pl.lit(0, dtype=pl.Int64))
+    if floor_ppm is not None:
+        least = divide(pl.col("before") * (1_000_000 - floor_ppm), pl.lit(1_000_000, dtype=pl.Int64))
+        line = line + (least - pl.col("after") - line).clip(lower_bound=0)
+    return both.select(limit=line)["limit"]

@@ -1,0 +1,166 @@
+"""What a pricing change is worth, how sure that is, and when it stops paying (simulation.md sections 3 and 4).
+
+Money in any unit, monthly; the yearly discount rate becomes r_m = (1 + r)^(1/12) − 1, payment in advance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from scipy import optimize, stats
+
+from core.calc.simulation.response import Cells, Path, Reaction, project
+
+DRAWS = 1024
+YEARLY = 0.10
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is thought of a number before own data: median and spread, on the log scale when `log`."""
+
+    median: float
+    spread: float
+    log: bool = True
+
+    def at(self, quantile: np.ndarray) -> np.ndarray:
+        """Values at quantiles of a normal (log-normal) distribution."""
+        steps = stats.norm.ppf(quantile) * self.spread
+        return np.asarray(self.median * np.exp(steps) if self.log else self.median + steps)
+
+
+# simulation.md section 2, "Defaults": medians with their 90 % ranges.
+PRIORS: dict[str, Prior] = {
+    "kappa": Prior(2.5, 0.5),
+    "rho": Prior(0.30, 0.44),
+    "half_life": Prior(3.0, 0.50),
+    "notice": Prior(math.log(1.10), 0.8),
+    "acquisition": Prior(-1.0, 0.486, log=False),
+    "choice": Prior(10.0, 0.3),
+    "hazard_shift": Prior(0.0, 0.10, log=False),
+}
+
+
+def monthly_rate(yearly: float) -> float:
+    """r_m = (1 + r)^(1/12) − 1."""
+    return float((1 + yearly) ** (1 / 12) - 1)
+
+
+def present(flows: np.ndarray, yearly: float = YEARLY) -> np.ndarray:
+    """Σ flow_t/(1 + r_m)^t along the last axis."""
+    return np.asarray((flows * (1 + monthly_rate(yearly)) ** -np.arange(flows.shape[-1])).sum(axis=-1))
+
+
+def clv(margin: float, hazard: float, yearly: float = YEARLY) -> float:
+    """m/(1 − (1 − h)/(1 + r_m)): constant hazard, payment in advance."""
+    return margin / (1 - (1 - hazard) / (1 + monthly_rate(yearly)))
+
+
+# --- break-evens --------------------------------------------------------------------------------------------------------
+
+
+def break_even_loss(before: float, after: float, unit_cost: float = 0.0) -> float:
+    """The share of customers that may leave once and for all: ΔP/(CM + ΔP); 1 − B0/B1 without costs."""
+    rise = after - before
+    return rise / (before - unit_cost + rise)
+
+
+def break_even_churn(before: float, after: float, hazard: float, months: int | None = None, yearly: float = 0.0) -> float:
+    """The monthly churn at which the value is what it was: over `months` (undiscounted unless `yearly`), or for ever.
+
+    For ever: h₁ = 1 − [1 − (m₁/m₀)(1 − (1 − h₀)d)]/d, d = 1/(1 + r_m).
+    """
+    d = 1 / (1 + monthly_rate(yearly))
+    if months is None:
+        return 1 - (1 - (after / before) * (1 - (1 - hazard) * d)) / d
+    t = np.arange(months)
+
+    def gap(h: float) -> float:
+        return float(after * (((1 - h) * d) ** t).sum() - before * (((1 - hazard) * d) ** t).sum())
+
+    return float(optimize.brentq(gap, -0.9, 0.999, xtol=1e-13))
+
+
+def gain(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> np.ndarray:
+    """ΔNPV of today's base: contribution with the change less without, discounted."""
+    with_change, without = project(cells, r, months), project(cells, r, months, changed=False)
+    flows = (with_change.revenue - unit_cost * with_change.customers) - (without.revenue - unit_cost * without.customers)
+    return present(flows, yearly)
+
+
+def break_even_kappa(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> float | None:
+    """The elasticity at which nothing is gained; None when it pays at any, or at none."""
+
+    def at(kappa: float) -> float:
+        return float(gain(cells, replace(r, kappa=kappa), months, yearly, unit_cost))
+
+    low, high = 0.0, 60.0
+    if at(low) <= 0 or at(high) >= 0:
+        return None
+    return float(optimize.brentq(at, low, high, xtol=1e-9))
+
+
+def chance_above(kappa: float, prior: Prior = PRIORS["kappa"]) -> float:
+    """How likely the elasticity exceeds a value by its prior."""
+    return float(stats.norm.sf(math.log(kappa / prior.median) / prior.spread))
+
+
+# --- how sure ------------------------------------------------------------------------------------------------------------
+
+
+def drawn(priors: dict[str, Prior], base: Reaction, draws: int, seed: int) -> Reaction:
+    """Quasi-random reactions (scrambled Sobol): the same seed gives the same draws. A spread of 0 leaves the median."""
+    points = stats.qmc.Sobol(len(priors), scramble=True, rng=np.random.default_rng(seed)).random(draws)
+    inside = np.clip(points, 1e-6, 1 - 1e-6)
+    values = {name: prior.at(inside[:, place]) for place, (name, prior) in enumerate(priors.items())}
+    if "rho" in values:
+        values["rho"] = np.minimum(values["rho"], 1.0)
+    return replace(base, **values)
+
+
+@dataclass(frozen=True)
+class Range:
+    """P10, P50 and P90 of a number, and the chance that it is above zero."""
+
+    low: float
+    middle: float
+    high: float
+    above_zero: float
+
+
+def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
+    """The range of drawn values; chance's own `noise` (a standard deviation) is added in quadrature around the median."""
+    low, middle, high = (float(value) for value in np.percentile(values, [10, 50, 90]))
+    extra = 1.2815515655446004 * noise
+    return Range(middle - math.hypot(middle - low, extra), middle, middle + math.hypot(high - middle, extra), float((values > 0).mean()))
+
+
+def tornado(priors: dict[str, Prior], base: Reaction, value: Callable[[Reaction], float]) -> list[tuple[str, float, float]]:
+    """Each assumption at its 10 % and 90 % point, the others at their median: (name, low, high), the most decisive first."""
+    rows = []
+    for name, prior in priors.items():
+        ends = [value(replace(base, **{name: float(prior.at(np.array([quantile]))[0])})) for quantile in (0.1, 0.9)]
+        rows.append((name, ends[0], ends[1]))
+    return sorted(rows, key=lambda row: -abs(row[2] - row[1]))
+
+
+def chance_spread(cells: Cells, path: Path) -> float:
+    """Standard deviation of the revenue over the horizon by chance alone: who leaves takes the rest of the bills along."""
+    n = np.maximum(cells.n.sum(), 1e-9)
+    leave = path.churned.sum(axis=-1) / n
+    months = path.revenue.shape[-1]
+    mean_bill = path.revenue.sum(axis=-1) / np.maximum(path.customers.sum(axis=-1), 1e-9)
+    return float(np.sqrt(np.maximum(n * leave * (1 - leave), 0)) * mean_bill * months / 2)
+
+
+def with_medians(priors: dict[str, Prior], base: Reaction) -> Reaction:
+    """The reaction at the medians."""
+    return replace(base, **{name: prior.median for name, prior in priors.items()})
+
+
+def names() -> list[str]:
+    """The numbers of a reaction."""
+    return [field.name for field in fields(Reaction)]

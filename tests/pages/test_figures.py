@@ -1,0 +1,148 @@
+"""Overview, retention and lifetime: what leadership reads, what may be entered, and what is said where little is known."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from core.store.tables import Person
+from tests.apps import open_page, texts
+from tests.world import World, fixed
+
+TODAY = "2026-06-30T10:00:00+00:00"
+
+
+def people(world):
+    """One person a role; answers their ids."""
+    return {role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role) for role in ("admin", "finance", "product", "support", "viewer")}
+
+
+def lived(engine, customers=150):
+    """Customers of two plans and payment options over two and a half years; those with a card leave sooner."""
+    world = World(engine)
+    plans = [world.plan(fixed("100")), world.plan(fixed("300"))]
+    for number in range(customers):
+        card = number % 2 == 0
+        start = date(2024, 1, 1) + timedelta(days=7 * (number % 60))
+        who = world.customer(payment_option="card" if card else "direct_debit", channel="email")
+        subscription = world.start(who, plans[number % 3 == 0], start)
+        months = 3 + (number * 7) % (24 if card else 34)
+        end = (start + timedelta(days=31 * months)).replace(day=min(start.day, 28))
+        if end < date(2026, 6, 1):
+            world.change(subscription, "cancel", end, cause="voluntary" if number % 5 else "involuntary", reason="Too dear" if number % 5 else "")
+    return world
+
+
+@pytest.fixture
+def metrics(monkeypatch):
+    def shown(engine, page, **more):
+        app = open_page(monkeypatch, engine, page, now=TODAY, **more)
+        assert not app.exception, app.exception
+        return app, {metric.label: metric.value for metric in app.metric}
+
+    return shown
+
+
+def test_the_first_screen_says_how_the_company_stands(engine, metrics):
+    lived(engine, 40)
+
+    app, values = metrics(engine, "overview")
+
+    assert values["ARR"] != values["MRR"]
+    assert set(values) >= {"MRR", "Paying customers", "Customer churn", "ARPA", "NRR, 12 months", "GRR, 12 months", "Quick ratio", "Usage MRR"}
+    assert "Every row adds up" in texts(app)
+    assert "their lines and the ledger say the same" in texts(app)
+
+
+def test_a_link_opens_the_range_and_the_segment(sqlite_engine, metrics):
+    lived(sqlite_engine, 40)
+
+    _, whole = metrics(sqlite_engine, "overview")
+    app, part = metrics(sqlite_engine, "overview", range="24", payment_option="card")
+
+    assert int(part["Paying customers"]) < int(whole["Paying customers"])
+    assert app.query_params["range"] in ("24", ["24"])
+    assert app.query_params["payment_option"] in ("card", ["card"])
+
+
+def test_retention_tells_cohorts_curves_and_reasons(sqlite_engine, metrics):
+    lived(sqlite_engine)
+
+    app, _ = metrics(sqlite_engine, "retention", by="payment_option")
+
+    said = texts(app)
+    assert "The segments **differ**" in said
+    assert [frame.value.shape for frame in app.dataframe if "Stated reason" in frame.value.columns]
+    assert "Whom we may lose" in said
+
+
+def test_a_lifetime_comes_with_its_range_and_reasons(sqlite_engine, metrics):
+    lived(sqlite_engine)
+
+    app, values = metrics(sqlite_engine, "lifetime")
+
+    said = texts(app)
+    assert values["A new customer is worth"].endswith("kr")
+    assert "95 % interval" in said
+    assert "Estimated from your history" in said
+    assert "none was entered, so revenue counts in full" in said
+    assert "Shapley" in said
+
+
+def test_where_little_is_known_it_is_said(sqlite_engine, metrics):
+    lived(sqlite_engine, 10)
+
+    app, values = metrics(sqlite_engine, "lifetime")
+
+    assert "A new customer is worth" not in values
+    assert "Too little to tell a lifetime" in texts(app)
+
+
+@pytest.mark.parametrize("page", ["overview", "retention", "lifetime"])
+def test_an_empty_company_has_no_figures(sqlite_engine, metrics, page):
+    World(sqlite_engine)
+
+    app, _ = metrics(sqlite_engine, page)
+
+    assert ("No figures yet" if page == "overview" else "No history yet") in texts(app)
+
+
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("support", False), ("product", True), ("finance", True)])
+def test_who_may_enter_budgets_and_margins(sqlite_engine, metrics, role, may):
+    ids = people(lived(sqlite_engine, 40))
+
+    overview, _ = metrics(sqlite_engine, "overview", person=ids[role])
+    lifetime, _ = metrics(sqlite_engine, "lifetime", person=ids[role])
+
+    assert any(button.label == "Save budget" for button in overview.button) is may
+    assert any(button.label == "Save margin" for button in lifetime.button) is may
+
+
+def test_a_month_is_reported_once_by_who_may_close_books(sqlite_engine, metrics):
+    ids = people(lived(sqlite_engine, 40))
+    app, _ = metrics(sqlite_engine, "overview", person=ids["finance"])
+
+    app.button(key="report").click().run()
+
+    assert not app.exception
+    assert "report" not in [button.key for button in app.button]
+
+
+@pytest.mark.parametrize(("page", "title"), [("overview", "Oversikt"), ("retention", "Bevaring"), ("lifetime", "Levetid")])
+def test_the_pages_speak_norwegian(sqlite_engine, metrics, page, title):
+    lived(sqlite_engine, 40)
+
+    app, _ = metrics(sqlite_engine, page, language="nb")
+
+    assert app.title[0].value == title
+
+
+def test_a_table_from_elsewhere_is_fitted_on_the_bench(sqlite_engine, metrics):
+    lived(sqlite_engine, 40)
+    app, _ = metrics(sqlite_engine, "lifetime")
+
+    app.text_area(key="bench:survivors").set_value("1000\n631\n468\n382\n326\n289\n262\n241").run()
+    assert "α 0.7041" in texts(app)
+    app.text_area(key="bench:survivors").set_value("1000\n1100").run()
+    assert "rises in row 2" in texts(app)
