@@ -122,6 +122,11 @@ def change_trial(work: Work, *, requests: pl.DataFrame, partial: bool = False) -
 @command("subscriptions.undo", Permission.CHANGE_SUBSCRIPTIONS)
 def undo(work: Work, *, requests: pl.DataFrame, partial: bool = False) -> Answer:
     """Take back a change: change_id."""
+    return take_back(work, requests, partial=partial)
+
+
+def take_back(work: Work, requests: pl.DataFrame, *, partial: bool) -> Answer:
+    """What `undo` does, for other actions of the same transaction."""
     wanted = asked(requests, UNDO_REQUESTS)
     owners = stored.owners_of(work.session, wanted["change_id"].drop_nulls())
     known = circumstances(work, owners.to_frame())

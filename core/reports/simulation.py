@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.calendar import boundary, index_on
 from core.calc.simulation import exact
+from core.domain import price_form
+from core.domain.errors import Conflict, InvalidInput, NotFound
+from core.domain.periods import INTERVALS
+from core.domain.plans import ChargeKind, PriceStatus, PriceTerms
+from core.domain.price_rules import require_sound
+from core.domain.scenarios import Existing, Scenario, check
 from core.reports import mrr
-from core.store import load
+from core.store import billing, catalogue, load
+from core.store.tables import Plan, PriceVersion, core_table
 
 WINDOW_MONTHS = 12
+EVERYTHING = "1000000"  # included units of an add-on that is bundled
+FIRST_IMAGINED = 10**12  # ids of charges that exist in memory only
 
 
 @dataclass(frozen=True)
@@ -46,3 +58,270 @@ def prepared(session: Session, today: date, window_months: int = WINDOW_MONTHS) 
 
 def _with(base: exact.Base, subs: pl.DataFrame) -> exact.Base:
     return exact.Base(subs, base.states, base.invoices, base.uses, base.pairs, base.events, base.coupons, base.vat)
+
+
+# --- new prices ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The new prices: `terms`, the versions of the plan, currency and interval that they replace, the newest of which is `newest_id`, and
+    all prices with the new ones in place (`prices`)."""
+
+    terms: PriceTerms
+    before: PriceTerms
+    plan_id: int
+    plan: str
+    newest_id: int
+    replaced: list[int]
+    prices: frames.Prices
+
+
+def candidate(session: Session, ready: Prepared, scenario: Scenario) -> Candidate:
+    """The newest published prices with the scenario's edits; refuses what cannot be read, sold or compared."""
+    plan, newest, replaced = _versions(session, scenario)
+    before = catalogue.terms_of(session, newest)
+    terms = edited(before, scenario)
+    changed = [version_id for version_id in replaced if version_id in ready.prices.versions["price_version_id"]]
+    return Candidate(terms, before, plan.id, plan.name, newest, changed, with_terms(ready.prices, changed, terms, plan.id))
+
+
+def _versions(session: Session, scenario: Scenario) -> tuple[Any, int, list[int]]:
+    """The plan, its newest published version of the currency and interval, and all that were ever sold, agreed ones last."""
+    table, versions = core_table(Plan), core_table(PriceVersion)
+    plan = session.execute(select(table).where((table.c.code == scenario.plan) | (table.c.name == scenario.plan))).first()
+    if plan is None:
+        raise NotFound("There is no plan {plan}", code="no_plan", plan=scenario.plan)
+    interval = INTERVALS.get(scenario.interval)
+    if interval is None:
+        raise InvalidInput("“{interval}” is no billing interval", code="no_interval", interval=scenario.interval)
+    rows = session.execute(
+        select(versions.c.id, versions.c.status, versions.c.subscription_id, versions.c.currency, versions.c.interval_unit, versions.c.interval_count)
+        .where(versions.c.plan_id == plan.id, versions.c.status != PriceStatus.DRAFT.value)
+        .order_by(versions.c.valid_from, versions.c.id)
+    ).all()
+    fits = [row for row in rows if (row.currency, row.interval_unit, row.interval_count) == (scenario.currency, interval.unit.value, interval.count)]
+    sold = [row for row in fits if row.subscription_id is None and row.status == PriceStatus.PUBLISHED.value]
+    if not sold:
+        raise Conflict(
+            "The plan {plan} has no published prices in {currency} per {interval}", code="other_currency", plan=plan.name,
+            currency=scenario.currency, interval=scenario.interval,
+        )  # fmt: skip
+    wanted = [row.id for row in fits if row.subscription_id is None or scenario.agreed_too]
+    return plan, sold[-1].id, wanted
+
+
+def edited(before: PriceTerms, scenario: Scenario) -> PriceTerms:
+    """The terms with every edit in its cell and the bundled add-ons free; refuses unknown cells and unsound prices."""
+    form = price_form.fill(before)
+    charges = {charge["code"]: charge for charge in form["charges"]}
+    for edit in scenario.edits:
+        if edit.charge not in charges:
+            raise InvalidInput("The prices have no charge {charge}", code="no_charge", charge=edit.charge)
+        charge = charges[edit.charge]
+        if edit.column in price_form.TIER_CELLS:
+            while len(charge["tiers"]) <= edit.tier:
+                charge["tiers"].append(dict.fromkeys(price_form.TIER_CELLS, ""))
+            charge["tiers"][edit.tier][edit.column] = edit.value
+        elif edit.column in charge:
+            charge[edit.column] = edit.value
+        else:
+            raise InvalidInput("A charge has no “{column}”", code="no_column", column=edit.column)
+    for code in scenario.bundled:
+        if code not in charges or charges[code]["kind"] != ChargeKind.ADDON.value:
+            raise InvalidInput("The prices have no add-on {charge}", code="no_addon", charge=code)
+        # All units are included: the add-on stays on the list, and whoever has it pays nothing for it.
+        charges[code].update({"included_units": EVERYTHING, "first_tier_flat_at_zero": False, "min_amount": ""})
+    if scenario.minimum:
+        form["minimum_commitment"] = scenario.minimum
+    reading = price_form.read(form, before.interval)
+    if reading.unreadable:
+        finding = reading.unreadable[0]
+        raise InvalidInput(finding.message, code="unreadable_price", **finding.values)
+    require_sound(reading.terms)
+    return reading.terms
+
+
+def with_terms(prices: frames.Prices, replaced: list[int], terms: PriceTerms, plan_id: int) -> frames.Prices:
+    """All prices, with the terms under the ids of the versions that they replace."""
+    charges = prices.charges.filter(~pl.col("price_version_id").is_in(replaced))
+    versions = prices.versions.filter(~pl.col("price_version_id").is_in(replaced))
+    tiers = prices.tiers.join(charges.select("charge_id"), on="charge_id", how="semi", maintain_order="left")
+    parts = [(versions, charges, tiers)]
+    start = FIRST_IMAGINED
+    for version_id in replaced:
+        own = catalogue.as_prices(terms, version_id, plan_id)
+        parts.append((
+            own.versions, own.charges.with_columns(pl.col("charge_id") + start), own.tiers.with_columns(pl.col("charge_id") + start)
+        ))  # fmt: skip
+        start += 1000
+    whole = [pl.concat(column) for column in zip(*parts, strict=True)]
+    return frames.Prices(whole[0].sort("price_version_id"), whole[1], whole[2])
+
+
+# --- who, when, how much --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Exact:
+    """What the change does to everybody, without any assumption.
+
+    `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
+    moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
+    month), starts_on, wave, cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
+    `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers.
+    """
+
+    scenario: Scenario
+    candidate: Candidate
+    rows: pl.DataFrame
+    coupled: int
+    today: date
+    new_price_ratio: float
+
+    @property
+    def moved(self) -> pl.DataFrame:
+        """Those whose prices change."""
+        return self.rows.filter("moved")
+
+
+def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact:
+    """The exact layer of a scenario."""
+    check(scenario)
+    new = candidate(session, ready, scenario)
+    version = pl.col("price_version_id")
+    family = _family(session, new.plan_id, scenario)
+    here = version.is_in(family)
+    subs = ready.base.subs.filter(here).join(ready.people, on="customer_id", how="left", maintain_order="left")
+    if subs.is_empty():
+        raise InvalidInput("Nobody has these prices", code="empty_scope")
+    base = narrowed(ready.base, subs["position"])
+    before, after = exact.rerate(base, ready.prices), exact.rerate(base, new.prices)
+    limits = exact.limited(before.invoices, after.invoices, scenario.cap_ppm, scenario.floor_ppm)
+    one = exact.limited(before.invoices, after.invoices, scenario.cap_one_ppm, None)
+    capped = subs["external_id"].is_in(list(scenario.capped)).gather(base.invoices["position"])
+    line = pl.DataFrame({"all": limits, "one": one, "capped": capped}).select(
+        pl.when("capped").then(pl.min_horizontal("all", "one")).otherwise("all").alias("limit")
+    )["limit"]
+    rows = subs.drop("position").with_columns(
+        before=before.worth, priced=after.worth, limited=exact.monthly(base, after.invoices + line),
+        addon=_bundled_worth(base, ready.prices, scenario),
+    )
+    scoped = _scoped(rows, new, scenario)
+    if not scoped["moved"].any() and scenario.existing is not Existing.NEVER:
+        raise InvalidInput("Nobody is left in the scope", code="empty_scope")
+    moved = pl.col("moved")
+    dated = _dated(scoped, scenario, _least_notice(session, ready.today), ready.today)
+    told = dated.with_columns(
+        priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
+        addon=pl.when(moved).then("addon").otherwise(0),
+    ).with_columns(limit=pl.col("after") - pl.col("priced"))  # fmt: skip
+    cheapest = _cheapest(session, ready, base, scenario, family)
+    ratio = float(after.worth.sum()) / max(float(before.worth.sum()), 1.0)
+    return Exact(scenario, new, told.with_columns(cheapest=cheapest).drop("limited"), after.coupled, ready.today, ratio)
+
+
+def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
+    """All price versions of the plan in the currency and interval, agreed ones too."""
+    table = core_table(PriceVersion).c
+    interval = INTERVALS[scenario.interval]
+    statement = select(table.id).where(
+        table.plan_id == plan_id, table.currency == scenario.currency, table.interval_unit == interval.unit.value,
+        table.interval_count == interval.count,
+    )  # fmt: skip
+    return list(session.execute(statement).scalars())
+
+
+def narrowed(base: exact.Base, positions: pl.Series) -> exact.Base:
+    """The base of some subscriptions, numbered anew."""
+    subs = base.subs.filter(pl.col("position").is_in(positions.implode())).rename({"position": "_old"}).with_row_index("position")
+    rows = base.invoices.join(subs.select("position", _old=pl.col("_old")), left_on="position", right_on="_old", how="inner", maintain_order="left")
+    rows = rows.rename({"row": "_row"}).with_row_index("row")
+    uses = base.uses.join(rows.select("row", "_row"), left_on="row", right_on="_row", how="inner", maintain_order="left").select("row_right", "pair")
+    invoices = rows.select("row", position="position_right", state="state")
+    return exact.Base(subs.drop("_old"), base.states, invoices, uses.rename({"row_right": "row"}), base.pairs, base.events, base.coupons, base.vat)
+
+
+def _bundled_worth(base: exact.Base, prices: frames.Prices, scenario: Scenario) -> pl.Series:
+    """What each pays a month for the add-ons that are bundled, before discounts: twelfths."""
+    if not scenario.bundled:
+        return pl.zeros(base.subs.height, dtype=pl.Int64, eager=True)
+    own = prices.charges.filter(pl.col("code").is_in(list(scenario.bundled)) & (pl.col("kind") == ChargeKind.ADDON))
+    heads = prices.versions.with_columns(minimum_minor=pl.lit(0, dtype=pl.Int64))
+    only = frames.Prices(heads, own, prices.tiers.join(own.select("charge_id"), on="charge_id", how="semi"))
+    plain = exact.Base(base.subs, base.states.with_columns(coupons=pl.lit("")), base.invoices, base.uses.clear(), base.pairs.clear(), base.events.clear(), base.coupons, base.vat)
+    return exact.rerate(plain, only).worth
+
+
+def _scoped(rows: pl.DataFrame, new: Candidate, scenario: Scenario) -> pl.DataFrame:
+    """Adds moved and why: out of scope, agreed price, exempt, existing customers keep theirs."""
+    chosen = pl.lit(True)
+    for name, values in (("kind", scenario.kinds), ("country", scenario.countries), ("external_id", scenario.only)):
+        if values:
+            chosen = chosen & pl.col(name).is_in(list(values))
+    why = (
+        pl.when(~pl.col("price_version_id").is_in(new.replaced)).then(pl.lit("agreed"))
+        .when(~chosen | pl.col("external_id").is_in(list(scenario.without))).then(pl.lit("out_of_scope"))
+        .when(pl.col("external_id").is_in(list(scenario.exempt))).then(pl.lit("exempt"))
+        .when(pl.lit(scenario.existing is Existing.NEVER)).then(pl.lit("keeps"))
+    )  # fmt: skip
+    return rows.with_columns(why=why).with_columns(moved=pl.col("why").is_null())
+
+
+def _least_notice(session: Session, today: date) -> dict[str, int]:
+    """The company's minimum notice in days by kind of customer."""
+    try:
+        profile = billing.company_profile(session, today)
+    except Conflict:
+        return {"consumer": 0, "business": 0}
+    return {"consumer": profile.price_notice_consumer_days, "business": profile.price_notice_business_days}
+
+
+def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today: date) -> pl.DataFrame:
+    """Adds starts_on (first changed bill), notice_on and wave. Waves share out the customers evenly by their ids."""
+    days = pl.max_horizontal(pl.lit(scenario.notice_days), pl.col("kind").replace_strict(least, default=0, return_dtype=pl.Int64)).cast(pl.Int64)
+    order = pl.struct("customer_id").rank("dense").cast(pl.Int64) - 1
+    dated = rows.with_columns(notice_days=days, wave=(order % scenario.waves) + 1)
+    asked = {Existing.RENEWAL: scenario.existing_on or scenario.from_on, Existing.DATE: scenario.existing_on}.get(scenario.existing) or today
+    earliest = pl.max_horizontal(pl.lit(max(asked, today)), pl.lit(today) + pl.duration(days=pl.col("notice_days")))
+    shifted = earliest.dt.offset_by(pl.format("{}mo", (pl.col("wave") - 1) * scenario.wave_months))
+    from_day = dated.with_columns(_from=shifted)
+    if scenario.existing is Existing.DATE:
+        starts = pl.col("_from")
+    else:
+        anchor, months, step = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
+        n = index_on(anchor, months, step, pl.col("_from") - pl.duration(days=1)) + 1
+        starts = boundary(anchor, months, step, n)
+    return from_day.with_columns(starts_on=starts).with_columns(
+        notice_on=pl.col("starts_on") - pl.duration(days=pl.col("notice_days"))
+    ).drop("_from")
+
+
+def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Scenario, family: list[int]) -> pl.Series:
+    """The cheapest bill among the other plans on sale in the currency and interval that customers of the same kind have: twelfths, or null."""
+    table = core_table(PriceVersion).c
+    interval = INTERVALS[scenario.interval]
+    rows = session.execute(
+        select(table.plan_id, table.id).where(
+            table.currency == scenario.currency, table.interval_unit == interval.unit.value, table.interval_count == interval.count,
+            table.status == PriceStatus.PUBLISHED.value, table.subscription_id.is_(None), table.id.not_in(family),
+        ).order_by(table.valid_from, table.id)
+    )  # fmt: skip
+    newest = dict(rows.tuples().all())
+    known = ready.base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left")
+    pairs = set(known.select("plan_id", "kind").unique().iter_rows())
+    kind = base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left", maintain_order="left")["kind"]
+    best = pl.Series("cheapest", [None], dtype=pl.Int64).new_from_index(0, base.subs.height)
+    prices = load.prices(session, [*newest.values()])
+    for plan_id, version_id in newest.items():
+        kinds = [name for plan, name in pairs if plan == plan_id]
+        if not kinds:
+            continue
+        moved = exact.Base(
+            base.subs, base.states.with_columns(price_version_id=pl.lit(version_id, dtype=pl.Int64)), base.invoices, base.uses,
+            base.pairs.with_columns(price_version_id=pl.lit(version_id, dtype=pl.Int64)), base.events, base.coupons, base.vat,
+        )  # fmt: skip
+        worth = exact.rerate(moved, prices).worth
+        allowed = pl.DataFrame({"kind": kind, "worth": worth, "best": best})
+        best = allowed.select(pl.when(pl.col("kind").is_in(kinds)).then(pl.min_horizontal("best", "worth")).otherwise("best").alias("best"))["best"]
+    return best.alias("cheapest")

@@ -309,7 +309,7 @@ def limited(before: pl.Series, after: pl.Series, cap_ppm: int | None, floor_ppm:
     A line of its own on the invoice, so that it can be billed later. Rounded half away from zero.
     """
     both = pl.DataFrame({"before": before, "after": after})
-    line = pl.lit(0, dtype=pl.Int64)
+    line = pl.col("before") * 0
     if cap_ppm is not None:
         most = divide(pl.col("before") * (1_000_000 + cap_ppm), pl.lit(1_000_000, dtype=pl.Int64))
         line = pl.min_horizontal(most - pl.col("after"), pl.lit(0, dtype=pl.Int64))

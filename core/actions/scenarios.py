@@ -1,0 +1,243 @@
+"""The way of a scenario: kept, put before a second person with its numbers frozen, approved into a draft and a schedule, rolled out, stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import func, select, update
+
+from core.actions.changing import change, today
+from core.actions.command import Answer, Work, command
+from core.actions.subscriptions import take_back
+from core.calc.changes.terms import decide_price
+from core.domain.access import Permission
+from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from core.domain.plans import PriceStatus, PriceTerms
+from core.domain.price_rules import require_sound
+from core.domain.scenarios import Existing, Scenario, Step, from_json, to_json
+from core.domain.wording import readable
+from core.store import billing, catalogue, load
+from core.store.save import insert_many, reserve_ids
+from core.store.tables import (
+    MigrationPlan,
+    Plan,
+    PriceVersion,
+    ScenarioDecision,
+    ScenarioResult,
+    core_table,
+)  # fmt: skip
+from core.store.tables import Scenario as ScenarioRow
+
+FRESH = timedelta(days=7)
+LARGEST_GAP_PPM = 1_000  # 0.1 %: beyond it the re-rated history does not explain the invoices
+SUB = "subscription_id"
+
+
+@command("scenarios.save", Permission.SIMULATE_PRICES)
+def save_scenario(work: Work, *, scenario: Mapping[str, Any], replaces_id: int | None = None) -> Answer:
+    """Keep a scenario under its name; nothing is published by that. A changed one is a new row."""
+    wanted = from_json(scenario)
+    content = json.dumps(to_json(wanted), sort_keys=True)
+    key = _add(work, ScenarioRow, name=readable(wanted.name), content=content, replaces_id=replaces_id, **work.stamp)
+    return {"scenario_id": key}
+
+
+@command("scenarios.request", Permission.SIMULATE_PRICES)
+def request_approval(
+    work: Work, *, scenario_id: int, result: Mapping[str, Any], as_of: date, data_hash: str, engine: str, gap_ppm: int
+) -> Answer:
+    """Put a scenario before a second person, with its numbers frozen as the prediction.
+
+    Refused when the re-rated history differs from the invoices by more than 0.1 %, or the numbers are older than a week.
+    """
+    require_scenario(work, scenario_id)
+    if gap_ppm > LARGEST_GAP_PPM:
+        raise Conflict(
+            "The re-rated history differs from the invoices by {gap} %; find out why before anybody decides on it", code="gap",
+            gap=gap_ppm / 10_000,
+        )  # fmt: skip
+    if today(work) - as_of > FRESH:
+        raise Conflict("The figures are older than a week; run them again", code="old_figures")
+    if step_of(work, scenario_id) in (Step.APPROVED, Step.ROLLED_OUT):
+        raise Conflict("This scenario was approved already", code="approved_already")
+    result_id = _add(
+        work, ScenarioResult, scenario_id=scenario_id, as_of=as_of, data_hash=data_hash, engine=engine,
+        content=json.dumps(result, sort_keys=True, default=str), **work.stamp,
+    )  # fmt: skip
+    _step(work, scenario_id, Step.REQUESTED, "")
+    return {"result_id": result_id}
+
+
+@command("scenarios.approve", Permission.APPROVE_SCENARIOS)
+def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFrame, note: str = "") -> Answer:
+    """Approve what another person asked for: a draft of the prices and a schedule with notice dates; a second person publishes it.
+
+    `moves`: subscription_id, effective_on, notice_on, wave. Notices shorter than the company's minimum are refused.
+    """
+    scenario = require_scenario(work, scenario_id)
+    asked = _require_step(work, scenario_id, Step.REQUESTED, "Nobody has asked for approval of this scenario")
+    if asked.author == work.author:
+        raise NotPermitted("Another person must approve what you asked for", code="four_eyes")
+    as_of = work.session.execute(
+        select(core_table(ScenarioResult).c.as_of).where(core_table(ScenarioResult).c.scenario_id == scenario_id).order_by(core_table(ScenarioResult).c.id.desc())
+    ).scalars().first()  # fmt: skip
+    if as_of is None or today(work) - as_of > FRESH:
+        raise Conflict("The figures are older than a week; run them again", code="old_figures")
+    _check_notice(work, scenario, moves)
+    require_sound(terms)
+    plan_id = _plan_id(work, scenario)
+    number = catalogue.next_number(work.session, plan_id, terms)
+    draft = {"plan_id": plan_id, "number": number, "status": PriceStatus.DRAFT.value, "note": readable(scenario.name),
+             **catalogue.head_values(terms), **work.stamp, "author": asked.author}  # fmt: skip
+    version_id = catalogue.insert_row(work.session, PriceVersion, draft)
+    catalogue.save_charges(work.session, version_id, terms.charges)
+    if moves.height:
+        first = reserve_ids(work.session, MigrationPlan, moves.height)
+        insert_many(work.session, MigrationPlan, moves.select(
+            SUB, "effective_on", "notice_on", "wave", id=pl.int_range(first, first + pl.len(), dtype=pl.Int64),
+            scenario_id=pl.lit(scenario_id, dtype=pl.Int64), price_version_id=pl.lit(version_id, dtype=pl.Int64),
+            recorded_at=pl.lit(work.now),
+        ))  # fmt: skip
+    _step(work, scenario_id, Step.APPROVED, note)
+    work.audit(f"price_version:{version_id}", "terms")
+    return {"price_version_id": version_id, "planned": moves.height}
+
+
+def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:
+    """Nobody is moved with a shorter notice than the scenario's, or into the past."""
+    if scenario.existing is Existing.NEVER and moves.height:
+        raise Conflict("Existing customers keep their prices in this scenario", code="keeps")
+    if moves.height and moves["notice_on"].min() < today(work):  # type: ignore[operator]
+        raise Conflict("Some customers would have to be told before today; run the figures again", code="late_notice")
+    profile = billing.company_profile(work.session, today(work))
+    least = min(profile.price_notice_consumer_days, profile.price_notice_business_days)
+    notice = (moves["effective_on"] - moves["notice_on"]).dt.total_days()
+    if moves.height and int(notice.min()) < least:  # type: ignore[arg-type]
+        raise Conflict("A notice of at least {days} days is set in Settings", code="short_notice", days=least)
+
+
+@command("scenarios.decline", Permission.APPROVE_SCENARIOS)
+def decline(work: Work, *, scenario_id: int, note: str) -> Answer:
+    """Say no, and why."""
+    require_scenario(work, scenario_id)
+    _require_step(work, scenario_id, Step.REQUESTED, "Nobody has asked for approval of this scenario")
+    if not readable(note).strip():
+        raise InvalidInput("Say why", code="no_reason")
+    _step(work, scenario_id, Step.DECLINED, note)
+    return {}
+
+
+@command("scenarios.roll_out", Permission.PUBLISH_PRICES)
+def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
+    """Plan the price change of the next subscriptions of an approved scenario whose prices are published: a dated fact each.
+
+    Answers how many were `moved`, which were `refused` and why, and how many are `left`. Done once however often it is started.
+    """
+    scenario = require_scenario(work, scenario_id)
+    if step_of(work, scenario_id) not in (Step.APPROVED, Step.ROLLED_OUT):
+        raise Conflict("This scenario is not approved", code="not_approved")
+    if scenario.cap_ppm is not None or scenario.floor_ppm is not None or scenario.capped:
+        raise Conflict("Limits on the rise cannot be billed yet: exempt those customers instead", code="limits")
+    table = core_table(MigrationPlan)
+    waiting = load.frame(
+        work.session,
+        select(table.c.id, table.c.subscription_id, table.c.price_version_id, table.c.effective_on)
+        .where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None), table.c.wave > 0).order_by(table.c.id).limit(most),
+        {"id": pl.Int64, SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date},
+    )  # fmt: skip
+    if waiting.is_empty():
+        _step(work, scenario_id, Step.ROLLED_OUT, "")
+        return {"moved": 0, "refused": [], "left": 0}
+    version = catalogue.price_version(work.session, waiting["price_version_id"][0])
+    if version is None or version.status != PriceStatus.PUBLISHED.value:
+        raise Conflict("Publish the draft of this scenario first", code="not_published")
+    done = change(work, waiting.select(SUB, "price_version_id", "effective_on"), decide_price, partial=True)
+    bad = {row["row"] for row in done["refused"]}
+    good = waiting.with_row_index("row").filter(~pl.col("row").is_in(list(bad)))
+    for plan_id, change_id in zip(good["id"], done["change_ids"], strict=True):
+        work.session.execute(update(table).where(table.c.id == plan_id).values(change_id=change_id))
+    for row in bad:  # wave 0: somebody must look at it
+        work.session.execute(update(table).where(table.c.id == waiting["id"][row]).values(wave=0))
+    left = work.session.execute(
+        select(func.count()).where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None), table.c.wave > 0)
+    ).scalar_one()
+    if left == 0:
+        _step(work, scenario_id, Step.ROLLED_OUT, "")
+    refused = [{SUB: waiting[SUB][row["row"]], "reason": row["reason"]} for row in done["refused"]]
+    return {"moved": good.height, "refused": refused, "left": int(left)}
+
+
+@command("scenarios.stop", Permission.PUBLISH_PRICES)
+def stop(work: Work, *, scenario_id: int, note: str) -> Answer:
+    """Take back the price changes of a roll-out that have not come into force; those that have stay."""
+    require_scenario(work, scenario_id)
+    if step_of(work, scenario_id) not in (Step.APPROVED, Step.ROLLED_OUT):
+        raise Conflict("Nothing of this scenario is rolled out", code="not_rolled_out")
+    if not readable(note).strip():
+        raise InvalidInput("Say why", code="no_reason")
+    table = core_table(MigrationPlan)
+    rows = load.frame(
+        work.session,
+        select(table.c.change_id).where(table.c.scenario_id == scenario_id, table.c.change_id.is_not(None), table.c.effective_on > today(work)),
+        {"change_id": pl.Int64},
+    )  # fmt: skip
+    answer = take_back(work, rows, partial=True) if rows.height else {"change_ids": [], "refused": []}
+    work.session.execute(update(table).where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None)).values(wave=0))
+    _step(work, scenario_id, Step.STOPPED, note)
+    return {"taken_back": len(answer["change_ids"]), "refused": answer["refused"]}
+
+
+# --- what all of them need ------------------------------------------------------------------------------------------------
+
+
+def require_scenario(work: Work, scenario_id: int) -> Scenario:
+    """The scenario's content."""
+    table = core_table(ScenarioRow)
+    content = work.session.execute(select(table.c.content).where(table.c.id == scenario_id)).scalar()
+    if content is None:
+        raise NotFound("That scenario is not known", code="no_scenario")
+    return from_json(json.loads(content))
+
+
+def step_of(work: Work, scenario_id: int) -> Step | None:
+    """The last step of a scenario's way."""
+    table = core_table(ScenarioDecision)
+    last = work.session.execute(
+        select(table.c.decision).where(table.c.scenario_id == scenario_id).order_by(table.c.id.desc())
+    ).scalars().first()  # fmt: skip
+    return Step(last) if last else None
+
+
+def _require_step(work: Work, scenario_id: int, step: Step, refusal: str) -> Any:
+    """The row of the last step, which must be this one."""
+    table = core_table(ScenarioDecision)
+    last = work.session.execute(select(table).where(table.c.scenario_id == scenario_id).order_by(table.c.id.desc())).first()
+    if last is None or last.decision != step.value:
+        raise Conflict(refusal, code="wrong_step")
+    return last
+
+
+def _step(work: Work, scenario_id: int, step: Step, note: str) -> None:
+    _add(work, ScenarioDecision, scenario_id=scenario_id, decision=step.value, note=readable(note), command_id=work.command_id, **work.stamp)
+
+
+def _plan_id(work: Work, scenario: Scenario) -> int:
+    table = core_table(Plan)
+    found: int | None = work.session.execute(
+        select(table.c.id).where((table.c.code == scenario.plan) | (table.c.name == scenario.plan))
+    ).scalar()  # fmt: skip
+    if found is None:
+        raise NotFound("There is no plan {plan}", code="no_plan", plan=scenario.plan)
+    return found
+
+
+def _add(work: Work, model: Any, **row: Any) -> int:
+    """One audited row; answers its id."""
+    key = reserve_ids(work.session, model, 1)
+    insert_many(work.session, model, [{"id": key, **row}])
+    work.audit(f"{model.__tablename__}:{key}", *sorted(row))
+    return key

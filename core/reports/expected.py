@@ -1,0 +1,231 @@
+"""What a scenario is expected to bring: the customers' reaction on top of the exact effect, with its range, and when it stops paying.
+
+Amounts in minor units of the scenario's currency; rates are fractions. Everything here contains assumptions and comes with a range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.calc import survival
+from core.calc.movements import NEW, after_months
+from core.calc.simulation import value
+from core.calc.simulation.response import Cells, Reaction, newcomers, project
+from core.calc.simulation.value import PRIORS, Prior, Range
+from core.domain.errors import InvalidInput
+from core.domain.money import to_minor
+from core.domain.scenarios import Scenario, unit_cost
+from core.reports.lifetimes import People
+from core.reports.simulation import Exact
+
+BANDS = ((1, 3), (4, 12), (13, 24), (25, 10_000))  # months of tenure
+SHRINK_MONTHS = 50.0  # a band with so many customer-months counts as much as its plan's mean
+SIGN_UP_MONTHS = 6
+SPREADS = {"kappa", "rho", "half_life", "notice", "acquisition", "choice", "hazard_shift"}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`gain`: ΔNPV over the horizon. `steady`: change of monthly revenue from today's base at its end. `parts`: exact, reaction, switching,
+    acquisition of the ΔNPV at the medians. `months`: month, before, after, low, high (revenue of today's base), customers_before,
+    customers_after. `nrr`: expected revenue of month 12 ÷ today's. `break_even_loss`, `break_even_churn`, `break_even_kappa`. `tornado`:
+    (assumption, gain at its 10 % point, at its 90 % point). `base_churn`: mean monthly chance of leaving as it is, with `events` behind it.
+    """
+
+    gain: Range
+    steady: Range
+    lost: Range
+    parts: dict[str, int]
+    months: pl.DataFrame
+    nrr_before: float
+    nrr_after: float
+    break_even_loss: float | None
+    break_even_churn: float | None
+    break_even_kappa: float | None
+    loss_chance_kappa: float | None
+    tornado: list[tuple[str, int, int]]
+    base_churn: float
+    events: int
+    sign_ups: float
+    reaction: Reaction
+
+
+def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, float] | None = None) -> Expected:
+    """The expectation of an exact effect. `own_kappa`: log of the estimate from own history and its error, combined with the prior."""
+    scenario = known.scenario
+    priors, base = assumptions(scenario, own_kappa)
+    rows, events = _with_hazard(known, people)
+    cells = _cells(rows, today, scenario.horizon_months)
+    cost = to_minor(unit_cost(scenario), scenario.currency)
+    months, yearly = scenario.horizon_months, scenario.discount_ppm / 1_000_000
+    middle = value.with_medians(priors, base)
+    draws = value.drawn(priors, base, value.DRAWS, scenario.seed)
+    with_change, without = project(cells, draws, months), project(cells, draws, months, changed=False)
+    flows = with_change.revenue - cost * with_change.customers - (without.revenue - cost * without.customers)
+    sign_ups = _sign_ups(known, people, today)
+    mean = float((rows["hazard"] * rows["before"]).sum()) / max(float(rows["before"].sum()), 1.0)
+    stream = _Stream(sign_ups, *_new_bills(known), hazard=mean, cost=cost, months=months, yearly=yearly)
+    acquisition = np.array([stream.gain(draws.draw(k)) for k in range(value.DRAWS)])
+    gains = value.present(flows, yearly) + acquisition
+    mid, none = project(cells, middle, months), project(cells, middle, months, changed=False)
+    noise = value.chance_spread(cells, none)
+    still = project(cells, base.off(), months)
+    no_switch = project(cells, replace(middle, attention=0.0, attention_after_notice=0.0), months)
+    stays = project(cells, base.off(), months, changed=False)
+
+    def npv(path: Any, beside: Any) -> float:
+        return float(value.present((path.revenue - beside.revenue) - cost * (path.customers - beside.customers), yearly))
+
+    parts = {
+        "exact": npv(still, stays), "churn": npv(no_switch, none) - npv(still, stays), "switching": npv(mid, none) - npv(no_switch, none),
+        "acquisition": stream.gain(middle),
+    }  # fmt: skip
+    per_month = np.percentile(with_change.revenue, [10, 90], axis=0)
+    table = pl.DataFrame({
+        "month": [after_months(today.replace(day=1), k) for k in range(months)], "before": none.revenue, "after": mid.revenue,
+        "low": per_month[0], "high": per_month[1], "customers_before": none.customers, "customers_after": mid.customers,
+    })  # fmt: skip
+    moved = known.moved
+    sums = float(moved["before"].sum()) / 12, float(moved["after"].sum()) / 12
+    rise = sums[1] > sums[0] > 0
+    kappa = value.break_even_kappa(cells, middle, months, yearly, cost) if rise else None
+    at12 = min(12, months - 1)
+    decided = value.tornado(priors, middle, lambda r: float(value.gain(cells, r, months, yearly, cost)) + stream.gain(r))
+    return Expected(
+        gain=value.range_of(gains, noise), steady=value.range_of(with_change.revenue[:, -1] - without.revenue[:, -1]),
+        lost=value.range_of(with_change.churned.sum(axis=-1) - without.churned.sum(axis=-1)),
+        parts={name: round(part) for name, part in parts.items()}, months=table,
+        nrr_before=float(none.revenue[at12] / max(none.revenue[0], 1e-9)), nrr_after=float(mid.revenue[at12] / max(none.revenue[0], 1e-9)),
+        break_even_loss=value.break_even_loss(*sums, unit_cost=cost * moved.height) if rise else None,
+        break_even_churn=value.break_even_churn(sums[0] - cost * moved.height, sums[1] - cost * moved.height, mean, months, yearly) if rise and sums[0] > cost * moved.height else None,
+        break_even_kappa=kappa, loss_chance_kappa=value.chance_above(kappa, priors["kappa"]) if kappa else None,
+        tornado=[(name, round(low), round(high)) for name, low, high in decided], base_churn=mean, events=events, sign_ups=sign_ups,
+        reaction=middle,
+    )  # fmt: skip
+
+
+def assumptions(scenario: Scenario, own_kappa: tuple[float, float] | None = None) -> tuple[dict[str, Prior], Reaction]:
+    """Priors and fixed numbers with what the scenario says instead; an own estimate of the elasticity joins its prior."""
+    from core.calc.simulation.response import combined
+
+    priors, base = dict(PRIORS), Reaction()
+    if own_kappa is not None:
+        median, spread = combined((float(np.log(PRIORS["kappa"].median)), PRIORS["kappa"].spread), own_kappa)
+        priors["kappa"] = Prior(float(np.exp(median)), spread)
+    for name, number in scenario.assumptions:
+        if name.removesuffix("_spread") in priors and name.endswith("_spread"):
+            plain = name.removesuffix("_spread")
+            priors[plain] = replace(priors[plain], spread=number)
+        elif name in priors:
+            priors[name] = replace(priors[name], median=number)
+        elif name in value.names():
+            base = replace(base, **{name: number})
+        else:
+            raise InvalidInput("There is no assumption “{name}”", code="no_assumption", name=name)
+    return priors, base
+
+
+def _with_hazard(known: Exact, people: People) -> tuple[pl.DataFrame, int]:
+    """The rows with each customer's monthly chance of leaving as it is: by plan and tenure, small bands drawn to their plan's mean."""
+    table = survival.life_table(people.frame, ["plan"])
+    band = pl.lit(len(BANDS) - 1)
+    for place, (_, last) in reversed(list(enumerate(BANDS[:-1]))):
+        band = pl.when(pl.col("time") <= last).then(place).otherwise(band)
+    at_risk = _exposed(people.frame)
+    sums = table.with_columns(band=band).group_by("plan", "band").agg(pl.col("events").sum())
+    joined = at_risk.with_columns(band=band).group_by("plan", "band").agg(exposure=pl.col("at_risk").sum()).join(sums, on=["plan", "band"], how="left").fill_null(0)
+    plans = joined.group_by("plan").agg(mean=(pl.col("events").sum() + 0.5) / (pl.col("exposure").sum() + SHRINK_MONTHS))
+    rates = joined.join(plans, on="plan").with_columns(
+        hazard=(pl.col("events") + SHRINK_MONTHS * pl.col("mean")) / (pl.col("exposure") + SHRINK_MONTHS)
+    )
+    plan = known.candidate.plan
+    tenure = people.frame.select("customer_id", time=pl.col("exit") + 1)
+    rows = known.rows.join(tenure, on="customer_id", how="left", maintain_order="left").with_columns(pl.col("time").fill_null(1))
+    mean = plans.filter(pl.col("plan") == plan)["mean"]
+    usual = float(mean[0]) if mean.len() else 0.02
+    told = rows.with_columns(band=band, plan=pl.lit(plan)).join(rates.select("plan", "band", "hazard"), on=["plan", "band"], how="left", maintain_order="left")
+    events = int(sums.filter(pl.col("plan") == plan)["events"].sum())
+    return told.with_columns(pl.col("hazard").fill_null(usual).clip(1e-6, 0.9)), events
+
+
+def _exposed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Customers at risk in every month of tenure: plan, time, at_risk."""
+    some = survival.counted(frame, ["plan"]).filter(pl.col("exit") > pl.col("entry"))
+    return some.with_columns(time=pl.int_ranges(pl.col("entry") + 1, pl.col("exit") + 1)).explode("time").group_by("plan", "time").agg(at_risk=pl.col("n").sum())
+
+
+def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
+    """Customers who are alike: hazard, relative change (to 0.01 on the log scale), months to the change, term and the way out."""
+    start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
+    renewal = (pl.col("renews_on").dt.year() - today.year) * 12 + pl.col("renews_on").dt.month() - today.month
+    moved = pl.col("moved") & (pl.col("before") != pl.col("after"))
+    known = rows.filter(pl.col("before") > 0).with_columns(
+        term=pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32)),
+        start=pl.when(moved).then(start.clip(0, horizon)).otherwise(horizon + 1),
+        x=pl.when(moved).then((pl.col("after") / pl.col("before")).log()).otherwise(0.0),
+        way_out=pl.when(moved & (pl.col("cheapest") < pl.col("after"))).then(pl.col("cheapest") / pl.col("after")),
+    ).with_columns(
+        renewal=pl.when(pl.col("term") > 1).then(renewal).otherwise(0),
+        x_bin=(pl.col("x") * 100).round(0), out_bin=(pl.col("way_out") * 20).round(0), hazard_bin=(pl.col("hazard") * 1000).round(0),
+    )  # fmt: skip
+    alike = known.group_by("hazard_bin", "x_bin", "start", "term", "renewal", "out_bin", "moved", maintain_order=True).agg(
+        n=pl.len(), before=pl.col("before").mean() / 12, after=pl.col("after").mean() / 12, hazard=pl.col("hazard").mean(),
+        cheapest=(pl.col("cheapest").filter(pl.col("way_out").is_not_null())).mean() / 12,
+    )
+
+    def column(name: str, kind: Any = float) -> np.ndarray:
+        return alike[name].to_numpy().astype(kind)
+
+    others = alike["cheapest"].fill_null(float("nan")).to_numpy().astype(float)[:, None]
+    return Cells(column("n"), column("before"), column("after"), column("hazard"), column("start", int), column("term", int), column("renewal", int), column("moved", bool), others)
+
+
+def _sign_ups(known: Exact, people: People, today: date) -> float:
+    """New customers of the plan a month, over the last half year."""
+    since = after_months(today.replace(day=1), -SIGN_UP_MONTHS)
+    new = people.ledger.log.filter((pl.col("kind") == NEW) & (pl.col("day") >= since) & (pl.col("day") < today.replace(day=1)))
+    own = people.frame.filter(pl.col("plan") == known.candidate.plan).select("customer_id")
+    return new.join(own, on="customer_id", how="semi").height / SIGN_UP_MONTHS
+
+
+def _new_bills(known: Exact) -> tuple[float, float]:
+    """Mean monthly bill of a customer today, and at the new prices."""
+    rows = known.rows.filter(pl.col("why").is_null() | (pl.col("why") != "agreed"))
+    if rows.is_empty():
+        return 0.0, 0.0
+    # Grandfathered rows carry today's price as `priced`; new customers pay the new one whatever happens to those.
+    mean = float(rows["before"].mean() or 0.0) / 12  # type: ignore[arg-type]
+    moved = rows.filter("moved")
+    if moved.is_empty():
+        ratio = known.new_price_ratio
+    else:
+        ratio = float(moved["priced"].sum()) / max(float(moved["before"].sum()), 1.0)
+    return mean, mean * ratio
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Those who come: so many a month, their bill today and at the new prices, their chance of leaving, what one costs a month."""
+
+    sign_ups: float
+    before: float
+    after: float
+    hazard: float
+    cost: float
+    months: int
+    yearly: float
+
+    def gain(self, r: Reaction) -> float:
+        """ΔNPV from another number of newcomers at another bill, who leave as those do who are there."""
+        if self.before <= 0:
+            return 0.0
+        coming = newcomers(self.sign_ups, self.before, self.after, float(r.acquisition))
+        stay = (1 - self.hazard) ** np.arange(self.months)
+        there = np.cumsum(stay)  # customers of a steady stream of one a month who are there in each month
+        flow = coming * there * (self.after - self.cost) - self.sign_ups * there * (self.before - self.cost)
+        return float(value.present(flow, self.yearly))

@@ -1,0 +1,255 @@
+"""Scenarios as stored, and every number of one: for the page, the memo, a file and the frozen prediction alike."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.calc import movements
+from core.domain.scenarios import Scenario, from_json, to_json
+from core.reports import expected as expectation
+from core.reports import kpis, lifetimes, mrr
+from core.reports.expected import Expected
+from core.reports.simulation import Exact, Prepared, exact_effect, prepared
+from core.store import load
+from core.store.tables import (
+    Document,
+    DocumentLine,
+    MigrationPlan,
+    ScenarioDecision,
+    ScenarioResult,
+    Subscription,
+    SubscriptionChange,
+    UsageEvent,
+    core_table,
+)  # fmt: skip
+from core.store.tables import Scenario as ScenarioRow
+
+ENGINE = "1"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
+EDGES = (-0.20, -0.05, 0.05, 0.10, 0.25, 0.50)
+AMBER, RED = 0.10, 0.25
+SHOCK_MINOR = 1_000  # a rise below it is no shock, whatever its share
+SUB = "subscription_id"
+
+
+def all_scenarios(session: Session) -> list[dict[str, Any]]:
+    """The kept scenarios, newest first: id, name, author, recorded_at, step, scenario; replaced ones are left out."""
+    table, steps = core_table(ScenarioRow), core_table(ScenarioDecision)
+    replaced = select(table.c.replaces_id).where(table.c.replaces_id.is_not(None))
+    last = select(func.max(steps.c.id)).group_by(steps.c.scenario_id)
+    known = {row.scenario_id: row for row in session.execute(select(steps).where(steps.c.id.in_(last)))}
+    rows = session.execute(select(table).where(table.c.id.not_in(replaced)).order_by(table.c.id.desc()))
+    return [
+        {"id": row.id, "name": row.name, "author": row.author, "recorded_at": row.recorded_at, "scenario": from_json(json.loads(row.content)),
+         "step": known[row.id].decision if row.id in known else "", "note": known[row.id].note if row.id in known else "",
+         "by": known[row.id].author if row.id in known else ""}
+        for row in rows
+    ]  # fmt: skip
+
+
+def one(session: Session, scenario_id: int) -> Scenario:
+    """A kept scenario."""
+    table = core_table(ScenarioRow)
+    return from_json(json.loads(session.execute(select(table.c.content).where(table.c.id == scenario_id)).scalar_one()))
+
+
+def data_hash(session: Session) -> str:
+    """What the numbers stand on, in short: the newest fact, usage event and document line, and how many there are."""
+    parts = [session.execute(select(func.max(core_table(model).c.id), func.count())).one() for model in (SubscriptionChange, UsageEvent, DocumentLine)]
+    return hashlib.sha256(repr([tuple(part) for part in parts]).encode()).hexdigest()[:12]
+
+
+def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
+    """Every number of the page as plain data; money in minor units of the scenario's currency, shares as fractions."""
+    rows, moved = known.rows, known.moved
+    before, after = int(rows["before"].sum()), int(rows["after"].sum())
+    return {
+        "scenario": to_json(known.scenario), "as_of": known.today.isoformat(), "engine": ENGINE,
+        "exact": {
+            "subscriptions": rows.height, "moved": moved.height, "before_minor": _minor(before), "after_minor": _minor(after),
+            "delta_minor": _minor(after) - _minor(before), "delta_share": (after - before) / before if before else None,
+            "lowest_minor": _minor(_lowest(rows)), "highest_minor": _minor(after), "addons_given_up_minor": _minor(int(rows["addon"].sum())),
+            "limits_minor": _minor(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
+            "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
+            "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED).height,
+            "amber": shocks(moved, AMBER).height, "why_not": dict(rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows()),
+        },
+        "expected": {
+            "gain": _range(hoped.gain), "steady": _range(hoped.steady), "lost": _range(hoped.lost), "parts": hoped.parts,
+            "nrr_before": hoped.nrr_before, "nrr_after": hoped.nrr_after, "break_even_loss": hoped.break_even_loss,
+            "break_even_churn": hoped.break_even_churn, "break_even_kappa": hoped.break_even_kappa, "loss_chance_kappa": hoped.loss_chance_kappa,
+            "base_churn": hoped.base_churn, "churn_events": hoped.events, "sign_ups_a_month": hoped.sign_ups,
+            "tornado": [{"assumption": name, "low": low, "high": high} for name, low, high in hoped.tornado],
+            "months": [{**row, "month": row["month"].isoformat()[:7]} for row in hoped.months.iter_rows(named=True)],
+            "kappa": float(hoped.reaction.kappa),
+        },
+    }  # fmt: skip
+
+
+def _minor(twelfths: int) -> int:
+    return (twelfths + 6) // 12 if twelfths >= 0 else -((-twelfths + 6) // 12)
+
+
+def _range(found: Any) -> dict[str, float]:
+    return {"low": round(found.low, 4), "middle": round(found.middle, 4), "high": round(found.high, 4), "above_zero": found.above_zero}
+
+
+def _lowest(rows: pl.DataFrame) -> int:
+    """If everybody whose bill changes picks the cheapest plan open to them: Σ min(after, cheapest), twelfths."""
+    best = pl.when("moved").then(pl.min_horizontal("after", "cheapest")).otherwise("after")
+    return int(rows.select(best.sum()).item() or 0)
+
+
+def share_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `delta` (twelfths) and `share`, the relative change of the bill; null where nothing was billed before."""
+    delta = pl.col("after") - pl.col("before")
+    return rows.with_columns(delta=delta, share=pl.when(pl.col("before") > 0).then(delta / pl.col("before")))
+
+
+def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
+    """Customers and money by relative change: from, to (None = open), customers, delta_minor; the newly charged have no share."""
+    known = share_of(moved)
+    edges = [None, *EDGES, None]
+    found = []
+    for low, high in itertools.pairwise(edges):
+        inside = pl.col("share").is_not_null()
+        inside = inside & (pl.col("share") > low if low is not None else pl.lit(True)) & (pl.col("share") <= high if high is not None else pl.lit(True))
+        part = known.filter(inside)
+        found.append({"from": low, "to": high, "customers": part["customer_id"].n_unique(), "delta_minor": _minor(int(part["delta"].sum()))})
+    newly = known.filter(pl.col("share").is_null() & (pl.col("after") > 0))
+    if newly.height:
+        found.append({"from": None, "to": None, "customers": newly.height, "delta_minor": _minor(int(newly["delta"].sum())), "newly_charged": True})
+    return found
+
+
+def quantiles(moved: pl.DataFrame) -> dict[str, float | None]:
+    """Median, 90 %, 95 % and the largest relative change."""
+    shares = share_of(moved)["share"].drop_nulls()
+    if shares.is_empty():
+        return {"p50": None, "p90": None, "p95": None, "max": None}
+    return {name: float(shares.quantile(q, "linear") or 0.0) for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("max", 1.0))}
+
+
+def _top(moved: pl.DataFrame) -> float | None:
+    """The ten customers' share of the uplift who pay most of it."""
+    by = share_of(moved).group_by("customer_id").agg(pl.col("delta").sum()).filter(pl.col("delta") > 0).sort("delta", descending=True)
+    return float(by["delta"].head(10).sum()) / float(by["delta"].sum()) if by.height else None
+
+
+def shocks(moved: pl.DataFrame, share: float) -> pl.DataFrame:
+    """Bills that rise by more than a share and by more than a small amount, the largest share first."""
+    return share_of(moved).filter((pl.col("share") > share) & (pl.col("delta") > 12 * SHOCK_MINOR)).sort("share", descending=True)
+
+
+def recognised(moved: pl.DataFrame, today: date) -> int:
+    """The uplift that is earned in the next twelve months when every period is spread evenly, without any reaction: minor units."""
+    start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
+    months = (12 - start).clip(0, 12)
+    return _minor(int(moved.select(((pl.col("after") - pl.col("before")) * months).sum()).item() or 0))
+
+
+def invoiced(moved: pl.DataFrame, today: date) -> int:
+    """The uplift on the invoices that fall due in the next twelve months: a period in advance is billed whole."""
+    start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
+    term = pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32))
+    periods = ((12 - start + term - 1) // term).clip(lower_bound=0)
+    periods = pl.when(start >= 12).then(0).otherwise(periods)
+    return _minor(int(moved.select(((pl.col("after") - pl.col("before")) * term * periods).sum()).item() or 0))
+
+
+def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any]:
+    """Everything about a scenario, for files and schedulers."""
+    ready = prepared(session, today, scenario.window_months)
+    known = exact_effect(session, ready, scenario)
+    ledger = mrr.ledger(session, today)
+    people = lifetimes.people(session, ledger, kpis.Filters(), today)
+    found = outcome(known, expectation.expected(known, people, today))
+    return {**found, "data_hash": data_hash(session), "gap_ppm": gap(session, ready)}
+
+
+def gap(session: Session, ready: Prepared) -> int:
+    """How far re-rated history is from the invoices: Σ |difference| ÷ Σ invoiced of the last whole period, in millionths.
+
+    Compared are subscriptions without any change in that period, whose recurring and metered lines one invoice billed: their latest
+    looked-at period under the prices then in force, against its lines.
+    """
+    from core.calc.simulation import exact
+
+    rated = exact.rerate(ready.base, ready.prices)
+    first = ready.base.invoices.with_columns(rated.invoices.alias("net")).group_by("position", maintain_order=True).first()
+    subs = ready.base.subs.join(first.select("position", "net"), on="position").filter(pl.col("interval_months") == 1)
+    start = pl.col("renews_on").dt.offset_by("-2mo")
+    spans = subs.select(SUB, "net", begin=start, end=pl.col("renews_on").dt.offset_by("-1mo"))
+    change = core_table(SubscriptionChange).c
+    oldest = spans["begin"].min()
+    if oldest is None:
+        return 0
+    moved = load.frame(session, select(change.subscription_id, change.effective_on).where(change.effective_on >= oldest), {SUB: pl.Int64, "effective_on": pl.Date})
+    disturbed = moved.join(spans, on=SUB).filter(pl.col("effective_on") >= pl.col("begin"))[SUB].unique()
+    quiet = spans.filter(~pl.col(SUB).is_in(disturbed.implode()))
+    line, document = core_table(DocumentLine).c, core_table(Document).c
+    statement = (
+        select(line.subscription_id, line.period_start, func.sum(line.net_minor).label("billed"))
+        .join_from(core_table(DocumentLine), core_table(Document), document.id == line.document_id)
+        .where(line.period_start >= oldest, line.kind.not_in(["one_off", "adjustment"]), line.counts_as_billed)
+        .group_by(line.subscription_id, line.period_start)
+    )
+    billed = load.frame(session, statement, {SUB: pl.Int64, "period_start": pl.Date, "billed": pl.Int64})
+    both = quiet.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
+    total = int(both["billed"].abs().sum())
+    off = both.select((pl.col("net") - pl.col("billed")).abs().sum()).item() or 0
+    return round(1_000_000 * off / total) if total else 0
+
+
+def schedule(session: Session, scenario_id: int) -> pl.DataFrame:
+    """The roll-out of a scenario: external_id, effective_on, notice_on, wave, moved (is the change planned?)."""
+    table, owner = core_table(MigrationPlan).c, core_table(Subscription).c
+    statement = (
+        select(owner.external_id, table.effective_on, table.notice_on, table.wave, table.change_id)
+        .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
+        .where(table.scenario_id == scenario_id).order_by(table.effective_on, owner.external_id)
+    )
+    rows = load.frame(session, statement, {"external_id": pl.String, "effective_on": pl.Date, "notice_on": pl.Date, "wave": pl.Int64, "change_id": pl.Int64})
+    return rows.with_columns(moved=pl.col("change_id").is_not_null()).drop("change_id")
+
+
+def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:
+    """The frozen prediction of a scenario: result, as_of, data_hash."""
+    table = core_table(ScenarioResult)
+    row = session.execute(select(table).where(table.c.scenario_id == scenario_id).order_by(table.c.id.desc())).first()
+    return None if row is None else {"result": json.loads(row.content), "as_of": row.as_of, "data_hash": row.data_hash, "recorded_at": row.recorded_at}
+
+
+def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
+    """Predicted against actual, month by month since the prediction: month, low, middle, high, actual (revenue a month of the base as it
+    was then), customers_expected, customers. Compared with the frozen prediction, never with a newer one.
+    """
+    frozen = prediction(session, scenario_id)
+    schema = {"month": pl.Date, "low": pl.Float64, "middle": pl.Float64, "high": pl.Float64, "actual": pl.Int64, "customers_expected": pl.Float64, "customers": pl.Int64}
+    if frozen is None:
+        return pl.DataFrame(schema=schema)
+    base = _base_then(session, frozen["as_of"], frozen["result"]["scenario"])
+    ledger = mrr.ledger(session, today)
+    rows = []
+    for told in frozen["result"]["expected"]["months"]:
+        month = date.fromisoformat(f"{told['month']}-01")
+        end = movements.after_months(month, 1) - kpis.DAY
+        if end >= today:
+            break
+        past = ledger.steps.filter(pl.col("day") <= end).join(base, on=SUB, how="semi")
+        last = past.sort(SUB, "day", maintain_order=True).group_by(SUB, maintain_order=True).last()
+        rows.append((month, told["low"], told["after"], told["high"], int(last["net_twelfths"].sum()) // 12, told["customers_after"], int((last["net_twelfths"] > 0).sum())))
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _base_then(session: Session, as_of: date, scenario: dict[str, Any]) -> pl.DataFrame:
+    """The subscriptions that the prediction was about."""
+    ready = prepared(session, as_of)
+    return exact_effect(session, ready, from_json(scenario)).rows.select(SUB)
