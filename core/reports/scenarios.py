@@ -193,7 +193,11 @@ def gap(session: Session, ready: Prepared) -> int:
         return 0
     moved = load.frame(session, select(change.subscription_id, change.effective_on).where(change.effective_on >= oldest), {SUB: pl.Int64, "effective_on": pl.Date})
     disturbed = moved.join(spans, on=SUB).filter(pl.col("effective_on") >= pl.col("begin"))[SUB].unique()
-    quiet = spans.filter(~pl.col(SUB).is_in(disturbed.implode()))
+    # A coupon that has run out since lowered that period's bill, but no longer lowers today's.
+    granted = load.frame(session, select(change.subscription_id, change.coupon_id).where(change.coupon_id.is_not(None)), {SUB: pl.Int64, "coupon_id": pl.Int64})
+    held = ready.base.subs.select(SUB, coupon_id=pl.col("coupons").str.split("|")).explode("coupon_id").filter(pl.col("coupon_id") != "")
+    over = granted.join(held.with_columns(pl.col("coupon_id").cast(pl.Int64)), on=[SUB, "coupon_id"], how="anti")[SUB].unique()
+    quiet = spans.filter(~pl.col(SUB).is_in(disturbed.implode()) & ~pl.col(SUB).is_in(over.implode()))
     line, document = core_table(DocumentLine).c, core_table(Document).c
     statement = (
         select(line.subscription_id, line.period_start, func.sum(line.net_minor).label("billed"))
