@@ -6,6 +6,7 @@
     check                                         verify the books
     metrics --from D --to D [--by plan|…]         KPIs month by month
     lifetime [--table SURVIVORS.csv]              what customers are worth, or the fit of a table from elsewhere
+    simulate SCENARIO.toml                        every number of a pricing change
 
 `--json` prints one JSON object. Exit code 0: done; 1: there are findings; 2: refused, with one sentence on standard error.
 The database is `FORBLI_DATABASE_URL`, else a file in the folder `.forbli`. The clock is read here, once.
@@ -81,6 +82,9 @@ def parser() -> argparse.ArgumentParser:
     figures.add_argument("--by", default="", metavar="SEGMENT", help="plan, currency, kind, country, channel, payment_option")
     lives = add("lifetime", do_lifetime, "what customers are worth, or the fit of a survivor table")
     lives.add_argument("--table", metavar="SURVIVORS.csv", help="columns period and alive")
+    change = add("simulate", do_simulate, "every number of a pricing change")
+    change.add_argument("scenario", metavar="SCENARIO.toml", help="the change; seed/scenarios/ has examples")
+    change.add_argument("--as-of", type=_day, metavar="DATE", help="the day of the base, today if not said")
     return root
 
 
@@ -149,6 +153,17 @@ def do_lifetime(options: argparse.Namespace, engine: Engine, now: datetime) -> R
         return DONE, lifetime_of_all(session, now.date())
 
 
+def do_simulate(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
+    """Every number of a scenario file."""
+    from core.domain.scenarios import from_toml
+    from core.reports.scenarios import simulate
+    from core.store.engine import reading
+
+    scenario = from_toml(_text(options.scenario, "scenario"))
+    with reading(engine) as session:
+        return DONE, simulate(session, scenario, options.as_of or now.date())
+
+
 def _bytes(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
@@ -160,11 +175,11 @@ def _bytes(name: str) -> bytes:
         ) from None
 
 
-def _text(name: str) -> str:
+def _text(name: str, what: str = "mapping") -> str:
     try:
         return _bytes(name).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InvalidInput("The mapping {name} is not UTF-8 text", code="bad_mapping", name=name) from None
+        raise InvalidInput("The {what} {name} is not UTF-8 text", code=f"bad_{what}", what=what, name=name) from None
 
 
 def refuse(error: ForbliError, *, as_json: bool) -> int:

@@ -73,7 +73,7 @@ def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, 
     acquisition = np.array([stream.gain(draws.draw(k)) for k in range(value.DRAWS)])
     gains = value.present(flows, yearly) + acquisition
     mid, none = project(cells, middle, months), project(cells, middle, months, changed=False)
-    noise = value.chance_spread(cells, none)
+    noise = value.chance_spread(mid, none)
     still = project(cells, base.off(), months)
     no_switch = project(cells, replace(middle, attention=0.0, attention_after_notice=0.0), months)
     stays = project(cells, base.off(), months, changed=False)

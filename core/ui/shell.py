@@ -79,6 +79,7 @@ def pages() -> list[Any]:
         ("overview", t("Overview"), ":material/monitoring:"),
         ("retention", t("Retention"), ":material/timeline:"),
         ("lifetime", t("Lifetime"), ":material/hourglass_top:"),
+        ("simulate", t("Simulate"), ":material/tune:"),
         ("customers", t("Customers"), ":material/group:"),
         ("plans", t("Plans"), ":material/sell:"),
         ("invoices", t("Invoices"), ":material/receipt_long:"),

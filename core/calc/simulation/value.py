@@ -147,13 +147,13 @@ def tornado(priors: dict[str, Prior], base: Reaction, value: Callable[[Reaction]
     return sorted(rows, key=lambda row: -abs(row[2] - row[1]))
 
 
-def chance_spread(cells: Cells, path: Path) -> float:
-    """Standard deviation of the revenue over the horizon by chance alone: who leaves takes the rest of the bills along."""
-    n = np.maximum(cells.n.sum(), 1e-9)
-    leave = path.churned.sum(axis=-1) / n
-    months = path.revenue.shape[-1]
-    mean_bill = path.revenue.sum(axis=-1) / np.maximum(path.customers.sum(axis=-1), 1e-9)
-    return float(np.sqrt(np.maximum(n * leave * (1 - leave), 0)) * mean_bill * months / 2)
+def chance_spread(with_change: Path, without: Path) -> float:
+    """Standard deviation of the gain by chance alone: who leaves because of the change takes half the horizon's bills along on average."""
+    n = float(with_change.customers[..., 0].max()) or 1e-9
+    leave = float(np.abs(with_change.churned.sum(axis=-1) - without.churned.sum(axis=-1)).mean()) / n
+    months = with_change.revenue.shape[-1]
+    mean_bill = float(with_change.revenue.sum(axis=-1).mean()) / max(float(with_change.customers.sum(axis=-1).mean()), 1e-9)
+    return float(math.sqrt(max(n * leave * (1 - leave), 0.0)) * mean_bill * months / 2)
 
 
 def with_medians(priors: dict[str, Prior], base: Reaction) -> Reaction:

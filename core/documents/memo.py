@@ -1,0 +1,66 @@
+"""The decision memo of a scenario: one printed page with the sentence, the numbers, who is hit, and what they rest on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.documents.customer_overview import Made
+from core.documents.paper import pdf
+from core.documents.words import Words
+from core.language import formats
+
+
+def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, link: str = "", notes: str = "") -> Made:
+    """The memo as PDF; the same numbers give the same bytes. `found`: what `reports.scenarios.simulate` says."""
+    words = Words.of(language)
+    t, scenario, exact, hoped = words.t, found["scenario"], found["exact"], found["expected"]
+    currency = scenario["currency"]
+
+    def amount(minor: float, *, sign: bool = True) -> str:
+        return formats.money(round(minor), currency, words.language, sign=sign)
+
+    def share(value: float | None, places: int = 1) -> str:
+        return "–" if value is None else f"{formats.number(100 * value, words.language, places=places)} %"
+
+    gain = hoped["gain"]
+    content = {
+        "made": [int(part) for part in found["as_of"].split("-")],
+        "seller": {"name": company, "foot": t("Data of {day}, state {hash}, engine {engine}", day=found["as_of"], hash=found.get("data_hash", ""), engine=found["engine"])},
+        "page": t("page"), "of": t("of"), "sentence": sentence, "name": scenario["name"],
+        "figures": [
+            [t("A month, nobody reacting"), amount(exact["delta_minor"]), f"{t('Data')} · {share(exact['delta_share'])}"],
+            [t("Expected in {count} months", count=scenario["horizon_months"]), amount(gain["middle"]),
+             f"{t('Assumption')} · {amount(gain['low'])} – {amount(gain['high'])}"],
+            [t("Pays unless more leave than"), share(hoped["break_even_loss"]), t("chance of a gain {chance}", chance=share(gain["above_zero"], 0))],
+        ],
+        "hit_title": t("Who is hit"), "band_title": t("Change of the bill"), "customers_title": t("Customers"), "money_title": t("A month"),
+        "bands": [
+            [_band(band, share), str(band["customers"]), amount(band["delta_minor"])] for band in exact["bands"] if band["customers"]
+        ],
+        "hit": [
+            t("half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}", p50=share(exact["quantiles"]["p50"]), p90=share(exact["quantiles"]["p90"]), max=share(exact["quantiles"]["max"])),
+            t("{count} bills rise by more than 25 %", count=exact["red"]),
+        ],
+        "break_title": t("When it stops paying"),
+        "breaks": [text for text in (
+            t("or monthly churn rises from {now} to {then}", now=share(hoped["base_churn"], 2), then=share(hoped["break_even_churn"], 2)) if hoped["break_even_churn"] is not None else "",
+            t("if customers are {times} times as sensitive as assumed", times=formats.number(hoped["break_even_kappa"] / hoped["kappa"], words.language, places=1)) if hoped["break_even_kappa"] else "",
+        ) if text],
+        "assumed_title": t("What is assumed"),
+        "assumed": [
+            t("Sensitivity κ {kappa}: default from Netflix 2022 (Antenna); lasting share, fading and notice as in Forbli's defaults unless noted.", kappa=formats.number(hoped["kappa"], words.language, places=2)),
+            t("Monthly churn {churn} from own history, {events} who left.", churn=share(hoped["base_churn"], 2), events=hoped["churn_events"]),
+            *([notes] if notes else []),
+        ],
+        "mind_title": t("What would change our mind"),
+        "mind": [t("{assumption}: {low} to {high}", assumption=row["assumption"].replace("_", " "), low=amount(row["low"]), high=amount(row["high"])) for row in hoped["tornado"][:3]],
+        "gap": t("Re-rated history differs from the invoices by {gap}.", gap=share(found.get("gap_ppm", 0) / 1e6, 3)), "link": link,
+    }  # fmt: skip
+    return Made(pdf("memo", content, t("Decision memo"), words.language), f"memo-{found['as_of']}.pdf")
+
+
+def _band(band: dict[str, Any], share: Any) -> str:
+    low, high = band["from"], band["to"]
+    if low is None:
+        return f"≤ {share(high, 0)}" if high is not None else "–"
+    return f"> {share(low, 0)}" if high is None else f"{share(low, 0)} – {share(high, 0)}"

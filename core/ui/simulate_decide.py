@@ -1,0 +1,234 @@
+"""From a scenario to a decision: kept, compared, printed, put before a second person, rolled out, and held against what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from core.actions import scenarios as actions
+from core.documents.memo import memo
+from core.domain.access import Permission
+from core.domain.errors import ForbliError
+from core.domain.money import exponent_of
+from core.domain.scenarios import Scenario, Step, to_json
+from core.exchange.export import Table, as_csv
+from core.reports import scenarios
+from core.store import billing
+from core.ui import charts, parts, session, simulate_reads
+from core.ui.format import day, instant, money, month, number
+from core.ui.simulate_answer import percent
+from core.ui.simulate_sentence import KEY, in_words, restore
+from core.ui.text import label, refusal, t
+
+MOST_COMPARED = 5
+MOVES = ("subscription_id", "effective_on", "notice_on", "wave")
+
+
+def keep(scenario: Scenario, context: session.Context) -> None:
+    """Name it, keep it, set it beside the others."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(t("Name"), key=f"{KEY}:name", placeholder=t("New prices"), width=260)
+        if context.may(Permission.SIMULATE_PRICES) and st.button(t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save"):
+            done = session.act(actions.save_scenario, key="scenario:save", scenario=to_json(scenario), replaces_id=st.session_state.get(f"{KEY}:own"))
+            if done:
+                session.say(t("The scenario is kept. Nothing is published."))
+                parts.go("simulate", {"scenario": str(done["scenario_id"])})
+        beside = st.session_state.setdefault("compared", [])
+        if st.button(t("Set beside"), icon=":material/library_add:", key="scenario:beside", disabled=len(beside) >= MOST_COMPARED, help=t("Up to five scenarios in one table.")):
+            beside.append(scenario)
+            st.rerun()
+
+
+def compare(scenario: Scenario, context: session.Context) -> None:
+    """The scenarios set beside each other, the one on the page first."""
+    beside: list[Scenario] = st.session_state.get("compared", [])
+    if not beside:
+        return
+    with st.container(border=True):
+        st.subheader(t("Compare"), anchor=False)
+        rows = []
+        for each in [scenario, *beside]:
+            try:
+                found = session.frames(simulate_reads.outcome, each, context.today)
+            except ForbliError as error:
+                rows.append({t("Scenario"): each.name, t("A month"): refusal(error)})
+                continue
+            exact, hoped, currency = found["exact"], found["expected"], each.currency
+            rows.append({
+                t("Scenario"): each.name, t("A month"): money(exact["delta_minor"], currency, sign=True), t("Change"): percent(exact["delta_share"], sign=True),
+                t("Expected"): money(round(hoped["gain"]["middle"]), currency, sign=True),
+                t("8 of 10 cases"): f"{money(round(hoped['gain']['low']), currency, sign=True)} – {money(round(hoped['gain']['high']), currency, sign=True)}",
+                t("Chance of a loss"): percent(1 - hoped["gain"]["above_zero"], 0), t("Bills over +25 %"): number(exact["red"]), "NRR": percent(hoped["nrr_after"]),
+            })  # fmt: skip
+        st.dataframe(rows, hide_index=True)
+        if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):
+            st.session_state["compared"] = []
+            st.rerun()
+
+
+def kept_ones(context: session.Context) -> dict[str, Any] | None:
+    """The kept scenarios in a popover; the one that the address names."""
+    known = session.frames(scenarios.all_scenarios)
+    with st.popover(t("Scenarios ({count})", count=len(known)), icon=":material/folder_open:"):
+        if not known:
+            st.caption(t("No scenario has been kept yet."))
+        for row in known[:30]:
+            step = f" · {label(row['step'])}" if row["step"] else ""
+            if st.button(f"{parts.plain(row['name'])}{step} · :gray[{parts.plain(row['author'])}]", key=f"scenario:open:{row['id']}", width="stretch"):
+                parts.go("simulate", {"scenario": str(row["id"])})
+    asked = st.query_params.get("scenario", "")
+    chosen = next((row for row in known if str(row["id"]) == asked), None)
+    if chosen is not None and st.session_state.get(f"{KEY}:own") != chosen["id"]:
+        restore(chosen["scenario"])
+        st.session_state[f"{KEY}:own"] = chosen["id"]
+        st.rerun()
+    return chosen
+
+
+def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any], context: session.Context) -> None:
+    """The memo, and the way to a decision by two."""
+    st.subheader(t("Decide"), anchor=False)
+    gap = session.frames(simulate_reads.gap, context.today)
+    whole = {**found, "data_hash": session.frames(scenarios.data_hash), "gap_ppm": gap}
+    known = session.frames(simulate_reads.series, context.today)
+    sentence = in_words(scenario, known)
+    said = t("Re-rated history differs from the invoices by {gap}.", gap=percent(gap / 1e6, 3))
+    st.caption(said if gap <= actions.LARGEST_GAP_PPM else f":red[{said}] {t('Nothing can be approved before that is explained.')}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.download(
+            t("Memo as PDF"),
+            lambda: memo(whole, sentence, context.language, company=_company(context), notes=scenario.notes).content,
+            f"memo-{context.today}.pdf", key="memo", mime="application/pdf",
+        )  # fmt: skip
+        if row is None:
+            st.caption(t("Save the scenario to ask for approval."))
+            return
+        step = row["step"]
+        if step:
+            parts.pill("issued" if step in (Step.APPROVED.value, Step.ROLLED_OUT.value) else "draft", label(step))
+            st.caption(f"{parts.plain(row['by'])} {parts.plain(row['note'])}")
+        changed = to_json(scenario) != to_json(row["scenario"])
+        if changed:
+            st.caption(t("What is shown differs from what is kept: save it first."))
+            return
+        _steps(row, scenario, whole, context)
+    _roll_out(row, context)
+
+
+def _company(context: session.Context) -> str:
+    with session.read() as db:
+        return str(billing.company_profile(db, context.today).legal_name)
+
+
+def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], context: session.Context) -> None:
+    """Ask, approve, decline: whoever asked cannot approve."""
+    step = row["step"]
+    if step in ("", Step.DECLINED.value) and context.may(Permission.SIMULATE_PRICES) and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask"):
+        done = session.act(
+            actions.request_approval, key=f"scenario:ask:{row['id']}", scenario_id=row["id"], result=whole, as_of=context.today,
+            data_hash=whole["data_hash"], engine=scenarios.ENGINE, gap_ppm=whole["gap_ppm"],
+        )  # fmt: skip
+        if done:
+            session.say(t("Asked. A second person decides."))
+            st.rerun()
+    if step == Step.REQUESTED.value and context.may(Permission.APPROVE_SCENARIOS):
+        if st.button(t("Approve"), type="primary", icon=":material/verified:", key="scenario:approve"):
+            known = session.frames(simulate_reads.exact, scenario, context.today)
+            moves = known.moved.filter(pl.col("before") != pl.col("after")).select("subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave")
+            done = session.act(actions.approve, key=f"scenario:approve:{row['id']}", scenario_id=row["id"], terms=known.candidate.terms, moves=moves)
+            if done:
+                session.say(t("Approved: a draft of the prices and a schedule of {count} changes stand ready.", count=number(done["planned"])))
+                st.rerun()
+        with st.popover(t("Decline")), st.form("decline", border=False):
+            note = st.text_input(t("Why"))
+            if st.form_submit_button(t("Decline")) and session.act(actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note):
+                st.rerun()
+
+
+def _roll_out(row: dict[str, Any], context: session.Context) -> None:
+    """The schedule of an approved scenario: letters, roll-out with progress, stop."""
+    if row["step"] not in (Step.APPROVED.value, Step.ROLLED_OUT.value, Step.STOPPED.value):
+        return
+    rows: pl.DataFrame = session.frames(scenarios.schedule, row["id"])
+    with st.container(border=True):
+        done = int(rows["moved"].sum())
+        st.markdown(f"**{t('Roll-out')}** · " + t("{done} of {all} changes are planned; letters go out from {first} to {last}", done=number(done), all=number(rows.height),
+                    first=rows["notice_on"].min(), last=rows["notice_on"].max()))  # fmt: skip
+        st.dataframe(
+            [{t("Subscription"): each["external_id"], t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): each["wave"] or t("needs a look"),
+              t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
+            hide_index=True, height=220,
+        )  # fmt: skip
+        with st.container(horizontal=True, vertical_alignment="center"):
+            parts.download(t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters")
+            if not context.may(Permission.PUBLISH_PRICES) or row["step"] == Step.STOPPED.value:
+                return
+            if done < rows.height and st.button(t("Plan the changes"), type="primary", icon=":material/play_arrow:", key="rollout:go", help=t("A dated price change for each subscription; nothing is billed before its day.")):
+                _plan(row, rows.height, context)
+            with st.popover(t("Stop"), icon=":material/stop_circle:"), st.form("stop", border=False):
+                st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
+                note = st.text_input(t("Why"))
+                if st.form_submit_button(t("Stop the roll-out")):
+                    stopped = session.act(actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note)
+                    if stopped:
+                        session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
+                        st.rerun()
+
+
+def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:
+    """Batch after batch with progress; started again it goes on."""
+    bar = st.progress(0.0, text=t("Planning …"))
+    refused, at = [], 0
+    while True:
+        done = session.act(actions.roll_out, key=f"rollout:{row['id']}:{context.revision}:{at}", scenario_id=row["id"])
+        if done is None:
+            return
+        refused += done["refused"]
+        at += 1
+        bar.progress(1 - done["left"] / max(count, 1), text=t("Planning …"))
+        if not done["left"]:
+            break
+    session.say(t("The changes are planned; {count} need a look.", count=number(len(refused))))
+    st.rerun()
+
+
+def _letters(row: dict[str, Any], context: session.Context) -> bytes:
+    """One line a customer: the letter's day, the old and the new bill, from when."""
+    known = session.frames(simulate_reads.exact, row["scenario"], context.today)
+    currency = row["scenario"].currency
+    said = known.moved.select(
+        "external_id", "name", "notice_on", "starts_on", (pl.col("before") // 12).alias("before_minor"), (pl.col("after") // 12).alias("after_minor")
+    ).with_columns(
+        letter=pl.struct("before_minor", "after_minor", "starts_on").map_elements(
+            lambda each: t("From {day} your subscription costs {after} a month instead of {before}, before VAT.", day=day(each["starts_on"]),
+                           after=money(each["after_minor"], currency), before=money(each["before_minor"], currency)), return_dtype=pl.String
+        )
+    )  # fmt: skip
+    titles = {"external_id": t("Id"), "name": t("Customer"), "notice_on": t("Letter"), "starts_on": t("New price from"), "letter": t("Text")}
+    return as_csv(Table("letters", said.select(list(titles)), titles, {t("Scenario"): row["name"]}))
+
+
+def afterwards(row: dict[str, Any], context: session.Context) -> None:
+    """Predicted against actual, from the day of the prediction on."""
+    frozen = session.frames(scenarios.prediction, row["id"])
+    if frozen is None:
+        return
+    with st.container(border=True):
+        st.subheader(t("Afterwards"), anchor=False)
+        told: pl.DataFrame = session.frames(scenarios.afterwards, row["id"], context.today)
+        st.caption(t("The prediction was frozen on {instant}; it is never replaced.", instant=instant(frozen["recorded_at"])))
+        if told.is_empty():
+            st.caption(t("The first whole month after it is not over yet."))
+            return
+        inside = told.filter((pl.col("actual") >= pl.col("low")) & (pl.col("actual") <= pl.col("high"))).height
+        st.markdown(t("**{inside} of {all}** months lie inside the band.", inside=inside, all=told.height))
+        scale = 10 ** exponent_of(row["scenario"].currency)
+        names = {start: month(start) for start in told["month"]}
+        frame = told.with_columns(name=pl.col("month").replace_strict(names, return_dtype=pl.String), **{name: pl.col(name) / scale for name in ("low", "middle", "high", "actual")})
+        x = alt.X("name:N", sort=list(names.values()), title=None)
+        band = alt.Chart(frame).mark_area(opacity=0.15, color=charts.COLOURS["assumption"]).encode(x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=row["scenario"].currency), y2="high:Q")
+        line = alt.Chart(frame).mark_line(point=True, color=charts.COLOURS["data"]).encode(x=x, y="actual:Q")
+        st.altair_chart(charts.styled(band + line, height=220), width="stretch", key="afterwards", alt=t("Predicted against actual"))

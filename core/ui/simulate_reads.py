@@ -1,0 +1,90 @@
+"""What the simulation page reads, shared by all sessions until the data change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.domain.periods import INTERVALS
+from core.domain.plans import PriceStatus, PriceTerms
+from core.domain.scenarios import Scenario
+from core.reports import expected as expectation
+from core.reports import kpis, lifetimes, mrr, scenarios, simulation
+from core.reports.expected import Expected
+from core.reports.simulation import Exact, Prepared
+from core.store import catalogue
+from core.store.tables import Plan, PriceVersion, core_table
+from core.ui import session
+
+
+@dataclass(frozen=True)
+class Series:
+    """Prices on sale: a plan in a currency and interval, the newest version's terms, and how many subscribe."""
+
+    plan: str
+    name: str
+    currency: str
+    interval: str
+    terms: PriceTerms
+    subscriptions: int
+
+
+def prepared(db: Session, today: date) -> Prepared:
+    """The base, prepared once."""
+    return simulation.prepared(db, today)
+
+
+def series(db: Session, today: date) -> list[Series]:
+    """Every plan, currency and interval on sale that somebody has, those with most subscriptions first."""
+    ready: Prepared = session.frames(prepared, today)
+    plan, version = core_table(Plan), core_table(PriceVersion)
+    names = {(interval.unit.value, interval.count): name for name, interval in INTERVALS.items()}
+    rows = db.execute(
+        select(version.c.id, plan.c.code, plan.c.name, plan.c.id.label("plan_id"), version.c.currency, version.c.interval_unit, version.c.interval_count)
+        .join_from(version, plan, plan.c.id == version.c.plan_id)
+        .where(version.c.status == PriceStatus.PUBLISHED.value, version.c.subscription_id.is_(None), version.c.valid_from <= today)
+        .order_by(version.c.valid_from, version.c.id)
+    ).all()  # fmt: skip
+    newest = {(row.plan_id, row.currency, row.interval_unit, row.interval_count): row for row in rows}
+    months = {name: (interval.months, interval.days) for name, interval in INTERVALS.items()}
+    found = []
+    for (plan_id, currency, unit, count), row in newest.items():
+        name = names.get((unit, count))
+        if name is None:
+            continue
+        here = (pl.col("plan_id") == plan_id) & (pl.col("currency") == currency)
+        here = here & (pl.col("interval_months") == months[name][0]) & (pl.col("interval_days") == months[name][1])
+        held = ready.base.subs.filter(here).height
+        if held:
+            found.append(Series(row.code, row.name, currency, name, catalogue.terms_of(db, row.id), held))
+    return sorted(found, key=lambda each: -each.subscriptions)
+
+
+def exact(db: Session, scenario: Scenario, today: date) -> Exact:
+    """The exact layer of a scenario."""
+    return simulation.exact_effect(db, session.frames(prepared, today), scenario)
+
+
+def people(db: Session, today: date) -> lifetimes.People:
+    """All customers as survival subjects."""
+    return lifetimes.people(db, session.frames(mrr.ledger, today), kpis.Filters(), today)
+
+
+def hoped(_db: Session, scenario: Scenario, today: date) -> Expected:
+    """The expectation of a scenario."""
+    return expectation.expected(session.frames(exact, scenario, today), session.frames(people, today), today)
+
+
+def outcome(_db: Session, scenario: Scenario, today: date) -> dict[str, Any]:
+    """Every number of a scenario."""
+    return scenarios.outcome(session.frames(exact, scenario, today), session.frames(hoped, scenario, today))
+
+
+def gap(db: Session, today: date) -> int:
+    """How far re-rated history is from the invoices, in millionths."""
+    return scenarios.gap(db, session.frames(prepared, today))

@@ -1,0 +1,175 @@
+"""The sentence that a scenario is: what changes for whom and when, pre-filled from the live prices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from core.domain.plans import Charge, ChargeKind, ChargeModel
+from core.domain.price_form import fill
+from core.domain.scenarios import Edit, Existing, Scenario
+from core.domain.subscriptions import CustomerKind
+from core.ui import session
+from core.ui.format import number, price
+from core.ui.simulate_reads import Series
+from core.ui.text import label, t
+
+KEY = "simulate"
+CELLS = ("flat_amount", "unit_amount", "rate_percent")
+
+
+def existing_words() -> dict[str, str]:
+    """When existing customers change."""
+    return {
+        Existing.RENEWAL.value: t("at their next renewal"), Existing.DATE.value: t("on a day"), Existing.NEVER.value: t("never: they keep theirs"),
+    }  # fmt: skip
+
+
+def build(known: list[Series], context: session.Context) -> Scenario:
+    """The widgets; what they say."""
+    with st.container(border=True):
+        chosen = _series(known)
+        scenario = Scenario(st.session_state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval)
+        edits = _prices(chosen)
+        addons = {charge.code: charge.name or charge.code for charge in chosen.terms.charges if charge.kind is ChargeKind.ADDON}
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            from_on = st.date_input(t("For new customers from"), context.today, key=f"{KEY}:from", format="YYYY-MM-DD", width=170)
+            words = existing_words()
+            when = st.selectbox(t("For existing customers"), list(words), format_func=words.__getitem__, key=f"{KEY}:existing", width=210)
+            on = None
+            if when == Existing.DATE.value:
+                on = st.date_input(t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format="YYYY-MM-DD", width=150)
+            notice = st.number_input(t("Notice, days"), 0, 365, 30, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value)
+            bundled = st.multiselect(t("Include add-ons for nothing"), list(addons), format_func=addons.__getitem__, key=f"{KEY}:bundled", width=240, placeholder=t("none")) if addons else []
+        more = _more(scenario)
+    scenario = replace(
+        more, edits=edits, bundled=tuple(bundled), from_on=_day(from_on), existing=Existing(when), existing_on=_day(on), notice_days=int(notice)
+    )
+    return replace(scenario, exempt=tuple(st.session_state.get(f"{KEY}:exempt", ())), capped=tuple(st.session_state.get(f"{KEY}:capped", ())))
+
+
+def _day(value: Any) -> date | None:
+    return value if isinstance(value, date) else None
+
+
+def _series(known: list[Series]) -> Series:
+    """Whose prices change."""
+    names = {
+        f"{each.plan}|{each.currency}|{each.interval}": t("{plan} · {currency} · {interval} · {count} subscriptions", plan=each.name, currency=each.currency,
+                                                         interval=label(each.interval), count=number(each.subscriptions))
+        for each in known
+    }  # fmt: skip
+    if st.session_state.get(f"{KEY}:series") not in names:
+        st.session_state.pop(f"{KEY}:series", None)
+    picked = st.selectbox(t("Change the prices of"), list(names), format_func=names.__getitem__, key=f"{KEY}:series")
+    return known[list(names).index(picked)]
+
+
+def _prices(chosen: Series) -> tuple[Edit, ...]:
+    """A cell for every price of the newest version: today's beside it, what is typed instead becomes an edit."""
+    form = fill(chosen.terms)
+    edits: list[Edit] = []
+    prefix = f"{KEY}:price:{chosen.plan}:{chosen.currency}:{chosen.interval}"
+    rows = [
+        (charge, place, column, tier[column])
+        for charge in form["charges"] for place, tier in enumerate(charge["tiers"]) for column in CELLS
+        if tier[column] and charge["kind"] != ChargeKind.ONE_OFF.value
+    ]  # fmt: skip
+    charges = {charge.code: charge for charge in chosen.terms.charges}
+    with st.grid(4, min_column_width=190):
+        for charge, place, column, now in rows:
+            title = _cell_title(charges[charge["code"]], place, column, now, chosen.currency)
+            places = max(2, -int(Decimal(now).normalize().as_tuple().exponent))
+            step = max(float(Decimal(now)) / 50, 10.0**-places)
+            step = float(round(Decimal(step), 0)) or step if Decimal(now) >= 50 else step
+            typed = st.number_input(title, min_value=0.0, value=float(Decimal(now)), step=step, format=f"%.{min(places, 6)}f", key=f"{prefix}:{charge['code']}:{place}:{column}")
+            if Decimal(str(typed)) != Decimal(now):
+                edits.append(Edit(charge["code"], column, _plain(Decimal(str(typed))), place))
+        if chosen.terms.minimum_commitment:
+            st.caption(t("Minimum commitment {amount}", amount=price(chosen.terms.minimum_commitment, chosen.currency)))
+    return tuple(edits)
+
+
+def _plain(value: Decimal) -> str:
+    """A number without needless zeros: 109.0 → "109"."""
+    return format(value.normalize(), "f")
+
+
+def _cell_title(charge: Charge, place: int, column: str, now: str, currency: str) -> str:
+    """ "Fee · today 89,00 kr", with the tier's bound where there are several."""
+    name = charge.name or charge.code
+    unit = f"{now} %" if column == "rate_percent" else price(now, currency)
+    tier = charge.tiers[place]
+    bound = ""
+    if len(charge.tiers) > 1:
+        bound = t(" up to {bound}", bound=number(tier.up_to)) if tier.up_to is not None else t(" above")
+    each = t(" a unit") if column == "unit_amount" and charge.model is not ChargeModel.FLAT else ""
+    return t("{name}{bound} · today {price}{each}", name=name, bound=bound, price=unit, each=each)
+
+
+def _more(scenario: Scenario) -> Scenario:
+    """Limits, scope, waves and the horizon, folded away."""
+    with st.expander(t("Limits, scope and waves"), icon=":material/tune:"), st.container(horizontal=True, vertical_alignment="bottom"):
+        cap = st.selectbox(t("Rise at most"), [None, 0.05, 0.10, 0.15, 0.20, 0.30], format_func=_limit, key=f"{KEY}:cap", width=130)
+        floor = st.selectbox(t("Fall at most"), [None, 0.0, 0.05, 0.10, 0.20], format_func=_limit, key=f"{KEY}:floor", width=130)
+        kinds = st.multiselect(t("Kinds"), [each.value for each in CustomerKind], format_func=label, key=f"{KEY}:kinds", width=190, placeholder=t("All"))
+        agreed = st.checkbox(t("Agreed prices too"), key=f"{KEY}:agreed")
+        waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", width=100)
+        apart = st.number_input(t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", width=130, disabled=waves == 1)
+        horizon = st.number_input(t("Horizon, months"), 1, 120, 24, key=f"{KEY}:horizon", width=140)
+        cost = st.number_input(t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", width=210)
+    return replace(
+        scenario, cap_ppm=None if cap is None else round(cap * 1e6), floor_ppm=None if floor is None else round(floor * 1e6), kinds=tuple(kinds),
+        agreed_too=bool(agreed), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=_plain(Decimal(str(cost or 0))),
+    )  # fmt: skip
+
+
+def _limit(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def in_words(scenario: Scenario, known: list[Series]) -> str:
+    """The scenario as one sentence."""
+    here = next((each for each in known if (each.plan, each.currency, each.interval) == (scenario.plan, scenario.currency, scenario.interval)), None)
+    if here is None:
+        return scenario.name
+    charges = {charge.code: charge for charge in here.terms.charges}
+    said = []
+    for edit in scenario.edits:
+        now = getattr(charges[edit.charge].tiers[edit.tier], edit.column) if edit.charge in charges and edit.tier < len(charges[edit.charge].tiers) else None
+        before = "" if now is None else f"{price(now, scenario.currency)} → "
+        said.append(f"{charges[edit.charge].name or edit.charge} {before}{price(edit.value, scenario.currency)}")
+    if scenario.bundled:
+        said.append(t("{addons} included", addons=", ".join(charges[code].name or code for code in scenario.bundled if code in charges)))
+    change = "; ".join(said) or t("nothing changes")
+    return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
+             change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip
+
+
+def restore(scenario: Scenario) -> None:
+    """Put a kept scenario into the widgets."""
+    for key in [key for key in st.session_state if str(key).startswith(f"{KEY}:")]:
+        del st.session_state[key]
+    st.session_state[f"{KEY}:name"] = scenario.name
+    st.session_state[f"{KEY}:series"] = f"{scenario.plan}|{scenario.currency}|{scenario.interval}"
+    for edit in scenario.edits:
+        cell = f"{KEY}:price:{scenario.plan}:{scenario.currency}:{scenario.interval}:{edit.charge}:{edit.tier}:{edit.column}"
+        st.session_state[cell] = float(Decimal(edit.value))
+    plain = {
+        "existing": scenario.existing.value, "notice": scenario.notice_days, "bundled": list(scenario.bundled), "kinds": list(scenario.kinds),
+        "agreed": scenario.agreed_too, "waves": scenario.waves, "apart": scenario.wave_months, "horizon": scenario.horizon_months,
+        "exempt": list(scenario.exempt), "capped": list(scenario.capped), "cost": float(Decimal(scenario.unit_cost or "0")),
+        "cap": None if scenario.cap_ppm is None else scenario.cap_ppm / 1e6, "floor": None if scenario.floor_ppm is None else scenario.floor_ppm / 1e6,
+    }  # fmt: skip
+    for name, kept in plain.items():
+        st.session_state[f"{KEY}:{name}"] = kept
+    if scenario.from_on:
+        st.session_state[f"{KEY}:from"] = scenario.from_on
+    if scenario.existing_on:
+        st.session_state[f"{KEY}:on"] = scenario.existing_on
+    for name, value in scenario.assumptions:
+        st.session_state[f"{KEY}:assume:{name}"] = value

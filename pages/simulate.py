@@ -1,0 +1,62 @@
+"""Simulate a pricing change on the real subscriber base, decide on it, roll it out, and hold it against what came."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.domain.errors import ForbliError
+from core.ui import overview_page, parts, session, simulate_decide, simulate_reads
+from core.ui import simulate_answer as answer
+from core.ui import simulate_sentence as sentence
+from core.ui.text import refusal, t
+
+context = session.open_page()
+parts.header(t("Simulate"), t("What if prices were others: exact on your own base first, then what people may do. Nothing is published by that."))
+if not session.frames(overview_page.has_company, context.today):
+    parts.empty("apartment", t("No company yet"), t("Invoices need to know who sends them."), button=t("Enter your company"), page="settings")
+    st.stop()
+with st.spinner(t("Preparing the base …")):
+    known = session.frames(simulate_reads.series, context.today)
+if not known:
+    parts.empty("tune", t("Nothing to simulate yet"), t("It takes published prices that somebody subscribes to."), button=t("Plans"), page="plans")
+    st.stop()
+
+row = simulate_decide.kept_ones(context)
+scenario = sentence.build(known, context)
+assumed = {
+    name: st.session_state[f"{sentence.KEY}:assume:{name}"]
+    for name in ("kappa", "rho", "half_life", "acquisition") if f"{sentence.KEY}:assume:{name}" in st.session_state
+}  # fmt: skip
+usual = {"kappa": 2.5, "rho": 0.30, "half_life": 3.0, "acquisition": -1.0}
+scenario = replace(
+    scenario, notes=st.session_state.get(f"{sentence.KEY}:notes", "") or "",
+    assumptions=tuple((name, float(number)) for name, number in assumed.items() if number != usual[name]),
+)
+st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
+try:
+    exact = session.frames(simulate_reads.exact, scenario, context.today)
+    hoped = session.frames(simulate_reads.hoped, scenario, context.today)
+    found = session.frames(simulate_reads.outcome, scenario, context.today)
+except ForbliError as error:
+    st.error(refusal(error), icon=":material/error:")
+    simulate_decide.keep(scenario, context)
+    st.stop()
+
+answer.marks()
+answer.strip(found, scenario.currency)
+if not found["exact"]["delta_minor"] and not scenario.edits and not scenario.bundled:
+    st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
+    st.stop()
+with st.container(border=True):
+    answer.who_is_hit(exact, found, scenario.currency)
+with st.container(border=True):
+    answer.why(found, hoped, scenario, scenario.currency)
+left, right = st.columns([3, 2])
+with left.container(border=True, height="stretch"):
+    answer.months_chart(hoped, scenario.currency)
+with right.container(border=True, height="stretch"):
+    simulate_decide.keep(scenario, context)
+    simulate_decide.decide(row, scenario, found, context)
+simulate_decide.compare(scenario, context)
+if row is not None:
+    simulate_decide.afterwards(row, context)
