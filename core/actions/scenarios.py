@@ -48,7 +48,7 @@ def save_scenario(work: Work, *, scenario: Mapping[str, Any], replaces_id: int |
 
 @command("scenarios.request", Permission.SIMULATE_PRICES)
 def request_approval(
-    work: Work, *, scenario_id: int, result: Mapping[str, Any], as_of: date, data_hash: str, engine: str, gap_ppm: int
+    work: Work, *, scenario_id: int, result: Mapping[str, Any], as_of: date, data_hash: str, engine_version: str, gap_ppm: int
 ) -> Answer:
     """Put a scenario before a second person, with its numbers frozen as the prediction.
 
@@ -65,7 +65,7 @@ def request_approval(
     if step_of(work, scenario_id) in (Step.APPROVED, Step.ROLLED_OUT):
         raise Conflict("This scenario was approved already", code="approved_already")
     result_id = _add(
-        work, ScenarioResult, scenario_id=scenario_id, as_of=as_of, data_hash=data_hash, engine=engine,
+        work, ScenarioResult, scenario_id=scenario_id, as_of=as_of, data_hash=data_hash, engine=engine_version,
         content=json.dumps(result, sort_keys=True, default=str), **work.stamp,
     )  # fmt: skip
     _step(work, scenario_id, Step.REQUESTED, "")

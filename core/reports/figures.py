@@ -39,7 +39,7 @@ def budgets(session: Session) -> dict[date, int]:
     table = core_table(Budget)
     newest = select(func.max(table.c.id)).group_by(table.c.month)
     rows = session.execute(select(table.c.month, table.c.mrr_minor).where(table.c.id.in_(newest)).order_by(table.c.month))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def marks(session: Session) -> list[tuple[date, str, int | None]]:
@@ -57,7 +57,7 @@ def marks(session: Session) -> list[tuple[date, str, int | None]]:
         .where(version.subscription_id.is_(None), version.valid_from.is_not(None), version.number > 1, version.valid_from > earliest)
         .distinct()
     )
-    return sorted([*own.tuples().all(), *((day, name, None) for day, name in prices)], key=lambda row: row[0])
+    return sorted([*((day, text, key) for day, text, key in own), *((day, name, None) for day, name in prices)], key=lambda row: row[0])
 
 
 def views(session: Session, page: str, person: str) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ def margins(session: Session, today: date) -> dict[int, int]:
     table = core_table(PlanMargin)
     newest = select(func.max(table.c.id)).where(table.c.effective_from <= today).group_by(table.c.plan_id)
     rows = session.execute(select(table.c.plan_id, table.c.margin_ppm).where(table.c.id.in_(newest)))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 @dataclass(frozen=True)

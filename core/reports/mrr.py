@@ -57,7 +57,7 @@ def ledger(session: Session, today: date, seen_change_id: int | None = None) -> 
     steps, missing = movements.convertible(movements.steps(known, owners, life), rates, home)
     log = movements.log(steps, rates, home)
     plan = core_table(Plan).c
-    names = dict(session.execute(select(plan.id, plan.name)).tuples().all())
+    names: dict[int, str] = {row[0]: row[1] for row in session.execute(select(plan.id, plan.name))}
     first = log["day"].min()
     return Ledger(
         home, rates, steps, log, people_of(session, today), names, missing, first if isinstance(first, date) else None,

@@ -307,7 +307,7 @@ def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Sce
             table.status == PriceStatus.PUBLISHED.value, table.subscription_id.is_(None), table.id.not_in(family),
         ).order_by(table.valid_from, table.id)
     )  # fmt: skip
-    newest = dict(rows.tuples().all())
+    newest: dict[int, int] = {row[0]: row[1] for row in rows}
     known = ready.base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left")
     pairs = set(known.select("plan_id", "kind").unique().iter_rows())
     kind = base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left", maintain_order="left")["kind"]

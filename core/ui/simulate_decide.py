@@ -129,7 +129,7 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
     if step in ("", Step.DECLINED.value) and context.may(Permission.SIMULATE_PRICES) and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask"):
         done = session.act(
             actions.request_approval, key=f"scenario:ask:{row['id']}", scenario_id=row["id"], result=whole, as_of=context.today,
-            data_hash=whole["data_hash"], engine=scenarios.ENGINE, gap_ppm=whole["gap_ppm"],
+            data_hash=whole["data_hash"], engine_version=scenarios.ENGINE, gap_ppm=whole["gap_ppm"],
         )  # fmt: skip
         if done:
             session.say(t("Asked. A second person decides."))

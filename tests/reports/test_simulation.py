@@ -1,0 +1,321 @@
+"""A pricing change on real tables: equal to what is billed, honest about who is meant, and written nowhere but in its own tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from sqlalchemy import select, text
+
+from core.actions import prices
+from core.actions.scenarios import approve, decline, request_approval, roll_out, save_scenario, stop
+from core.calc.simulation import exact
+from core.domain.access import Actor, Role
+from core.domain.errors import Conflict, ForbliError, InvalidInput, NotPermitted
+from core.domain.scenarios import Edit, Existing, Scenario, from_toml, to_json
+from core.reports import scenarios, simulation
+from core.reports.simulation import exact_effect, prepared
+from core.store.engine import reading
+from core.store.tables import METADATA, DocumentLine, core_table
+from tests.world import World, charge, fixed, tier
+
+TODAY = date(2026, 6, 15)
+NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
+ASKER, APPROVER = Actor("Kari", Role.PRODUCT, 1), Actor("Ola", Role.ADMIN, 2)
+
+
+def company(engine, customers=12):
+    """A plan of every kind of charge, some with coupons and add-ons, usage every month; and a cheaper plan."""
+    world = World(engine, NOW)
+    plan = world.plan(
+        fixed("299"), charge("seat", "seat", "volume", tier("5", unit="40"), tier(unit="30")), charge("x", "addon", "per_unit", tier(unit="39")),
+        charge("calls", "usage", "graduated", tier("100", unit="0.5"), tier(unit="0.25"), meter="calls", included_units="20"), code="pro",
+    )  # fmt: skip
+    small = world.plan(fixed("99"), code="small")
+    half = world.coupon(kind="percent", rate_ppm=300_000, duration="forever", scope="plan")
+    subscriptions = []
+    for number in range(customers):
+        who = world.customer(kind="business" if number % 2 else "consumer")
+        subscription = world.start(who, plan, date(2025, 1, 1 + number % 9), quantity=1 + number % 8)
+        if number % 3 == 0:
+            world.change(subscription, "addon", date(2025, 2, 1), item="x", quantity_micro=10**6)
+        if number % 4 == 0:
+            world.change(subscription, "coupon", date(2025, 1, 1 + number % 9), coupon_id=half)
+        for month in range(1, 13):
+            world.use(subscription, "calls", date(2025 + (5 + month) // 13, (5 + month - 1) % 12 + 1, 20), 37 * (number + 1) * (month % 4))
+        subscriptions.append(subscription)
+    world.start(world.customer(), small, date(2025, 1, 1))
+    return world, plan, subscriptions
+
+
+SCENARIO = Scenario("Dearer", "pro", "NOK", edits=(Edit("fee", "flat_amount", "349"),), notice_days=0)
+
+
+def effect(engine, scenario=SCENARIO, today=TODAY):
+    with reading(engine) as session:
+        return exact_effect(session, prepared(session, today), scenario)
+
+
+def test_the_looked_at_invoices_are_those_that_were_billed(engine):
+    world, _, subscriptions = company(engine)
+    for month in (3, 4, 5, 6):
+        world.bill(date(2026, month, 14))
+    with reading(engine) as session:
+        ready = prepared(session, TODAY)
+        rated = exact.rerate(ready.base, ready.prices)
+        line = core_table(DocumentLine).c
+        rows = session.execute(select(line.subscription_id, line.period_start, line.net_minor).where(line.subscription_id.in_(subscriptions)))
+        billed: dict[tuple[int, date], int] = {}
+        for subscription, start, net in rows:
+            billed[subscription, start] = billed.get((subscription, start), 0) + net
+        assert scenarios.gap(session, ready) == 0
+    invoices = ready.base.invoices.with_columns(net=rated.invoices, k=pl.int_range(pl.len()).over("position")).join(
+        ready.base.subs.select("position", "subscription_id", "renews_on"), on="position"
+    )
+    newest = invoices.filter((pl.col("k") == 0) & pl.col("subscription_id").is_in(subscriptions))
+    assert newest.height == len(subscriptions)
+    for row in newest.iter_rows(named=True):
+        start = row["renews_on"].replace(month=row["renews_on"].month - 2)
+        assert row["net"] == billed[row["subscription_id"], start], row
+
+
+def test_a_candidate_rated_for_the_base_is_each_subscription_rated_alone(sqlite_engine):
+    company(sqlite_engine)
+    known = effect(sqlite_engine)
+    with reading(sqlite_engine) as session:
+        ready = prepared(session, TODAY)
+    for position in range(4):
+        one = simulation.narrowed(ready.base, ready.base.subs["position"].slice(position, 1))
+        alone = exact.rerate(one, known.candidate.prices).worth[0]
+        row = known.rows.filter(pl.col("subscription_id") == one.subs["subscription_id"][0])
+        if row.height:
+            assert row["priced"][0] == alone
+
+
+def test_the_bundle_of_the_method():
+    before = 1000 * 299 + 300 * 39
+    assert (1000 * 349 - before, 349 / 338 - 1) == (38_300, pytest.approx(0.032544, abs=5e-7))
+
+
+def test_a_bundled_add_on_takes_its_line_from_those_who_hold_it(sqlite_engine):
+    """SC01 and SC02: 299 → 349 with X (39, held by three of ten) included."""
+    world = World(sqlite_engine, NOW)
+    plan = world.plan(fixed("299"), charge("x", "addon", "per_unit", tier(unit="39")), code="pro")
+    for number in range(10):
+        subscription = world.start(world.customer(), plan, date(2026, 1, 1))
+        if number < 3:
+            world.change(subscription, "addon", date(2026, 1, 1), item="x", quantity_micro=10**6)
+    rows = effect(sqlite_engine, replace(SCENARIO, bundled=("x",))).rows
+
+    assert (rows["before"].sum(), rows["after"].sum()) == (3_107 * 1200, 3_490 * 1200)
+    shares = scenarios.share_of(rows)["share"].unique().sort().to_list()
+    assert shares == [pytest.approx(0.032544, abs=5e-7), pytest.approx(0.167224, abs=5e-7)]
+    assert rows["addon"].sum() == 3 * 39 * 1200
+
+
+def test_nothing_changed_is_zero_for_everybody(engine):
+    company(engine)
+    known = effect(engine, replace(SCENARIO, edits=()))
+
+    assert (known.rows["before"] == known.rows["after"]).all()
+    told = outcome(engine, replace(SCENARIO, edits=()))
+    assert told["exact"]["delta_minor"] == 0
+    assert told["expected"]["gain"] == {"low": 0.0, "middle": 0.0, "high": 0.0, "above_zero": 0.0}
+
+
+def outcome(engine, scenario=SCENARIO, today=TODAY):
+    with reading(engine) as session:
+        return scenarios.simulate(session, scenario, today)
+
+
+def test_the_same_scenario_is_the_same_bytes_and_every_card_ties_to_the_rows(sqlite_engine):
+    company(sqlite_engine)
+    first, second = outcome(sqlite_engine), outcome(sqlite_engine)
+    rows = effect(sqlite_engine).rows
+
+    assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
+    assert first["exact"]["before_minor"] == round(rows["before"].sum() / 12)
+    assert sum(band["delta_minor"] for band in first["exact"]["bands"]) == pytest.approx(first["exact"]["delta_minor"], abs=len(first["exact"]["bands"]))
+    assert sum(band["customers"] for band in first["exact"]["bands"]) == rows["customer_id"].n_unique()
+    assert first["exact"]["lowest_minor"] <= first["exact"]["after_minor"] <= first["exact"]["highest_minor"]
+    assert first["expected"]["gain"]["low"] <= first["expected"]["gain"]["middle"] <= first["expected"]["gain"]["high"]
+
+
+def test_another_plan_to_go_to_never_raises_the_lowest(sqlite_engine):
+    world, *_ = company(sqlite_engine)
+    before = outcome(sqlite_engine)["exact"]["lowest_minor"]
+    world.start(world.customer(), world.plan(fixed("59"), code="tiny"), date(2025, 1, 1))
+
+    assert outcome(sqlite_engine)["exact"]["lowest_minor"] <= before
+
+
+def test_only_new_customers_leaves_everybody_as_they_are(sqlite_engine):
+    company(sqlite_engine)
+    told = outcome(sqlite_engine, replace(SCENARIO, existing=Existing.NEVER))
+
+    assert told["exact"]["moved"] == 0
+    assert told["exact"]["delta_minor"] == 0
+    assert told["expected"]["parts"]["exact"] == told["expected"]["parts"]["churn"] == 0
+
+
+def test_limits_exemptions_scope_and_waves(sqlite_engine):
+    company(sqlite_engine)
+    dear = replace(SCENARIO, edits=(Edit("fee", "flat_amount", "599"),))
+    free = effect(sqlite_engine, dear).rows
+    capped = effect(sqlite_engine, replace(dear, cap_ppm=100_000)).rows
+    spared = effect(sqlite_engine, replace(dear, exempt=(free["external_id"][0],))).rows
+    kinds = effect(sqlite_engine, replace(dear, kinds=("business",))).rows
+    waves = effect(sqlite_engine, replace(dear, waves=3, wave_months=2)).rows
+
+    assert (capped["after"] <= capped["before"] * 1.1 + 13).all()
+    assert (capped["limit"] < 0).any()
+    assert spared.filter(pl.col("external_id") == free["external_id"][0])["why"].to_list() == ["exempt"]
+    assert set(kinds.filter("moved")["kind"]) == {"business"}
+    assert waves["wave"].unique().sort().to_list() == [1, 2, 3]
+    assert waves.filter(pl.col("wave") == 3)["starts_on"].min() > waves.filter(pl.col("wave") == 1)["starts_on"].max()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"plan": "gold"}, "no plan"), ({"currency": "EUR"}, "no published prices in EUR"), ({"horizon_months": 0}, "1 to 120 months"),
+        ({"waves": 2, "existing": Existing.NEVER}, "no waves"), ({"existing": Existing.DATE}, "Say on which day"), ({"only": ("nobody",)}, "Nobody is left"),
+        ({"edits": (Edit("gift", "flat_amount", "1"),)}, "no charge gift"), ({"edits": (Edit("fee", "colour", "1"),)}, "no “colour”"),
+        ({"edits": (Edit("fee", "flat_amount", "dear"),)}, "is not a number"), ({"bundled": ("fee",)}, "no add-on fee"), ({"name": " "}, "a name"),
+        ({"assumptions": (("luck", 1.0),)}, "no assumption"), ({"only": ("K1",), "without": ("K1",)}, "both chosen and left out"), ({"interval": "week"}, "no published prices"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_simulated_says_why(sqlite_engine, change, words):
+    company(sqlite_engine, 3)
+
+    with pytest.raises(ForbliError, match=words):
+        outcome(sqlite_engine, replace(SCENARIO, **change))
+
+
+def fingerprint(engine):
+    """All tables but those of scenarios and what every command leaves."""
+    own = {"scenario", "scenario_result", "scenario_decision", "migration_plan", "command", "audit_entry", "revision"}
+    with reading(engine) as session:
+        return {name: session.execute(text(f"SELECT * FROM {name}")).fetchall() for name in METADATA.tables if name not in own}
+
+
+def act(engine, action, actor, name, **content):
+    return action(engine, actor, command_id=name, now=NOW, **content)
+
+
+def prepared_request(engine, scenario=SCENARIO):
+    """Saved, simulated, put before a second person."""
+    key = act(engine, save_scenario, ASKER, "save", scenario=to_json(scenario))["scenario_id"]
+    told = outcome(engine, scenario)
+    act(engine, request_approval, ASKER, "ask", scenario_id=key, result=told, as_of=TODAY, data_hash=told["data_hash"], engine_version="1", gap_ppm=0)
+    return key
+
+
+def moves_of(known):
+    return known.moved.select("subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave")
+
+
+def test_simulating_saving_and_asking_write_nothing_else(engine):
+    company(engine, 4)
+    before = fingerprint(engine)
+
+    prepared_request(engine)
+
+    assert fingerprint(engine) == before
+
+
+def test_what_is_rolled_out_is_billed_as_it_was_simulated(engine):
+    world, _, subscriptions = company(engine)
+    for month in (4, 5, 6):
+        world.bill(date(2026, month, 14))
+    key = prepared_request(engine)
+    known = effect(engine)
+    with pytest.raises(NotPermitted, match="Another person"):
+        act(engine, approve, Actor("Kari", Role.ADMIN, 1), "self", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+    made = act(engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+    with pytest.raises(Conflict, match="Publish the draft"):
+        act(engine, roll_out, APPROVER, "early", scenario_id=key)
+    act(engine, prices.publish, APPROVER, "publish", price_version_id=made["price_version_id"], valid_from=TODAY)
+    done = act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    assert (done["moved"], done["refused"], done["left"]) == (len(subscriptions), [], 0)
+
+    # Each customer uses in the first new period what they used in the newest looked-at one.
+    with reading(engine) as session:
+        ready = prepared(session, TODAY)
+    for subscription, quantity in newest_usage(ready, subscriptions).items():
+        start = known.rows.filter(pl.col("subscription_id") == subscription)["starts_on"][0]
+        world.use(subscription, "calls", start, quantity)
+    world.bill(date(2026, 8, 25))
+    after = exact.rerate(simulation.narrowed(ready.base, ready.base.subs.filter(pl.col("subscription_id").is_in(subscriptions))["position"]), replaced(known, ready)).invoices
+    base = simulation.narrowed(ready.base, ready.base.subs.filter(pl.col("subscription_id").is_in(subscriptions))["position"])
+    newest = base.invoices.with_columns(net=after).group_by("position", maintain_order=True).first().join(base.subs.select("position", "subscription_id"), on="position")
+    with reading(engine) as session:
+        line = core_table(DocumentLine).c
+        for subscription, net in newest.select("subscription_id", "net").iter_rows():
+            start = known.rows.filter(pl.col("subscription_id") == subscription)["starts_on"][0]
+            lines = session.execute(select(line.net_minor).where(line.subscription_id == subscription, line.period_start == start)).scalars().all()
+            assert sum(lines) == net
+
+
+def replaced(known, ready):
+    """The candidate's prices for the base as it was."""
+    return simulation.with_terms(ready.prices, known.candidate.replaced, known.candidate.terms, known.candidate.plan_id)
+
+
+def newest_usage(ready, subscriptions):
+    """What each used in its newest looked-at period."""
+    rows = ready.base.invoices.group_by("position", maintain_order=True).first().join(ready.base.subs.select("position", "subscription_id"), on="position")
+    used = rows.join(ready.base.uses, on="row").join(ready.base.pairs, on="pair").filter(pl.col("subscription_id").is_in(subscriptions))
+    return {sub: quantity / 10**6 for sub, quantity in used.select("subscription_id", "quantity_micro").iter_rows()}
+
+
+def test_a_stopped_roll_out_takes_back_what_is_not_in_force(sqlite_engine):
+    company(sqlite_engine, 6)
+    key = prepared_request(sqlite_engine)
+    known = effect(sqlite_engine)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+    act(sqlite_engine, prices.publish, APPROVER, "publish", price_version_id=made["price_version_id"], valid_from=TODAY)
+    act(sqlite_engine, roll_out, APPROVER, "go", scenario_id=key)
+
+    stopped = act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="Too many left")
+
+    assert stopped["taken_back"] == 6
+    later = effect(sqlite_engine, replace(SCENARIO, edits=()), date(2026, 8, 20)).rows
+    assert made["price_version_id"] not in later["price_version_id"]
+    with pytest.raises(Conflict):
+        act(sqlite_engine, roll_out, APPROVER, "again", scenario_id=key)
+
+
+def test_a_gap_old_figures_and_an_unasked_approval_are_refused(sqlite_engine):
+    company(sqlite_engine, 3)
+    key = act(sqlite_engine, save_scenario, ASKER, "save", scenario=to_json(SCENARIO))["scenario_id"]
+    ask = {"scenario_id": key, "result": {}, "data_hash": "", "engine_version": "1"}
+    known = effect(sqlite_engine)
+
+    with pytest.raises(Conflict, match="differs from the invoices"):
+        act(sqlite_engine, request_approval, ASKER, "gap", as_of=TODAY, gap_ppm=1_001, **ask)
+    with pytest.raises(Conflict, match="older than a week"):
+        act(sqlite_engine, request_approval, ASKER, "old", as_of=date(2026, 6, 1), gap_ppm=0, **ask)
+    with pytest.raises(Conflict, match="Nobody has asked"):
+        act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+    act(sqlite_engine, request_approval, ASKER, "ask", as_of=TODAY, gap_ppm=0, **ask)
+    with pytest.raises(InvalidInput, match="Say why"):
+        act(sqlite_engine, decline, APPROVER, "no", scenario_id=key, note=" ")
+    act(sqlite_engine, decline, APPROVER, "no", scenario_id=key, note="Not now")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (Path(__file__).parents[2] / "seed" / "scenarios").glob("*.toml")))
+def test_every_example_file_can_be_read(name):
+    scenario = from_toml((Path(__file__).parents[2] / "seed" / "scenarios" / name).read_text(encoding="utf-8"))
+
+    assert scenario == from_toml_again(scenario)
+
+
+def from_toml_again(scenario):
+    from core.domain.scenarios import from_json
+
+    return from_json(json.loads(json.dumps(to_json(scenario))))
