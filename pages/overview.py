@@ -25,6 +25,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     filters = segment.choose(ledger)
     figure_forms.saved_views("overview", context)
     figure_forms.plans_and_marks(context, ledger.home)
+    paper = st.container()
 this_month = context.today.replace(day=1)
 first = page.first_month(chosen, context.today, ledger.first_day)
 reach = min(after_months(first, -1), after_months(this_month, -12))
@@ -34,6 +35,8 @@ if ledger.log.is_empty():
     parts.empty("monitoring", t("No figures yet"), t("They begin with the first paying customer."))
     page.chores(session.frames(overview.chores, context.today), session.frames(overview.last_run), session.frames(overview.approvals))
     st.stop()
+with paper:
+    page.download(context, found, months, segment.words(filters, ledger))
 if ledger.missing:
     st.warning(t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(ledger.missing)))
 

@@ -91,16 +91,27 @@ def in_home(amount: pl.Expr, day: pl.Expr, rates: pl.DataFrame, home: str, curre
 
 
 def _set(steps_: pl.DataFrame) -> pl.DataFrame:
-    """What each step changes of its subscription: + d_net, d_list, d_hold, before anything was 0."""
-    before = {name: pl.when(pl.col(SUB) == pl.col(SUB).shift(1)).then(pl.col(name).shift(1)).fill_null(0) for name in
-              ("net_twelfths", "list_twelfths")}  # fmt: skip
-    ordered = steps_.sort(SUB, "day", maintain_order=True)
+    """What each step changes of its subscription: + d_net, d_list, d_hold, before anything was 0; by subscription and day."""
+    ordered = steps_ if _ordered(steps_, SUB) else steps_.sort(SUB, "day", maintain_order=True)
+    same = (pl.col(SUB) == pl.col(SUB).shift(1)).fill_null(False)
     held = pl.col("holds").cast(pl.Int64)
-    was_held = pl.when(pl.col(SUB) == pl.col(SUB).shift(1)).then(held.shift(1)).fill_null(0)
+    told = {"d_net": pl.col("net_twelfths"), "d_list": pl.col("list_twelfths"), "d_hold": held}
     return ordered.with_columns(
-        d_net=pl.col("net_twelfths") - before["net_twelfths"], d_list=pl.col("list_twelfths") - before["list_twelfths"],
-        d_hold=held - was_held,
-    )  # fmt: skip
+        (now - pl.when(same).then(now.shift(1)).otherwise(0)).alias(name) for name, now in told.items()
+    )
+
+
+def _ordered(frame: pl.DataFrame, key: str) -> bool:
+    """Is the frame in order of the key and the day?"""
+    before, later = pl.col(key).shift(1), pl.col("day").shift(1)
+    fine = (before < pl.col(key)) | ((before == pl.col(key)) & (later <= pl.col("day")))
+    return bool(frame.select(fine.all()).item())
+
+
+def _running_within(amount: pl.Expr, first: pl.Expr) -> pl.Expr:
+    """Running sums that begin anew where `first` is true: those of all rows, less what there was before the group."""
+    whole = amount.cum_sum()
+    return whole - pl.when(first).then(whole - amount).forward_fill()
 
 
 def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
@@ -110,41 +121,64 @@ def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
     """
     if steps_.is_empty():
         return pl.DataFrame(schema=LOG)
-    each = _set(steps_)
-    strongest = pl.col("cause").sort_by(pl.col("d_net").abs(), maintain_order=True).last()
-    by_currency = each.group_by(CUSTOMER, "currency", "day").agg(
-        pl.col("d_net", "d_list", "d_hold").sum(), cause=strongest, _most=pl.col("d_net").abs().max()
-    ).sort(CUSTOMER, "currency", "day")  # fmt: skip
-    own = [CUSTOMER, "currency"]
-    states = by_currency.with_columns(
-        net=pl.col("d_net").cum_sum().over(own), list=pl.col("d_list").cum_sum().over(own),
-        held=pl.col("d_hold").cum_sum().over(own),
-    )  # fmt: skip
-    return _classified(_joined_gaps(_together(states, rates, home)))
+    columns = [CUSTOMER, "currency", "day", "d_net", "d_list", "d_hold", "cause"]
+    each = _set(steps_).select(columns)
+    if not _ordered(each, CUSTOMER):
+        each = each.sort(CUSTOMER, "day", maintain_order=True)
+    several = each.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1) if each["currency"].n_unique() > 1 else None
+    if several is not None and several.height:
+        days = _together(_netted(each.sort(CUSTOMER, "currency", "day", maintain_order=True), [CUSTOMER, "currency"]), rates, home)
+    else:
+        days = _valued(_netted(each, [CUSTOMER]), rates, home)
+    return _classified(_joined_gaps(days))
+
+
+def _netted(each: pl.DataFrame, own: list[str]) -> pl.DataFrame:
+    """One row of `own` and day, with net, list and held after it; in order. The cause is that of the largest change of the day."""
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in [*own, "day"]).fill_null(False)
+    doubled = each.with_columns(_again=same)
+    if doubled["_again"].any():
+        part = doubled["_again"] | doubled["_again"].shift(-1, fill_value=False)
+        sums = each.filter(part).group_by(*own, "day", maintain_order=True).agg(
+            *(pl.col(name).first() for name in each.columns if name not in (*own, "day", "d_net", "d_list", "d_hold", "cause")),
+            pl.col("d_net", "d_list", "d_hold").sum(), cause=pl.col("cause").get(pl.col("d_net").abs().arg_max()),
+        )  # fmt: skip
+        each = pl.concat([each.filter(~part), sums.select(each.columns)]).sort(*own, "day")
+    first = ~pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in own).fill_null(False)
+    return each.with_columns(
+        net=_running_within(pl.col("d_net"), first), list=_running_within(pl.col("d_list"), first), held=_running_within(pl.col("d_hold"), first)
+    )
+
+
+def _valued(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
+    """Rows of customers with one currency each in the company's: delta, after, list_after, pays, holds, cause."""
+    day, currency = pl.col("day"), pl.col("currency")
+    if rates.is_empty() or states["currency"].unique().to_list() == [home]:
+        after, before, at_list = pl.col("net"), pl.col("net") - pl.col("d_net"), pl.col("list")
+    else:
+        after = in_home(pl.col("net"), day, rates, home, currency)
+        before = in_home(pl.col("net") - pl.col("d_net"), day, rates, home, currency)
+        at_list = in_home(pl.col("list"), day, rates, home, currency)
+    return states.select(
+        CUSTOMER, "day", delta=after - before, after=after, list_after=at_list, pays=pl.col("net") > 0, holds=pl.col("held") > 0, cause="cause"
+    )
 
 
 def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
-    """One row a customer and day over the currencies: delta, after, list_after (home), native sums to tell states by."""
-    day, currency = pl.col("day"), pl.col("currency")
-    several = states.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1)
-    if several.height:  # a currency that does not move on a day still counts that day
-        some = states.join(several, on=CUSTOMER, how="semi")
-        grid = some.select(CUSTOMER, "day").unique().join(some.select(CUSTOMER, "currency").unique(), on=CUSTOMER)
-        filled = grid.join(some, on=[CUSTOMER, "currency", "day"], how="left").sort(CUSTOMER, "currency", "day")
-        own = [CUSTOMER, "currency"]
-        filled = filled.with_columns(
-            pl.col("net", "list", "held").forward_fill().over(own).fill_null(0),
-            pl.col("d_net", "d_list", "d_hold", "_most").fill_null(0),
-        )
-        rest = states.join(several, on=CUSTOMER, how="anti")
-        states = pl.concat([rest, filled.select(rest.columns)])
-    after = in_home(pl.col("net"), day, rates, home, currency)
-    before = in_home(pl.col("net") - pl.col("d_net"), day, rates, home, currency)
-    at_list = in_home(pl.col("list"), day, rates, home, currency)
-    return states.group_by(CUSTOMER, "day").agg(
-        delta=(after - before).sum(), after=after.sum(), list_after=at_list.sum(),
-        pays=(pl.col("net") > 0).any(), holds=(pl.col("held") > 0).any(),
-        cause=pl.col("cause").sort_by("_most", maintain_order=True).last(),
+    """The same where some customers have several currencies: one row a customer and day over all of them."""
+    some = states.join(states.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1), on=CUSTOMER, how="semi")
+    # A currency that does not move on a day still counts that day.
+    grid = some.select(CUSTOMER, "day").unique().join(some.select(CUSTOMER, "currency").unique(), on=CUSTOMER)
+    filled = grid.join(some, on=[CUSTOMER, "currency", "day"], how="left").sort(CUSTOMER, "currency", "day")
+    own = [CUSTOMER, "currency"]
+    filled = filled.with_columns(
+        pl.col("net", "list", "held").forward_fill().over(own).fill_null(0), pl.col("d_net", "d_list", "d_hold").fill_null(0)
+    )
+    rest = states.join(some.select(CUSTOMER).unique(), on=CUSTOMER, how="anti")
+    valued = _valued(pl.concat([rest, filled.select(rest.columns)]), rates, home)
+    return valued.group_by(CUSTOMER, "day").agg(
+        pl.col("delta", "after", "list_after").sum(), pl.col("pays", "holds").any(),
+        cause=pl.col("cause").get(pl.col("delta").abs().arg_max()),
     ).sort(CUSTOMER, "day")  # fmt: skip
 
 
@@ -167,10 +201,10 @@ def _joined_gaps(days: pl.DataFrame) -> pl.DataFrame:
 def _classified(days: pl.DataFrame) -> pl.DataFrame:
     """LOG: the kind of each customer-day. In, by customer and day: delta, after, list_after, pays, holds, cause."""
     mine = (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)).fill_null(False)
-    paid = pl.col("pays").cast(pl.Int8).cum_max().over(CUSTOMER) > 0
+    paid = _running_within(pl.col("pays").cast(pl.Int64), ~mine) > 0
     known = days.with_columns(customer_after=pl.col("pays") | (pl.col("holds") & paid))
     was = (pl.col("customer_after").shift(1) & mine).fill_null(False)
-    ever = (pl.col("customer_after").cast(pl.Int8).cum_max().over(CUSTOMER) > 0).shift(1) & mine
+    ever = (_running_within(pl.col("customer_after").cast(pl.Int64), ~mine) > 0).shift(1) & mine
     told = known.with_columns(customer_before=was, _ever=ever.fill_null(False))
     delta, before, after = pl.col("delta"), pl.col("customer_before"), pl.col("customer_after")
     kind = (

@@ -77,8 +77,7 @@ def exposure(log_: pl.DataFrame, months: list[date]) -> pl.DataFrame:
     Each day counts as 1/length of its month, so that the rates of segments and tenures add up by their exposures.
     """
     rows = []
-    step = pl.col("customer_after").cast(pl.Int64) - pl.col("customer_before").cast(pl.Int64)
-    moved = log_.select("day", "kind", step=step)
+    moved = log_.select("day", "kind", step=_step())
     for month in months:
         following = after_months(month, 1)
         length = (following - month).days
@@ -126,27 +125,15 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
     if start.is_empty():
         return pl.DataFrame(schema={"cohort": pl.Date, "age": pl.Int64, "size": pl.Int64, "kept": pl.Int64,
                                     "start_mrr": pl.Int64, "mrr": pl.Int64})  # fmt: skip
-    rows = log_.join(start, on=CUSTOMER, how="semi").filter(pl.col("day") <= through)
-    own = rows.join(start.select(CUSTOMER, "since", "cohort"), on=CUSTOMER, how="left", maintain_order="left")
+    own = log_.lazy().filter(pl.col("day") <= through).select(CUSTOMER, "day", "delta", step=_step()).join(
+        start.lazy().select(CUSTOMER, "since", "cohort"), on=CUSTOMER, how="inner"
+    )
     # The first age at whose day a change counts already: full months, rounded up.
-    months = (
-        (pl.col("day").dt.year() - pl.col("since").dt.year()) * 12
-        + pl.col("day").dt.month()
-        - pl.col("since").dt.month()
-    )
-    behind = pl.col("since").dt.offset_by(pl.format("{}mo", months)) < pl.col("day")
-    step = pl.col("customer_after").cast(pl.Int64) - pl.col("customer_before").cast(pl.Int64)
-    dated = own.with_columns(age=(months + behind.cast(pl.Int32)).clip(lower_bound=0).cast(pl.Int64), step=step)
-    moved = dated.group_by("cohort", "age").agg(pl.col("step").sum(), moved=pl.col("delta").sum())
-    sizes = start.group_by("cohort").agg(
-        size=pl.len().cast(pl.Int64), start_mrr=pl.col("start_mrr").sum(), last=pl.col("since").max()
-    )
-    reach = (
-        (pl.lit(through).dt.year() - pl.col("last").dt.year()) * 12
-        + pl.lit(through).dt.month()
-        - pl.col("last").dt.month()
-    )
-    reached = reach - (pl.col("last").dt.offset_by(pl.format("{}mo", reach)) > through).cast(pl.Int32)
+    age = _whole_months(pl.col("since"), pl.col("day")) + (pl.col("day") != _anniversary()).cast(pl.Int32)
+    dated = own.with_columns(age=age.clip(lower_bound=0).cast(pl.Int64))
+    moved = dated.group_by("cohort", "age").agg(pl.col("step").sum(), moved=pl.col("delta").sum()).collect()
+    sizes = start.group_by("cohort").agg(size=pl.len().cast(pl.Int64), start_mrr=pl.col("start_mrr").sum(), last=pl.col("since").max())
+    reached = _whole_months(pl.col("last"), pl.lit(through))
     grid = sizes.with_columns(age=pl.int_ranges(0, reached + 1)).filter(reached >= 0).explode("age").drop("last")
     cells = (
         grid.with_columns(pl.col("age").cast(pl.Int64))
@@ -157,6 +144,17 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
     return cells.with_columns(
         kept=pl.col("step").cum_sum().over("cohort"), mrr=pl.col("moved").cum_sum().over("cohort")
     ).select("cohort", "age", "size", "kept", "start_mrr", "mrr")  # fmt: skip
+
+
+def _step() -> pl.Expr:
+    """+1 where somebody becomes a customer, −1 where they stop."""
+    return pl.col("customer_after").cast(pl.Int64) - pl.col("customer_before").cast(pl.Int64)
+
+
+def _anniversary() -> pl.Expr:
+    """The day of the month of `day` on which a whole month since `since` is completed: its last one where there is no such day."""
+    last = pl.col("day").dt.month_end().dt.day()
+    return pl.col("day").dt.month_start() + pl.duration(days=pl.min_horizontal(pl.col("since").dt.day(), last).cast(pl.Int64) - 1)
 
 
 def cohort_summary(cells: pl.DataFrame) -> pl.DataFrame:

@@ -41,6 +41,8 @@ BOUNDS: dict[str, tuple[int, int, str]] = {
     "late_usage_days": (0, 365, "Late usage is billed for 0 to 365 days, not {value}"),
     "usage_grace_days": (0, 31, "The wait for usage is 0 to 31 days, not {value}"),
     "review_above_minor": (1, 10**15, "The amount above which an invoice is reviewed must be more than zero"),
+    "price_notice_consumer_days": (0, 365, "The notice of a price change takes 0 to 365 days"),
+    "price_notice_business_days": (0, 365, "The notice of a price change takes 0 to 365 days"),
     "adjustment_limit_minor": (0, 10**12, "The amount up to which one person may charge or credit must not be negative"),
     "review_lines_above": (1, 100_000, "The number of lines above which an invoice is reviewed is 1 to 100000, not {value}"),
 }  # fmt: skip

@@ -41,6 +41,29 @@ def _axis(months: pl.DataFrame) -> alt.X:
 def mrr_line(months: pl.DataFrame, currency: str, budgets: dict[date, int], marks: list[tuple[date, str]]) -> None:
     """MRR at the end of each month, the budget beside it, and what happened on the way."""
     st.subheader(t("MRR"), anchor=False, help=definition("mrr"))
+    chart, notes = _mrr_chart(months, currency, budgets, marks)
+    st.altair_chart(charts.styled(chart, height=280), width="stretch", key="mrr", alt=t("MRR by month"))
+    if notes:
+        st.caption("; ".join(notes).capitalize() + ".")
+
+
+def as_svg(months: pl.DataFrame, currency: str) -> list[tuple[str, str]]:
+    """Both charts for paper: (what it shows, SVG)."""
+    import vl_convert
+
+    line, _ = _mrr_chart(months, currency, {}, [])
+    bars = _movement_chart(months, currency)
+    found = [(t("MRR by month"), line), *([(t("MRR movements by month"), bars)] if bars is not None else [])]
+    return [
+        (said, vl_convert.vegalite_to_svg(charts.styled(chart, height=200).properties(width=420, background="white").to_dict(), vl_version="6.4"))
+        for said, chart in found
+    ]
+
+
+def _mrr_chart(
+    months: pl.DataFrame, currency: str, budgets: dict[date, int], marks: list[tuple[date, str]]
+) -> tuple[Any, list[str]]:
+    """The layers, and what their lines mean."""
     scale = 10 ** exponent_of(currency)
     shown = _named(months.select("month", value=pl.col("closing") / scale))
     base = alt.Chart(shown).encode(
@@ -63,33 +86,18 @@ def mrr_line(months: pl.DataFrame, currency: str, budgets: dict[date, int], mark
     if told.height:
         rules = alt.Chart(_named(told)).encode(x=_axis(months), tooltip=[alt.Tooltip("text:N", title=" ")])
         layers.append(rules.mark_rule(color=charts.COLOURS["contraction"], strokeDash=[2, 3], strokeWidth=2))
-    st.altair_chart(charts.styled(alt.layer(*layers), height=280), width="stretch", key="mrr", alt=t("MRR by month"))
     notes = [t("dashed: budget")] if planned.height else []
     notes += [t("dotted: price changes and marks")] if told.height else []
-    if notes:
-        st.caption("; ".join(notes).capitalize() + ".")
+    return alt.layer(*layers), notes
 
 
 def movement_bars(months: pl.DataFrame, currency: str) -> tuple[date, str] | None:
     """Movements by month; the (month, kind) of the bar that was clicked."""
     st.subheader(t("MRR movements"), anchor=False, help=definition("mrr movement"))
-    scale = 10 ** exponent_of(currency)
-    long = months.unpivot([name for name in FLOWS if (months[name] != 0).any()], index="month", variable_name="kind", value_name="amount")
-    long = _named(long.filter(pl.col("amount") != 0).with_columns(pl.col("amount") / scale))
-    if long.is_empty():
+    chart = _movement_chart(months, currency)
+    if chart is None:
         st.caption(t("Nothing moved in these months."))
         return None
-    words = movement_words()
-    long = long.with_columns(what=pl.col("kind").replace_strict(words, return_dtype=pl.String))
-    here = [name for name in FLOWS if name in long["kind"].unique()]
-    pick = alt.selection_point(name="pick", fields=["key", "kind"])
-    chart = alt.Chart(long).mark_bar(cornerRadius=1, cursor="pointer").encode(
-        x=_axis(months), y=alt.Y("sum(amount):Q", title=currency, axis=alt.Axis(format="~s")),
-        color=alt.Color("what:N", scale=alt.Scale(domain=[words[name] for name in here], range=[charts.COLOURS[name] for name in here])),
-        opacity=alt.condition(pick, alt.value(1.0), alt.value(0.35)),
-        tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=t("Movement")),
-                 alt.Tooltip("sum(amount):Q", title=currency, format=",.0f")],
-    ).add_params(pick)  # fmt: skip
     event = st.altair_chart(
         charts.styled(chart, height=280), width="stretch", key="movements", on_select="rerun", selection_mode="pick",
         alt=t("MRR movements by month"),
@@ -99,6 +107,26 @@ def movement_bars(months: pl.DataFrame, currency: str) -> tuple[date, str] | Non
     if not chosen:
         return None
     return date.fromisoformat(f"{chosen[0]['key']}-01"), chosen[0]["kind"]
+
+
+def _movement_chart(months: pl.DataFrame, currency: str) -> Any | None:
+    """Bars by month and kind, each of which can be picked; None where nothing moved."""
+    scale = 10 ** exponent_of(currency)
+    long = months.unpivot([name for name in FLOWS if (months[name] != 0).any()], index="month", variable_name="kind", value_name="amount")
+    long = _named(long.filter(pl.col("amount") != 0).with_columns(pl.col("amount") / scale))
+    if long.is_empty():
+        return None
+    words = movement_words()
+    long = long.with_columns(what=pl.col("kind").replace_strict(words, return_dtype=pl.String))
+    here = [name for name in FLOWS if name in long["kind"].unique()]
+    pick = alt.selection_point(name="pick", fields=["key", "kind"])
+    return alt.Chart(long).mark_bar(cornerRadius=1, cursor="pointer").encode(
+        x=_axis(months), y=alt.Y("sum(amount):Q", title=currency, axis=alt.Axis(format="~s")),
+        color=alt.Color("what:N", scale=alt.Scale(domain=[words[name] for name in here], range=[charts.COLOURS[name] for name in here])),
+        opacity=alt.condition(pick, alt.value(1.0), alt.value(0.35)),
+        tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=t("Movement")),
+                 alt.Tooltip("sum(amount):Q", title=currency, format=",.0f")],
+    ).add_params(pick)  # fmt: skip
 
 
 def members(rows: pl.DataFrame, currency: str, title: str) -> None:

@@ -10,9 +10,11 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.calc.movements import KINDS, after_months
+from core.documents.kpi_page import kpi_page
 from core.domain.errors import Conflict
+from core.reports.kpis import Figures
 from core.store import billing
-from core.ui import parts
+from core.ui import movement_charts, parts, session
 from core.ui.format import money, number
 from core.ui.movement_charts import movement_words
 from core.ui.text import t
@@ -79,6 +81,17 @@ def by_plan(frame: pl.DataFrame, currency: str) -> None:
         for row in frame.sort("closing", descending=True).iter_rows(named=True)
     ]
     st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Customers"), *names.values()))
+
+
+def download(context: session.Context, found: Figures, months: pl.DataFrame, segment: str) -> None:
+    """The page on paper."""
+
+    def made() -> bytes:
+        with session.read() as db:
+            company = str(billing.company_profile(db, context.today).legal_name)
+        return kpi_page(found, movement_charts.as_svg(months, found.currency), context.language, company=company, segment=segment, today=context.today).content
+
+    parts.download(t("PDF"), made, f"overview-{context.today}.pdf", key="overview:pdf", mime="application/pdf")
 
 
 def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list[dict[str, Any]]) -> None:

@@ -44,7 +44,7 @@ def _person(row: dict[str, Any]) -> dict[str, str]:
 
 def _may(role: str) -> str:
     """What a role may do, in words."""
-    granted = GRANTS[Role(role)]
+    granted = GRANTS[Role(role)] - {Permission.SAVE_VIEWS}  # everybody may keep views
     return ", ".join(label(each.value) for each in Permission if each in granted) or t("look at everything")
 
 

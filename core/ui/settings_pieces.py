@@ -30,6 +30,8 @@ def field_names() -> dict[str, str]:
         "credit_note_prefix": t("Prefix of credit note numbers"), "review_above_minor": t("Review invoices above"),
         "adjustment_limit_minor": t("Charges and credits above this need a second person"),
         "review_lines_above": t("Review invoices with more lines than"),
+        "price_notice_consumer_days": t("Notice of a price change to consumers, days"),
+        "price_notice_business_days": t("Notice of a price change to businesses, days"),
     }  # fmt: skip
 
 

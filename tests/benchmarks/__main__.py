@@ -2,6 +2,8 @@
 
 rating   the invoice run and the preview (goals: performance.md section 0); `rating --help` lists its options
 billing  a billing run through the database, with its peak memory: `billing [subscriptions]`
+metrics  movements, cohorts, survival, lifetime fits: `metrics [customers …]`
+simulation  a price scenario on a prepared base: `simulation [subscriptions …]`
 saving   issued documents into the database: `saving [sqlite|postgresql] [documents] [rounds]`
 """
 
@@ -15,6 +17,14 @@ def main() -> None:
         from tests.benchmarks.rating import main as rating
 
         rating(arguments)
+    elif name == "metrics":
+        from tests.benchmarks.metrics import main as metrics
+
+        metrics(arguments)
+    elif name == "simulation":
+        from tests.benchmarks.simulation import main as simulation
+
+        simulation(arguments)
     elif name == "billing":
         from tests.benchmarks.billing import main as billing
 

@@ -1,0 +1,48 @@
+"""Journeys with figures in a real browser: a bar opens its customers; from "what if" to a memo."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
+
+from tests.apps import served, url_of
+from tests.pages.test_figures import lived
+from tests.pages.test_simulate import company
+
+pytestmark = pytest.mark.browser
+NOW = "2026-06-15T10:00:00+00:00"
+
+
+def test_a_bar_of_the_movements_opens_the_customers_behind_it(sqlite_engine: Engine, page: Page) -> None:
+    lived(sqlite_engine, 60)
+    with served(url_of(sqlite_engine), now=NOW) as address:
+        page.goto(f"{address}/?range=24")
+        expect(page.get_by_text("Every row adds up")).to_be_visible()
+        bars = page.locator(".st-key-movements path[aria-roledescription='bar']")
+        expect(bars.first).to_be_visible()
+        bars.first.click()
+        expect(page.get_by_text(re.compile(r"\d+ customers, .* a month in all"))).to_be_visible()
+
+
+def test_from_what_if_to_a_memo(sqlite_engine: Engine, page: Page, tmp_path: Path) -> None:
+    company(sqlite_engine)
+    with served(url_of(sqlite_engine), now=NOW) as address:
+        page.goto(f"{address}/simulate")
+        fee = page.get_by_label(re.compile("^fee · today"))
+        fee.fill("349")
+        fee.press("Enter")
+        expect(page.get_by_text("+1,000.00", exact=False).first).to_be_visible()
+        page.get_by_label("Name", exact=True).fill("Pro 349")
+        page.get_by_label("Name", exact=True).press("Enter")
+        with page.expect_download() as made:
+            page.get_by_role("button", name="Memo as PDF").click()
+        file = tmp_path / "memo.pdf"
+        made.value.save_as(file)
+        assert file.read_bytes().startswith(b"%PDF")
+        page.get_by_role("button", name="Save scenario").click()
+        expect(page).to_have_url(re.compile(r"scenario=1"))
+        expect(page.get_by_role("button", name="Ask for approval")).to_be_visible()

@@ -1,0 +1,124 @@
+"""The simulation page: the sentence, the exact numbers first, and the way to a decision by two."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from core.store.tables import Person
+from tests.apps import open_page, texts
+from tests.world import World, charge, fixed, tier
+
+TODAY = "2026-06-15T10:00:00+00:00"
+
+
+def company(engine):
+    """Twenty subscribers of one plan, some with an add-on, and a cheaper plan; one person a role."""
+    world = World(engine)
+    plan = world.plan(fixed("299"), charge("x", "addon", "per_unit", tier(unit="39")), code="pro")
+    for number in range(20):
+        subscription = world.start(world.customer(), plan, date(2025, 1, 1 + number % 9))
+        if number % 3 == 0:
+            world.change(subscription, "addon", date(2025, 2, 1), item="x", quantity_micro=10**6)
+    world.start(world.customer(), world.plan(fixed("99"), code="small"), date(2025, 1, 1))
+    return {role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role) for role in ("admin", "product", "support", "viewer", "finance")}
+
+
+@pytest.fixture
+def page(monkeypatch):
+    def opened(engine, **more):
+        app = open_page(monkeypatch, engine, "simulate", now=TODAY, **more)
+        assert not app.exception, app.exception
+        return app
+
+    return opened
+
+
+def fee(app):
+    return next(field for field in app.number_input if field.key.endswith(":fee:0:flat_amount"))
+
+
+def figures(app):
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_at_first_nothing_changes_and_that_is_said(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+
+    assert figures(app)["A month, nobody reacting"].startswith("0.00")
+    assert "Nothing changes yet" in "\n".join(info.value for info in app.info)
+
+
+def test_a_typed_price_shows_what_it_brings_at_once(engine, page):
+    company(engine)
+    app = page(engine)
+
+    fee(app).set_value(349.0).run()
+
+    assert not app.exception
+    assert figures(app)["A month, nobody reacting"] == "+1,000.00\u00a0kr"
+    said = texts(app)
+    assert "Who is hit" in said
+    assert "chance of a gain" in said
+    assert "at their next renewal" in said
+
+
+def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engine, page):
+    ids = company(sqlite_engine)
+    app = page(sqlite_engine, person=ids["product"])
+    fee(app).set_value(349.0).run()
+    app.text_input(key="simulate:name").set_value("Dearer").run()
+    app.button(key="scenario:save").click().run()
+    assert not app.exception
+
+    app = page(sqlite_engine, person=ids["product"], scenario="1")
+    assert fee(app).value == 349.0
+    app.button(key="scenario:ask").click().run()
+    assert not app.exception
+    own = page(sqlite_engine, person=ids["product"], scenario="1")
+    own.button(key="scenario:approve").click().run()
+    assert any("Another person" in error.value for error in own.error)
+
+    second = page(sqlite_engine, person=ids["finance"], scenario="1")
+    second.button(key="scenario:approve").click().run()
+    assert not second.exception
+    assert not second.error
+
+    later = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert "Roll-out" in texts(later)
+    assert "prediction was frozen" in texts(later)
+
+
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("support", False), ("product", True)])
+def test_who_may_keep_a_scenario(sqlite_engine, page, role, may):
+    ids = company(sqlite_engine)
+    app = page(sqlite_engine, person=ids[role])
+    fee(app).set_value(349.0).run()
+
+    assert any(button.key == "scenario:save" for button in app.button) is may
+
+
+def test_scenarios_stand_side_by_side(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    app.button(key="scenario:beside").click().run()
+    fee(app).set_value(329.0).run()
+
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
+    assert table["A month"].to_list() == ["+600.00\u00a0kr", "+1,000.00\u00a0kr"]
+
+
+def test_without_subscribers_there_is_nothing_to_simulate(sqlite_engine, page):
+    World(sqlite_engine)
+
+    assert "Nothing to simulate yet" in texts(page(sqlite_engine))
+
+
+def test_it_speaks_norwegian(sqlite_engine, page):
+    company(sqlite_engine)
+
+    assert page(sqlite_engine, language="nb").title[0].value == "Simuler"
