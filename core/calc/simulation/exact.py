@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import polars as pl
 
 from core import frames
 from core.calc import recurring, usage
 from core.calc import timeline as tl
-from core.calc.arithmetic import divide
+from core.calc.arithmetic import divide, largest, wide_enough
 from core.calc.billing import discounts
 from core.calc.billing.discounts import percentage
 from core.calc.billing.expected import TRUE_UP
@@ -50,6 +51,28 @@ class Base:
     events: pl.DataFrame
     coupons: pl.DataFrame
     vat: pl.DataFrame
+
+    @cached_property
+    def use_ends(self) -> pl.Series | None:
+        """Where the uses of each invoice end, None when every invoice has just one, in order."""
+        rows = self.uses["row"]
+        if rows.len() == self.invoices.height and bool((rows == pl.int_range(rows.len(), eager=True)).all()):
+            return None
+        return rows.search_sorted(self.invoices["row"], side="right").cast(pl.Int64)
+
+    @cached_property
+    def position_ends(self) -> pl.Series:
+        """Where the invoices of each subscription end."""
+        return self.invoices["position"].search_sorted(self.subs["position"], side="right").cast(pl.Int64)
+
+    @cached_property
+    def percent_off(self) -> pl.Series:
+        """Of each state, the one running percentage on everything that it has (millionths); 0 without coupons, null where it is more than that."""
+        one = self.coupons.filter(
+            (pl.col("kind") == CouponKind.PERCENT) & (pl.col("scope") != Scope.CHARGE) & pl.col("plan_id").is_null()
+        ).select(coupons=pl.col("coupon_id").cast(pl.String), percent="rate_ppm")  # fmt: skip
+        told = self.states.join(one, on="coupons", how="left", maintain_order="left")
+        return told.select(percent=pl.when(pl.col("coupons") == "").then(0).otherwise("percent"))["percent"]
 
 
 def prepare(
@@ -129,8 +152,16 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
     rated = _pair_lines(base, prices)
     head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
     states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
-    plain = states.select("state", plain=(pl.col("minimum_minor") == 0) & (pl.col("coupons") == ""))
+    # A percentage on everything needs the invoice's sum only, unless included VAT shares it out over several rates.
+    percent = base.percent_off
+    whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
+    plain = states.select("state", plain=whole)
     net = _plain(base, states, lines, rated)
+    if largest(percent):
+        both = pl.DataFrame({"net": net, "percent": percent.fill_null(0).gather(base.invoices["state"])})
+        kind = wide_enough(largest(net), largest(percent))
+        off = pl.when(pl.col("percent") > 0).then(percentage(pl.col("net"), pl.col("percent"), kind)).otherwise(0)
+        net = both.select(pl.col("net") - off)["net"]
     is_plain = plain["plain"].gather(base.invoices["state"])
     if not is_plain.all():
         coupled = base.invoices.filter(~is_plain)
@@ -149,7 +180,8 @@ def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.Data
         fixed = _summed(states.height, own["state"], own["amount_minor"]).gather(base.invoices["state"])
         if used.height:
             by_pair = _summed(base.pairs.height, used["pair"], used["amount_minor"])
-            fixed = fixed + _summed(base.invoices.height, base.uses["row"], by_pair.gather(base.uses["pair"]))
+            each = by_pair.gather(base.uses["pair"])
+            fixed = fixed + (each if base.use_ends is None else _between(each, base.use_ends))
         both = pl.DataFrame({"amount": fixed, "inclusive": inclusive})
         net = pl.when("inclusive").then(net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))).otherwise("amount")
         total = total + both.select(net=net)["net"]
@@ -158,12 +190,18 @@ def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.Data
 
 def monthly(base: Base, net: pl.Series) -> pl.Series:
     """Twelfths of a minor unit a month of each position: the mean of its invoices, spread over their periods."""
-    total = _summed(base.subs.height, base.invoices["position"], net)
+    total = _between(net, base.position_ends)
     known = base.subs.select("periods", "interval_months", "interval_days").with_columns(total.alias("total"))
     months, days = pl.col("interval_months"), pl.col("interval_days")
     top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365).cast(pl.Int64)
     below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64) * pl.col("periods")
     return known.select(worth=divide(pl.col("total") * top, below))["worth"]
+
+
+def _between(amounts: pl.Series, ends: pl.Series) -> pl.Series:
+    """Σ of the amounts up to each end since the end before; differences of running sums are exact even when those wrap."""
+    running = pl.concat([pl.zeros(1, dtype=pl.Int64, eager=True), amounts.cum_sum()], rechunk=True).gather(ends)
+    return running - running.shift(1, fill_value=0)
 
 
 def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
@@ -252,28 +290,14 @@ def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFram
 
 
 def _discounts(base: Base, prices: frames.Prices, alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """The lines with discount_minor: one running percentage on everything in a step, all else by the engine's own discounts."""
+    """The lines with discount_minor, by the engine's own discounts."""
     free = lines.with_columns(discount_minor=pl.lit(0, dtype=pl.Int64))
     given = alike.select("invoice", "state").join(base.states.select("state", "coupons", "price_version_id"), on="state").filter(pl.col("coupons") != "")
     if given.is_empty():
         return free
-    one = base.coupons.filter(
-        (pl.col("kind") == CouponKind.PERCENT) & (pl.col("scope") != Scope.CHARGE) & pl.col("plan_id").is_null()
-    ).select(coupons=pl.col("coupon_id").cast(pl.String), percent="rate_ppm")  # fmt: skip
-    inclusive = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
-    simple = given.join(one, on="coupons").join(inclusive, on="price_version_id").filter(
-        ~pl.col("tax_inclusive") & (pl.col("minimum_minor") == 0)
-    ).select("invoice", "percent")  # fmt: skip
-    quick = free.join(simple, on="invoice").with_columns(total=pl.col("amount_minor").sum().over("invoice"))
-    # Only the invoice's sum matters where prices are stated without VAT: the whole discount stands on its first line.
-    first = pl.int_range(pl.len()).over("invoice") == 0
-    quick = quick.with_columns(discount_minor=pl.when(first).then(percentage(pl.col("total"), pl.col("percent"))).otherwise(0)).select(free.columns)
-    rest = given.join(simple, on="invoice", how="anti")
-    if rest.is_empty():
-        return pl.concat([free.join(simple, on="invoice", how="anti"), quick])
-    slow = _by_engine(base, prices, rest, free.join(rest.select("invoice"), on="invoice", how="semi")).select(free.columns)
-    untouched = free.join(pl.concat([simple.select("invoice"), rest.select("invoice")]), on="invoice", how="anti")
-    return pl.concat([untouched, quick, slow])
+    own = given.select("invoice")
+    off = _by_engine(base, prices, given, free.join(own, on="invoice", how="semi")).select(free.columns)
+    return pl.concat([free.join(own, on="invoice", how="anti"), off])
 
 
 def _by_engine(base: Base, prices: frames.Prices, given: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
