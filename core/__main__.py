@@ -77,9 +77,13 @@ def parser() -> argparse.ArgumentParser:
     bill.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
     add("check", do_check, "verify the books")
     figures = add("metrics", do_metrics, "KPIs month by month")
-    figures.add_argument("--from", dest="first", type=_day, required=True, metavar="DATE", help="a day of the first month")
+    figures.add_argument(
+        "--from", dest="first", type=_day, required=True, metavar="DATE", help="a day of the first month"
+    )
     figures.add_argument("--to", dest="last", type=_day, required=True, metavar="DATE", help="the last day")
-    figures.add_argument("--by", default="", metavar="SEGMENT", help="plan, currency, kind, country, channel, payment_option")
+    figures.add_argument(
+        "--by", default="", metavar="SEGMENT", help="plan, currency, kind, country, channel, payment_option"
+    )
     lives = add("lifetime", do_lifetime, "what customers are worth, or the fit of a survivor table")
     lives.add_argument("--table", metavar="SURVIVORS.csv", help="columns period and alive")
     change = add("simulate", do_simulate, "every number of a pricing change")

@@ -47,17 +47,35 @@ with st.container(border=True):
     names = {value.name: segment_word(by, value.name) for value in values}
     known = [value.name for value in values if value.churners >= drivers.FEWEST_EVENTS]
     if len(known) < 2:
-        st.caption(t("Fewer than two segments have {count} customers who have left.", count=number(drivers.FEWEST_EVENTS)))
+        st.caption(
+            t("Fewer than two segments have {count} customers who have left.", count=number(drivers.FEWEST_EVENTS))
+        )
     else:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            one = st.selectbox(t("From"), list(names), index=list(names).index(known[-1]), format_func=names.__getitem__, key=f"gap:one:{by}", width=220)
-            two = st.selectbox(t("To"), list(names), index=list(names).index(known[0]), format_func=names.__getitem__, key=f"gap:two:{by}", width=220)
+            one = st.selectbox(
+                t("From"),
+                list(names),
+                index=list(names).index(known[-1]),
+                format_func=names.__getitem__,
+                key=f"gap:one:{by}",
+                width=220,
+            )
+            two = st.selectbox(
+                t("To"),
+                list(names),
+                index=list(names).index(known[0]),
+                format_func=names.__getitem__,
+                key=f"gap:two:{by}",
+                width=220,
+            )
         left, right = st.columns([3, 2])
         with left:
             page.gap(session.frames(segment.gap, filters, context.today, by, (one, two)), by, currency)
         with right:
             strata = "kind" if by == "plan" else "plan"
-            page.ratios(session.derived(segment.hazard_ratios, found, by, one, strata), by, one, dimensions[strata].lower())
+            page.ratios(
+                session.derived(segment.hazard_ratios, found, by, one, strata), by, one, dimensions[strata].lower()
+            )
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):

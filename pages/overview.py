@@ -33,12 +33,18 @@ found = session.derived(kpis.figures, ledger, filters, reach, context.today)
 months = found.since(first)
 if ledger.log.is_empty():
     parts.empty("monitoring", t("No figures yet"), t("They begin with the first paying customer."))
-    page.chores(session.frames(overview.chores, context.today), session.frames(overview.last_run), session.frames(overview.approvals))
+    page.chores(
+        session.frames(overview.chores, context.today),
+        session.frames(overview.last_run),
+        session.frames(overview.approvals),
+    )
     st.stop()
 with paper:
     page.download(context, found, months, segment.words(filters, ledger))
 if ledger.missing:
-    st.warning(t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(ledger.missing)))
+    st.warning(
+        t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(ledger.missing))
+    )
 
 usage = session.frames(bridge_chart.usage, context.today) if filters == kpis.Filters() else 0
 kpi_cards.shown(found, months, kpi_cards.comparison(against, first, this_month), usage)
@@ -64,7 +70,9 @@ with left.container(border=True, height="stretch"):
     bridge_chart.show(session.frames(bridge_chart.read, at, context.today))
 with right.container(border=True, height="stretch"):
     page.chores(
-        session.frames(overview.chores, context.today), session.frames(overview.last_run), session.frames(overview.approvals)
+        session.frames(overview.chores, context.today),
+        session.frames(overview.last_run),
+        session.frames(overview.approvals),
     )
 with st.container(border=True):
     page.by_plan(session.derived(kpis.by_plan, ledger, filters, first, context.today), found.currency)

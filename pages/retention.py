@@ -47,7 +47,9 @@ left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     page.churn_lines(figures.months, figures.last_complete)
 with right.container(border=True, height="stretch"):
-    page.causes(session.derived(churn.by_cause, ledger, filters, first, context.today), figures.months["month"].to_list())
+    page.causes(
+        session.derived(churn.by_cause, ledger, filters, first, context.today), figures.months["month"].to_list()
+    )
     page.reasons(session.frames(segment.reasons, filters, first, context.today), figures.currency)
 
 with st.container(border=True):
@@ -65,5 +67,11 @@ with left.container(border=True, height="stretch"):
     st.subheader(t("What they leave for"), anchor=False)
     page.incidences(found)
 with right.container(border=True, height="stretch"):
-    st.subheader(t("Whom we may lose"), anchor=False, help=t("Active customers who have cancelled, have an unresolved contact of the last 60 days, or have not finished onboarding in their first months."))
+    st.subheader(
+        t("Whom we may lose"),
+        anchor=False,
+        help=t(
+            "Active customers who have cancelled, have an unresolved contact of the last 60 days, or have not finished onboarding in their first months."
+        ),
+    )
     page.risk_list(session.frames(segment.at_risk, filters, context.today), found.ledger.home)

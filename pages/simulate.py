@@ -11,14 +11,31 @@ from core.ui import simulate_sentence as sentence
 from core.ui.text import refusal, t
 
 context = session.open_page()
-parts.header(t("Simulate"), t("What if prices were others: exact on your own base first, then what people may do. Nothing is published by that."))
+parts.header(
+    t("Simulate"),
+    t(
+        "What if prices were others: exact on your own base first, then what people may do. Nothing is published by that."
+    ),
+)
 if not session.frames(overview_page.has_company, context.today):
-    parts.empty("apartment", t("No company yet"), t("Invoices need to know who sends them."), button=t("Enter your company"), page="settings")
+    parts.empty(
+        "apartment",
+        t("No company yet"),
+        t("Invoices need to know who sends them."),
+        button=t("Enter your company"),
+        page="settings",
+    )
     st.stop()
 with st.spinner(t("Preparing the base …")):
     known = session.frames(simulate_reads.series, context.today)
 if not known:
-    parts.empty("tune", t("Nothing to simulate yet"), t("It takes published prices that somebody subscribes to."), button=t("Plans"), page="plans")
+    parts.empty(
+        "tune",
+        t("Nothing to simulate yet"),
+        t("It takes published prices that somebody subscribes to."),
+        button=t("Plans"),
+        page="plans",
+    )
     st.stop()
 
 row = simulate_decide.kept_ones(context)
@@ -29,7 +46,8 @@ assumed = {
 }  # fmt: skip
 usual = {"kappa": 2.5, "rho": 0.30, "half_life": 3.0, "acquisition": -1.0}
 scenario = replace(
-    scenario, notes=st.session_state.get(f"{sentence.KEY}:notes", "") or "",
+    scenario,
+    notes=st.session_state.get(f"{sentence.KEY}:notes", "") or "",
     assumptions=tuple((name, float(number)) for name, number in assumed.items() if number != usual[name]),
 )
 st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")

@@ -20,7 +20,10 @@ def metrics() -> dict[str, dict[str, Any]]:
 def remission() -> dict[str, list[tuple[int, bool]]]:
     """Freireich et al. 1963: weeks in remission and whether it ended, by group."""
     data = json.loads((VECTORS / "metrics.json").read_text(encoding="utf-8"))["data"]["6mp"]
-    return {name: [(int(text.strip("+")), not text.endswith("+")) for text in data[name]] for name in ("treatment", "placebo")}
+    return {
+        name: [(int(text.strip("+")), not text.endswith("+")) for text in data[name]]
+        for name in ("treatment", "placebo")
+    }
 
 
 def agrees(figure: str, *numbers: float) -> bool:
@@ -30,4 +33,7 @@ def agrees(figure: str, *numbers: float) -> bool:
     wanted = wanted if isinstance(wanted, list) else [wanted]
     assert len(numbers) == len(wanted), f"{figure} has {len(wanted)} numbers ({row['citation']})"
     allowed = [row["tolerance"] if row["tolerance"] is not None else 1e-6 * max(1.0, abs(value)) for value in wanted]
-    return all(abs(got - value) <= max(most, 1e-6 * abs(value)) for got, value, most in zip(numbers, wanted, allowed, strict=True))
+    return all(
+        abs(got - value) <= max(most, 1e-6 * abs(value))
+        for got, value, most in zip(numbers, wanted, allowed, strict=True)
+    )

@@ -97,7 +97,12 @@ def close_month(work: Work, *, month: date, definitions: str, content: dict[str,
     if known != revision:
         raise Conflict("Facts were recorded since the figures were read; read them again", code="moved_on")
     newest = work.session.execute(select(func.max(core_table(SubscriptionChange).c.id))).scalar() or 0
-    row = {"month": month, "definitions": definitions, "seen_change_id": newest, "content": json.dumps(content, sort_keys=True)}
+    row = {
+        "month": month,
+        "definitions": definitions,
+        "seen_change_id": newest,
+        "content": json.dumps(content, sort_keys=True),
+    }
     return {"month_close_id": _add(work, MonthClose, **row)}
 
 

@@ -48,7 +48,14 @@ def save_scenario(work: Work, *, scenario: Mapping[str, Any], replaces_id: int |
 
 @command("scenarios.request", Permission.SIMULATE_PRICES)
 def request_approval(
-    work: Work, *, scenario_id: int, result: Mapping[str, Any], as_of: date, data_hash: str, engine_version: str, gap_ppm: int
+    work: Work,
+    *,
+    scenario_id: int,
+    result: Mapping[str, Any],
+    as_of: date,
+    data_hash: str,
+    engine_version: str,
+    gap_ppm: int,
 ) -> Answer:
     """Put a scenario before a second person, with its numbers frozen as the prediction.
 
@@ -186,7 +193,9 @@ def stop(work: Work, *, scenario_id: int, note: str) -> Answer:
         {"change_id": pl.Int64},
     )  # fmt: skip
     answer = take_back(work, rows, partial=True) if rows.height else {"change_ids": [], "refused": []}
-    work.session.execute(update(table).where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None)).values(wave=0))
+    work.session.execute(
+        update(table).where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None)).values(wave=0)
+    )
     _step(work, scenario_id, Step.STOPPED, note)
     return {"taken_back": len(answer["change_ids"]), "refused": answer["refused"]}
 
@@ -215,14 +224,24 @@ def step_of(work: Work, scenario_id: int) -> Step | None:
 def _require_step(work: Work, scenario_id: int, step: Step, refusal: str) -> Any:
     """The row of the last step, which must be this one."""
     table = core_table(ScenarioDecision)
-    last = work.session.execute(select(table).where(table.c.scenario_id == scenario_id).order_by(table.c.id.desc())).first()
+    last = work.session.execute(
+        select(table).where(table.c.scenario_id == scenario_id).order_by(table.c.id.desc())
+    ).first()
     if last is None or last.decision != step.value:
         raise Conflict(refusal, code="wrong_step")
     return last
 
 
 def _step(work: Work, scenario_id: int, step: Step, note: str) -> None:
-    _add(work, ScenarioDecision, scenario_id=scenario_id, decision=step.value, note=readable(note), command_id=work.command_id, **work.stamp)
+    _add(
+        work,
+        ScenarioDecision,
+        scenario_id=scenario_id,
+        decision=step.value,
+        note=readable(note),
+        command_id=work.command_id,
+        **work.stamp,
+    )
 
 
 def _plan_id(work: Work, scenario: Scenario) -> int:

@@ -90,7 +90,9 @@ def standardised_life(
     return found
 
 
-def shapley(first: Mapping[str, Any], second: Mapping[str, Any], value: Callable[[Mapping[str, Any]], float]) -> dict[str, float]:
+def shapley(
+    first: Mapping[str, Any], second: Mapping[str, Any], value: Callable[[Mapping[str, Any]], float]
+) -> dict[str, float]:
     """The gap value(second) − value(first) split over the factors, whatever the order in which they change; sums exactly to it.
 
     Each factor's part is its mean effect over all orders of moving the factors from the first segment to the second.
@@ -135,9 +137,7 @@ def without_cause(subjects: pl.DataFrame, cause: str, share: float) -> pl.DataFr
     return joined.with_columns(survival=(1 - hazard).cum_prod()).select("time", "at_risk", "survival")
 
 
-def resampled_life(
-    subjects: pl.DataFrame, horizon: int, monthly_discount: float, draws: int, seed: int
-) -> list[float]:
+def resampled_life(subjects: pl.DataFrame, horizon: int, monthly_discount: float, draws: int, seed: int) -> list[float]:
     """Restricted lives of customers drawn anew with replacement: the spread of `life`."""
     some = survival.counted(subjects).filter(pl.col("exit") > pl.col("entry"))
     weights = some["n"].to_numpy().astype(float)

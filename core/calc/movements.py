@@ -125,9 +125,15 @@ def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
     each = _set(steps_).select(columns)
     if not _ordered(each, CUSTOMER):
         each = each.sort(CUSTOMER, "day", maintain_order=True)
-    several = each.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1) if each["currency"].n_unique() > 1 else None
+    several = (
+        each.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1)
+        if each["currency"].n_unique() > 1
+        else None
+    )
     if several is not None and several.height:
-        days = _together(_netted(each.sort(CUSTOMER, "currency", "day", maintain_order=True), [CUSTOMER, "currency"]), rates, home)
+        days = _together(
+            _netted(each.sort(CUSTOMER, "currency", "day", maintain_order=True), [CUSTOMER, "currency"]), rates, home
+        )
     else:
         days = _valued(_netted(each, [CUSTOMER]), rates, home)
     return _classified(_joined_gaps(days))
@@ -146,7 +152,9 @@ def _netted(each: pl.DataFrame, own: list[str]) -> pl.DataFrame:
         each = pl.concat([each.filter(~part), sums.select(each.columns)]).sort(*own, "day")
     first = ~pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in own).fill_null(False)
     return each.with_columns(
-        net=_running_within(pl.col("d_net"), first), list=_running_within(pl.col("d_list"), first), held=_running_within(pl.col("d_hold"), first)
+        net=_running_within(pl.col("d_net"), first),
+        list=_running_within(pl.col("d_list"), first),
+        held=_running_within(pl.col("d_hold"), first),
     )
 
 
@@ -160,19 +168,29 @@ def _valued(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFram
         before = in_home(pl.col("net") - pl.col("d_net"), day, rates, home, currency)
         at_list = in_home(pl.col("list"), day, rates, home, currency)
     return states.select(
-        CUSTOMER, "day", delta=after - before, after=after, list_after=at_list, pays=pl.col("net") > 0, holds=pl.col("held") > 0, cause="cause"
+        CUSTOMER,
+        "day",
+        delta=after - before,
+        after=after,
+        list_after=at_list,
+        pays=pl.col("net") > 0,
+        holds=pl.col("held") > 0,
+        cause="cause",
     )
 
 
 def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
     """The same where some customers have several currencies: one row a customer and day over all of them."""
-    some = states.join(states.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1), on=CUSTOMER, how="semi")
+    some = states.join(
+        states.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1), on=CUSTOMER, how="semi"
+    )
     # A currency that does not move on a day still counts that day.
     grid = some.select(CUSTOMER, "day").unique().join(some.select(CUSTOMER, "currency").unique(), on=CUSTOMER)
     filled = grid.join(some, on=[CUSTOMER, "currency", "day"], how="left").sort(CUSTOMER, "currency", "day")
     own = [CUSTOMER, "currency"]
     filled = filled.with_columns(
-        pl.col("net", "list", "held").forward_fill().over(own).fill_null(0), pl.col("d_net", "d_list", "d_hold").fill_null(0)
+        pl.col("net", "list", "held").forward_fill().over(own).fill_null(0),
+        pl.col("d_net", "d_list", "d_hold").fill_null(0),
     )
     rest = states.join(some.select(CUSTOMER).unique(), on=CUSTOMER, how="anti")
     valued = _valued(pl.concat([rest, filled.select(rest.columns)]), rates, home)

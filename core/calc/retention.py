@@ -125,14 +125,19 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
     if start.is_empty():
         return pl.DataFrame(schema={"cohort": pl.Date, "age": pl.Int64, "size": pl.Int64, "kept": pl.Int64,
                                     "start_mrr": pl.Int64, "mrr": pl.Int64})  # fmt: skip
-    own = log_.lazy().filter(pl.col("day") <= through).select(CUSTOMER, "day", "delta", step=_step()).join(
-        start.lazy().select(CUSTOMER, "since", "cohort"), on=CUSTOMER, how="inner"
+    own = (
+        log_.lazy()
+        .filter(pl.col("day") <= through)
+        .select(CUSTOMER, "day", "delta", step=_step())
+        .join(start.lazy().select(CUSTOMER, "since", "cohort"), on=CUSTOMER, how="inner")
     )
     # The first age at whose day a change counts already: full months, rounded up.
     age = _whole_months(pl.col("since"), pl.col("day")) + (pl.col("day") != _anniversary()).cast(pl.Int32)
     dated = own.with_columns(age=age.clip(lower_bound=0).cast(pl.Int64))
     moved = dated.group_by("cohort", "age").agg(pl.col("step").sum(), moved=pl.col("delta").sum()).collect()
-    sizes = start.group_by("cohort").agg(size=pl.len().cast(pl.Int64), start_mrr=pl.col("start_mrr").sum(), last=pl.col("since").max())
+    sizes = start.group_by("cohort").agg(
+        size=pl.len().cast(pl.Int64), start_mrr=pl.col("start_mrr").sum(), last=pl.col("since").max()
+    )
     reached = _whole_months(pl.col("last"), pl.lit(through))
     grid = sizes.with_columns(age=pl.int_ranges(0, reached + 1)).filter(reached >= 0).explode("age").drop("last")
     cells = (
@@ -154,7 +159,9 @@ def _step() -> pl.Expr:
 def _anniversary() -> pl.Expr:
     """The day of the month of `day` on which a whole month since `since` is completed: its last one where there is no such day."""
     last = pl.col("day").dt.month_end().dt.day()
-    return pl.col("day").dt.month_start() + pl.duration(days=pl.min_horizontal(pl.col("since").dt.day(), last).cast(pl.Int64) - 1)
+    return pl.col("day").dt.month_start() + pl.duration(
+        days=pl.min_horizontal(pl.col("since").dt.day(), last).cast(pl.Int64) - 1
+    )
 
 
 def cohort_summary(cells: pl.DataFrame) -> pl.DataFrame:

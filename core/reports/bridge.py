@@ -79,10 +79,19 @@ def bridge(session: Session, ledger: Ledger, month: date, today: date) -> Bridge
     # Each subscription's MRR was rounded for itself; what that leaves stands with the part periods.
     bars[PARTS] += invoiced - mrr_minor - sum(bars.values())
     named = rows.filter(pl.col("difference_minor") != 0).join(_names(session, rows[SUB]), on=SUB, how="left")
-    shown = named.select(SUB, "external_id", "customer", "part", "mrr_minor", "difference_minor", billed_minor="billed").sort(
-        pl.col("difference_minor").abs(), descending=True
+    shown = named.select(
+        SUB, "external_id", "customer", "part", "mrr_minor", "difference_minor", billed_minor="billed"
+    ).sort(pl.col("difference_minor").abs(), descending=True)
+    return Bridge(
+        month,
+        home,
+        mrr_minor,
+        bars,
+        invoiced,
+        _ties(session, lines, month, end),
+        shown,
+        _documents(session, month, end),
     )
-    return Bridge(month, home, mrr_minor, bars, invoiced, _ties(session, lines, month, end), shown, _documents(session, month, end))
 
 
 def _lines(session: Session, first: date, last: date) -> pl.DataFrame:
@@ -97,7 +106,13 @@ def _lines(session: Session, first: date, last: date) -> pl.DataFrame:
         ((version.interval_unit == "month") & (version.interval_count == 1), PARTS), else_=LONGER,
     ).label("part")  # fmt: skip
     statement = (
-        select(line.subscription_id, document.currency, document.issue_date, part, func.sum(line.net_minor).label("net_minor"))
+        select(
+            line.subscription_id,
+            document.currency,
+            document.issue_date,
+            part,
+            func.sum(line.net_minor).label("net_minor"),
+        )
         .join_from(core_table(DocumentLine), core_table(Document), document.id == line.document_id)
         .join(core_table(PriceVersion), version.id == line.price_version_id)
         .where(document.issue_date >= first, document.issue_date <= last)
@@ -109,7 +124,12 @@ def _lines(session: Session, first: date, last: date) -> pl.DataFrame:
 def _worth(session: Session, ledger: Ledger, end: date) -> pl.DataFrame:
     """MRR of each subscription at the end of a day at that day's rates: subscription_id, part (PARTS or LONGER), mrr."""
     past = ledger.steps.filter(pl.col("day") <= end)
-    last = past.sort(SUB, "day", maintain_order=True).group_by(SUB, maintain_order=True).last().filter(pl.col("net_twelfths") != 0)
+    last = (
+        past.sort(SUB, "day", maintain_order=True)
+        .group_by(SUB, maintain_order=True)
+        .last()
+        .filter(pl.col("net_twelfths") != 0)
+    )
     version = core_table(PriceVersion).c
     monthly = select(version.id).where(version.interval_unit == "month", version.interval_count == 1)
     ids = list(session.execute(monthly).scalars())
@@ -139,7 +159,10 @@ def _ties(session: Session, lines: pl.DataFrame, first: date, last: date) -> boo
         .group_by(posting.currency)
     )  # fmt: skip
     said: dict[str, Any] = {currency: -int(amount) for currency, amount in booked if amount}
-    summed = {currency: int(amount) for currency, amount in lines.group_by("currency").agg(pl.col("net_minor").sum()).iter_rows()}
+    summed = {
+        currency: int(amount)
+        for currency, amount in lines.group_by("currency").agg(pl.col("net_minor").sum()).iter_rows()
+    }
     return said == {currency: amount for currency, amount in summed.items() if amount}
 
 

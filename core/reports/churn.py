@@ -39,7 +39,11 @@ def reasons(session: Session, ledger: Ledger, filters: Filters, first: date, tod
     statement = (
         select(owner.customer_id, change.effective_on, change.reason, change.cause)
         .join_from(core_table(SubscriptionChange), core_table(Subscription), owner.id == change.subscription_id)
-        .where(change.kind == ChangeKind.CANCEL.value, change.effective_on >= first - timedelta(days=370), change.id.not_in(undone))
+        .where(
+            change.kind == ChangeKind.CANCEL.value,
+            change.effective_on >= first - timedelta(days=370),
+            change.id.not_in(undone),
+        )
         .order_by(change.id)
     )
     schema = {CUSTOMER: pl.Int64, "effective_on": pl.Date, "reason": pl.String, "cancel_cause": pl.String}
@@ -63,7 +67,9 @@ def cohort_members(ledger: Ledger, filters: Filters, cohort: date, today: date) 
     log = part.log.filter(pl.col("day") <= today)
     members = retention.spells(log).filter(pl.col("k") == 0, pl.col("since").dt.month_start() == cohort)
     now = movements.standing(log, today).select(CUSTOMER, mrr_minor=pl.col("mrr") // 12)
-    told = members.join(now, on=CUSTOMER, how="left").join(part.people.select(CUSTOMER, "external_id", "name"), on=CUSTOMER)
+    told = members.join(now, on=CUSTOMER, how="left").join(
+        part.people.select(CUSTOMER, "external_id", "name"), on=CUSTOMER
+    )
     return told.select(
         CUSTOMER, "external_id", "name", "since", pl.col("mrr_minor").fill_null(0), left="until",
         cause=pl.when(pl.col("until").is_not_null()).then("cause"),
@@ -84,7 +90,9 @@ def at_risk(session: Session, found: People, today: date) -> pl.DataFrame:
         table.kind != ONBOARDING, table.occurred_on > today - RECENT, table.occurred_on <= today
     )
     contacts = load.frame(session, statement, {CUSTOMER: pl.Int64, "occurred_on": pl.Date, "outcome": pl.String})
-    last = contacts.sort("occurred_on", maintain_order=True).unique(CUSTOMER, keep="last").select(CUSTOMER, last="outcome")
+    last = (
+        contacts.sort("occurred_on", maintain_order=True).unique(CUSTOMER, keep="last").select(CUSTOMER, last="outcome")
+    )
     known = active.join(leaving, on=CUSTOMER, how="left").join(last, on=CUSTOMER, how="left")
     flags = {
         "ending": pl.col("leaves_on").is_not_null(),

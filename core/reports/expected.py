@@ -79,7 +79,9 @@ def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, 
     stays = project(cells, base.off(), months, changed=False)
 
     def npv(path: Any, beside: Any) -> float:
-        return float(value.present((path.revenue - beside.revenue) - cost * (path.customers - beside.customers), yearly))
+        return float(
+            value.present((path.revenue - beside.revenue) - cost * (path.customers - beside.customers), yearly)
+        )
 
     parts = {
         "exact": npv(still, stays), "churn": npv(no_switch, none) - npv(still, stays), "switching": npv(mid, none) - npv(no_switch, none),
@@ -95,7 +97,9 @@ def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, 
     rise = sums[1] > sums[0] > 0
     kappa = value.break_even_kappa(cells, middle, months, yearly, cost) if rise else None
     at12 = min(12, months - 1)
-    decided = value.tornado(priors, middle, lambda r: float(value.gain(cells, r, months, yearly, cost)) + stream.gain(r))
+    decided = value.tornado(
+        priors, middle, lambda r: float(value.gain(cells, r, months, yearly, cost)) + stream.gain(r)
+    )
     return Expected(
         gain=value.range_of(gains, noise), steady=value.range_of(with_change.revenue[:, -1] - without.revenue[:, -1]),
         lost=value.range_of(with_change.churned.sum(axis=-1) - without.churned.sum(axis=-1)),
@@ -138,17 +142,29 @@ def _with_hazard(known: Exact, people: People) -> tuple[pl.DataFrame, int]:
         band = pl.when(pl.col("time") <= last).then(place).otherwise(band)
     at_risk = _exposed(people.frame)
     sums = table.with_columns(band=band).group_by("plan", "band").agg(pl.col("events").sum())
-    joined = at_risk.with_columns(band=band).group_by("plan", "band").agg(exposure=pl.col("at_risk").sum()).join(sums, on=["plan", "band"], how="left").fill_null(0)
-    plans = joined.group_by("plan").agg(mean=(pl.col("events").sum() + 0.5) / (pl.col("exposure").sum() + SHRINK_MONTHS))
+    joined = (
+        at_risk.with_columns(band=band)
+        .group_by("plan", "band")
+        .agg(exposure=pl.col("at_risk").sum())
+        .join(sums, on=["plan", "band"], how="left")
+        .fill_null(0)
+    )
+    plans = joined.group_by("plan").agg(
+        mean=(pl.col("events").sum() + 0.5) / (pl.col("exposure").sum() + SHRINK_MONTHS)
+    )
     rates = joined.join(plans, on="plan").with_columns(
         hazard=(pl.col("events") + SHRINK_MONTHS * pl.col("mean")) / (pl.col("exposure") + SHRINK_MONTHS)
     )
     plan = known.candidate.plan
     tenure = people.frame.select("customer_id", time=pl.col("exit") + 1)
-    rows = known.rows.join(tenure, on="customer_id", how="left", maintain_order="left").with_columns(pl.col("time").fill_null(1))
+    rows = known.rows.join(tenure, on="customer_id", how="left", maintain_order="left").with_columns(
+        pl.col("time").fill_null(1)
+    )
     mean = plans.filter(pl.col("plan") == plan)["mean"]
     usual = float(mean[0]) if mean.len() else 0.02
-    told = rows.with_columns(band=band, plan=pl.lit(plan)).join(rates.select("plan", "band", "hazard"), on=["plan", "band"], how="left", maintain_order="left")
+    told = rows.with_columns(band=band, plan=pl.lit(plan)).join(
+        rates.select("plan", "band", "hazard"), on=["plan", "band"], how="left", maintain_order="left"
+    )
     events = int(sums.filter(pl.col("plan") == plan)["events"].sum())
     return told.with_columns(pl.col("hazard").fill_null(usual).clip(1e-6, 0.9)), events
 
@@ -156,7 +172,12 @@ def _with_hazard(known: Exact, people: People) -> tuple[pl.DataFrame, int]:
 def _exposed(frame: pl.DataFrame) -> pl.DataFrame:
     """Customers at risk in every month of tenure: plan, time, at_risk."""
     some = survival.counted(frame, ["plan"]).filter(pl.col("exit") > pl.col("entry"))
-    return some.with_columns(time=pl.int_ranges(pl.col("entry") + 1, pl.col("exit") + 1)).explode("time").group_by("plan", "time").agg(at_risk=pl.col("n").sum())
+    return (
+        some.with_columns(time=pl.int_ranges(pl.col("entry") + 1, pl.col("exit") + 1))
+        .explode("time")
+        .group_by("plan", "time")
+        .agg(at_risk=pl.col("n").sum())
+    )
 
 
 def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
@@ -173,8 +194,13 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
         renewal=pl.when(pl.col("term") > 1).then(renewal).otherwise(0),
         x_bin=(pl.col("x") * 100).round(0), out_bin=(pl.col("way_out") * 20).round(0), hazard_bin=(pl.col("hazard") * 1000).round(0),
     )  # fmt: skip
-    alike = known.group_by("hazard_bin", "x_bin", "start", "term", "renewal", "out_bin", "moved", maintain_order=True).agg(
-        n=pl.len(), before=pl.col("before").mean() / 12, after=pl.col("after").mean() / 12, hazard=pl.col("hazard").mean(),
+    alike = known.group_by(
+        "hazard_bin", "x_bin", "start", "term", "renewal", "out_bin", "moved", maintain_order=True
+    ).agg(
+        n=pl.len(),
+        before=pl.col("before").mean() / 12,
+        after=pl.col("after").mean() / 12,
+        hazard=pl.col("hazard").mean(),
         cheapest=(pl.col("cheapest").filter(pl.col("way_out").is_not_null())).mean() / 12,
     )
 
@@ -182,13 +208,25 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
         return alike[name].to_numpy().astype(kind)
 
     others = alike["cheapest"].fill_null(float("nan")).to_numpy().astype(float)[:, None]
-    return Cells(column("n"), column("before"), column("after"), column("hazard"), column("start", int), column("term", int), column("renewal", int), column("moved", bool), others)
+    return Cells(
+        column("n"),
+        column("before"),
+        column("after"),
+        column("hazard"),
+        column("start", int),
+        column("term", int),
+        column("renewal", int),
+        column("moved", bool),
+        others,
+    )
 
 
 def _sign_ups(known: Exact, people: People, today: date) -> float:
     """New customers of the plan a month, over the last half year."""
     since = after_months(today.replace(day=1), -SIGN_UP_MONTHS)
-    new = people.ledger.log.filter((pl.col("kind") == NEW) & (pl.col("day") >= since) & (pl.col("day") < today.replace(day=1)))
+    new = people.ledger.log.filter(
+        (pl.col("kind") == NEW) & (pl.col("day") >= since) & (pl.col("day") < today.replace(day=1))
+    )
     own = people.frame.filter(pl.col("plan") == known.candidate.plan).select("customer_id")
     return new.join(own, on="customer_id", how="semi").height / SIGN_UP_MONTHS
 

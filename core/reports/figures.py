@@ -38,7 +38,9 @@ def budgets(session: Session) -> dict[date, int]:
     """Month → MRR aimed at, in minor units."""
     table = core_table(Budget)
     newest = select(func.max(table.c.id)).group_by(table.c.month)
-    rows = session.execute(select(table.c.month, table.c.mrr_minor).where(table.c.id.in_(newest)).order_by(table.c.month))
+    rows = session.execute(
+        select(table.c.month, table.c.mrr_minor).where(table.c.id.in_(newest)).order_by(table.c.month)
+    )
     return {row[0]: row[1] for row in rows}
 
 
@@ -54,10 +56,18 @@ def marks(session: Session) -> list[tuple[date, str, int | None]]:
     prices = session.execute(
         select(version.valid_from, plan.name)
         .join_from(core_table(PriceVersion), core_table(Plan), plan.id == version.plan_id)
-        .where(version.subscription_id.is_(None), version.valid_from.is_not(None), version.number > 1, version.valid_from > earliest)
+        .where(
+            version.subscription_id.is_(None),
+            version.valid_from.is_not(None),
+            version.number > 1,
+            version.valid_from > earliest,
+        )
         .distinct()
     )
-    return sorted([*((day, text, key) for day, text, key in own), *((day, name, None) for day, name in prices)], key=lambda row: row[0])
+    return sorted(
+        [*((day, text, key) for day, text, key in own), *((day, name, None) for day, name in prices)],
+        key=lambda row: row[0],
+    )
 
 
 def views(session: Session, page: str, person: str) -> list[dict[str, Any]]:
@@ -66,7 +76,12 @@ def views(session: Session, page: str, person: str) -> list[dict[str, Any]]:
     replaced = select(table.c.replaces_id).where(table.c.replaces_id.is_not(None))
     rows = session.execute(
         select(table.c.id, table.c.name, table.c.query, table.c.shared, table.c.author)
-        .where(table.c.page == page, table.c.query != "", table.c.id.not_in(replaced), or_(table.c.author == person, table.c.shared))
+        .where(
+            table.c.page == page,
+            table.c.query != "",
+            table.c.id.not_in(replaced),
+            or_(table.c.author == person, table.c.shared),
+        )
         .order_by(table.c.name)
     )
     return [dict(row) for row in rows.mappings()]
@@ -77,7 +92,10 @@ def reported(session: Session) -> dict[date, dict[str, Any]]:
     table = core_table(MonthClose)
     rows = session.execute(select(table).order_by(table.c.month)).mappings()
     return {
-        row["month"]: {**json.loads(row["content"]), **{name: row[name] for name in ("definitions", "author", "recorded_at", "seen_change_id")}}
+        row["month"]: {
+            **json.loads(row["content"]),
+            **{name: row[name] for name in ("definitions", "author", "recorded_at", "seen_change_id")},
+        }
         for row in rows
     }
 

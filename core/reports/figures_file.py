@@ -30,7 +30,10 @@ def metrics(session: Session, first: date, last: date, by: str, today: date) -> 
     answer: dict[str, Any] = {"currency": known.home, "definitions": kpis.DEFINITIONS, "left_out": known.missing,
                               "months": _months(known, Filters(), first, last)}  # fmt: skip
     if by:
-        answer["by"] = {"dimension": by, "segments": {name: _months(known, filters, first, last) for name, filters in _segments(known, by)}}
+        answer["by"] = {
+            "dimension": by,
+            "segments": {name: _months(known, filters, first, last) for name, filters in _segments(known, by)},
+        }
     return answer
 
 
@@ -47,7 +50,9 @@ def _segments(known: mrr.Ledger, by: str) -> list[tuple[str, Filters]]:
         return [(code, Filters(currency=code)) for code in known.steps["currency"].unique().sort()]
     if by not in DIMENSIONS:
         raise InvalidInput(
-            "Figures are told apart by plan, currency, kind, country, channel or payment_option, not by {by}", code="no_dimension", by=by
+            "Figures are told apart by plan, currency, kind, country, channel or payment_option, not by {by}",
+            code="no_dimension",
+            by=by,
         )
     found = []
     for value in known.people[by].unique().sort():
@@ -81,10 +86,17 @@ def _survivors(content: bytes) -> list[float]:
     try:
         table = pl.read_csv(io.BytesIO(content), infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise InvalidInput("The table cannot be read: {reason}", code="bad_table", reason=str(error).splitlines()[0]) from None
+        raise InvalidInput(
+            "The table cannot be read: {reason}", code="bad_table", reason=str(error).splitlines()[0]
+        ) from None
     if not {"period", "alive"} <= set(table.columns):
-        raise InvalidInput("A survivor table has the columns period and alive, one row a period", code="bad_table_columns")
-    typed = table.select(pl.col("period").str.strip_chars().cast(pl.Int64, strict=False), pl.col("alive").str.strip_chars().cast(pl.Float64, strict=False))
+        raise InvalidInput(
+            "A survivor table has the columns period and alive, one row a period", code="bad_table_columns"
+        )
+    typed = table.select(
+        pl.col("period").str.strip_chars().cast(pl.Int64, strict=False),
+        pl.col("alive").str.strip_chars().cast(pl.Float64, strict=False),
+    )
     if typed.null_count().sum_horizontal()[0]:
         raise InvalidInput("Every period and every number of survivors must be a number", code="bad_table_numbers")
     ordered = typed.sort("period")

@@ -81,7 +81,9 @@ def _onboarded(session: Session, subjects: pl.DataFrame) -> pl.DataFrame:
         pl.col("occurred_on") < pl.col("since").dt.offset_by("2mo")
     )
     done = pl.col("topic").filter(pl.col("outcome") == "completed").n_unique() == every
-    return early.group_by(CUSTOMER).agg(onboarding=pl.when(done).then(pl.lit("finished")).otherwise(pl.lit("not finished")))
+    return early.group_by(CUSTOMER).agg(
+        onboarding=pl.when(done).then(pl.lit("finished")).otherwise(pl.lit("not finished"))
+    )
 
 
 def contacts(session: Session) -> pl.DataFrame:
@@ -129,7 +131,9 @@ def value(frame: pl.DataFrame, name: str, margin: float, yearly: float = YEARLY_
     counts = lifetime.from_subjects(counted) if counted.height else Counts(*(np.zeros(1) for _ in range(3)))
     active = frame.filter(pl.col("cause").is_null())
     started = frame["start_mrr"].drop_nulls()
-    arpa = round(float(active["now_mrr"].mean()) / 12) if active.height and active["now_mrr"].mean() is not None else None  # type: ignore[arg-type]
+    arpa = (
+        round(float(active["now_mrr"].mean()) / 12) if active.height and active["now_mrr"].mean() is not None else None
+    )  # type: ignore[arg-type]
     starting = float(started.mean()) / 12 if started.len() else 0.0  # type: ignore[arg-type]
     exposure = float(counts.at_risk.sum())
     simple = lifetime.simple_ltv(arpa or 0, counts.churners / exposure if exposure else 0.0, margin)
@@ -178,7 +182,9 @@ def margin_of(session: Session, found: People, today: date) -> float:
 def by_segment(found: People, dimension: str, margin: float, yearly: float = YEARLY_DISCOUNT) -> list[Value]:
     """The value of each segment, the dearest first; those that cannot be told last."""
     names = found.frame[dimension].drop_nulls().unique().sort().to_list()
-    values = [value(found.frame.filter(pl.col(dimension) == name), str(name), margin, yearly, draws=60) for name in names]
+    values = [
+        value(found.frame.filter(pl.col(dimension) == name), str(name), margin, yearly, draws=60) for name in names
+    ]
     return sorted(values, key=lambda told: (told.clv_new is None, -(told.clv_new or 0)))
 
 
@@ -187,7 +193,14 @@ def curves(found: People, dimension: str | None) -> pl.DataFrame:
     frame = found.frame.with_columns(segment=pl.col(dimension).fill_null(UNKNOWN) if dimension else pl.lit(""))
     curve = survival.kaplan_meier(frame, ["segment"]).filter(pl.col("at_risk") >= survival.MIN_AT_RISK)
     sizes = frame.group_by("segment").agg(at_risk=pl.len().cast(pl.Int64))
-    start = sizes.select("segment", time=pl.lit(0, dtype=pl.Int64), at_risk="at_risk", survival=pl.lit(1.0), low=pl.lit(1.0), high=pl.lit(1.0))
+    start = sizes.select(
+        "segment",
+        time=pl.lit(0, dtype=pl.Int64),
+        at_risk="at_risk",
+        survival=pl.lit(1.0),
+        low=pl.lit(1.0),
+        high=pl.lit(1.0),
+    )
     return pl.concat([start, curve.select(start.columns)]).sort("segment", "time")
 
 
@@ -212,7 +225,9 @@ class Gap:
     clv: tuple[int, int]
 
 
-def gap(session: Session, found: People, dimension: str, names: tuple[str, str], yearly: float = YEARLY_DISCOUNT) -> Gap | None:
+def gap(
+    session: Session, found: People, dimension: str, names: tuple[str, str], yearly: float = YEARLY_DISCOUNT
+) -> Gap | None:
     """What separates two segments; None when either has fewer than 30 ends. Lives are those seen within a common horizon."""
     sides = [found.frame.filter(pl.col(dimension) == name) for name in names]
     if any(int(side["cause"].is_not_null().sum()) < drivers.FEWEST_EVENTS for side in sides):
@@ -269,7 +284,9 @@ def _growth(found: People, ids: pl.Series) -> tuple[float, float]:
     return sum(sums.values()) / count, cross / count
 
 
-def what_if(found: People, cause: str, share: float, yearly: float = YEARLY_DISCOUNT) -> tuple[float, float, int] | None:
+def what_if(
+    found: People, cause: str, share: float, yearly: float = YEARLY_DISCOUNT
+) -> tuple[float, float, int] | None:
     """(discounted months as it is, and if ends by a cause were `share` of what they are, horizon); None without enough of them."""
     horizon = _reach(found.frame)
     ends = int((found.frame["cause"] == cause).sum())

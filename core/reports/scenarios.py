@@ -62,7 +62,10 @@ def one(session: Session, scenario_id: int) -> Scenario:
 
 def data_hash(session: Session) -> str:
     """What the numbers stand on, in short: the newest fact, usage event and document line, and how many there are."""
-    parts = [session.execute(select(func.max(core_table(model).c.id), func.count())).one() for model in (SubscriptionChange, UsageEvent, DocumentLine)]
+    parts = [
+        session.execute(select(func.max(core_table(model).c.id), func.count())).one()
+        for model in (SubscriptionChange, UsageEvent, DocumentLine)
+    ]
     return hashlib.sha256(repr([tuple(part) for part in parts]).encode()).hexdigest()[:12]
 
 
@@ -98,7 +101,12 @@ def _minor(twelfths: int) -> int:
 
 
 def _range(found: Any) -> dict[str, float]:
-    return {"low": round(found.low, 4), "middle": round(found.middle, 4), "high": round(found.high, 4), "above_zero": found.above_zero}
+    return {
+        "low": round(found.low, 4),
+        "middle": round(found.middle, 4),
+        "high": round(found.high, 4),
+        "above_zero": found.above_zero,
+    }
 
 
 def _lowest(rows: pl.DataFrame) -> int:
@@ -120,12 +128,31 @@ def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
     found = []
     for low, high in itertools.pairwise(edges):
         inside = pl.col("share").is_not_null()
-        inside = inside & (pl.col("share") > low if low is not None else pl.lit(True)) & (pl.col("share") <= high if high is not None else pl.lit(True))
+        inside = (
+            inside
+            & (pl.col("share") > low if low is not None else pl.lit(True))
+            & (pl.col("share") <= high if high is not None else pl.lit(True))
+        )
         part = known.filter(inside)
-        found.append({"from": low, "to": high, "customers": part["customer_id"].n_unique(), "delta_minor": _minor(int(part["delta"].sum()))})
+        found.append(
+            {
+                "from": low,
+                "to": high,
+                "customers": part["customer_id"].n_unique(),
+                "delta_minor": _minor(int(part["delta"].sum())),
+            }
+        )
     newly = known.filter(pl.col("share").is_null() & (pl.col("after") > 0))
     if newly.height:
-        found.append({"from": None, "to": None, "customers": newly.height, "delta_minor": _minor(int(newly["delta"].sum())), "newly_charged": True})
+        found.append(
+            {
+                "from": None,
+                "to": None,
+                "customers": newly.height,
+                "delta_minor": _minor(int(newly["delta"].sum())),
+                "newly_charged": True,
+            }
+        )
     return found
 
 
@@ -134,18 +161,31 @@ def quantiles(moved: pl.DataFrame) -> dict[str, float | None]:
     shares = share_of(moved)["share"].drop_nulls()
     if shares.is_empty():
         return {"p50": None, "p90": None, "p95": None, "max": None}
-    return {name: float(shares.quantile(q, "linear") or 0.0) for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("max", 1.0))}
+    return {
+        name: float(shares.quantile(q, "linear") or 0.0)
+        for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("max", 1.0))
+    }
 
 
 def _top(moved: pl.DataFrame) -> float | None:
     """The ten customers' share of the uplift who pay most of it."""
-    by = share_of(moved).group_by("customer_id").agg(pl.col("delta").sum()).filter(pl.col("delta") > 0).sort("delta", descending=True)
+    by = (
+        share_of(moved)
+        .group_by("customer_id")
+        .agg(pl.col("delta").sum())
+        .filter(pl.col("delta") > 0)
+        .sort("delta", descending=True)
+    )
     return float(by["delta"].head(10).sum()) / float(by["delta"].sum()) if by.height else None
 
 
 def shocks(moved: pl.DataFrame, share: float) -> pl.DataFrame:
     """Bills that rise by more than a share and by more than a small amount, the largest share first."""
-    return share_of(moved).filter((pl.col("share") > share) & (pl.col("delta") > 12 * SHOCK_MINOR)).sort("share", descending=True)
+    return (
+        share_of(moved)
+        .filter((pl.col("share") > share) & (pl.col("delta") > 12 * SHOCK_MINOR))
+        .sort("share", descending=True)
+    )
 
 
 def recognised(moved: pl.DataFrame, today: date) -> int:
@@ -183,7 +223,9 @@ def gap(session: Session, ready: Prepared) -> int:
     from core.calc.simulation import exact
 
     rated = exact.rerate(ready.base, ready.prices)
-    first = ready.base.invoices.with_columns(rated.invoices.alias("net")).group_by("position", maintain_order=True).first()
+    first = (
+        ready.base.invoices.with_columns(rated.invoices.alias("net")).group_by("position", maintain_order=True).first()
+    )
     subs = ready.base.subs.join(first.select("position", "net"), on="position").filter(pl.col("interval_months") == 1)
     start = pl.col("renews_on").dt.offset_by("-2mo")
     spans = subs.select(SUB, "net", begin=start, end=pl.col("renews_on").dt.offset_by("-1mo"))
@@ -191,12 +233,26 @@ def gap(session: Session, ready: Prepared) -> int:
     oldest = spans["begin"].min()
     if oldest is None:
         return 0
-    moved = load.frame(session, select(change.subscription_id, change.effective_on).where(change.effective_on >= oldest), {SUB: pl.Int64, "effective_on": pl.Date})
+    moved = load.frame(
+        session,
+        select(change.subscription_id, change.effective_on).where(change.effective_on >= oldest),
+        {SUB: pl.Int64, "effective_on": pl.Date},
+    )
     disturbed = moved.join(spans, on=SUB).filter(pl.col("effective_on") >= pl.col("begin"))[SUB].unique()
     # A coupon that has run out since lowered that period's bill, but no longer lowers today's.
-    granted = load.frame(session, select(change.subscription_id, change.coupon_id).where(change.coupon_id.is_not(None)), {SUB: pl.Int64, "coupon_id": pl.Int64})
-    held = ready.base.subs.select(SUB, coupon_id=pl.col("coupons").str.split("|")).explode("coupon_id").filter(pl.col("coupon_id") != "")
-    over = granted.join(held.with_columns(pl.col("coupon_id").cast(pl.Int64)), on=[SUB, "coupon_id"], how="anti")[SUB].unique()
+    granted = load.frame(
+        session,
+        select(change.subscription_id, change.coupon_id).where(change.coupon_id.is_not(None)),
+        {SUB: pl.Int64, "coupon_id": pl.Int64},
+    )
+    held = (
+        ready.base.subs.select(SUB, coupon_id=pl.col("coupons").str.split("|"))
+        .explode("coupon_id")
+        .filter(pl.col("coupon_id") != "")
+    )
+    over = granted.join(held.with_columns(pl.col("coupon_id").cast(pl.Int64)), on=[SUB, "coupon_id"], how="anti")[
+        SUB
+    ].unique()
     quiet = spans.filter(~pl.col(SUB).is_in(disturbed.implode()) & ~pl.col(SUB).is_in(over.implode()))
     line, document = core_table(DocumentLine).c, core_table(Document).c
     statement = (
@@ -218,9 +274,20 @@ def schedule(session: Session, scenario_id: int) -> pl.DataFrame:
     statement = (
         select(owner.external_id, table.effective_on, table.notice_on, table.wave, table.change_id)
         .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
-        .where(table.scenario_id == scenario_id).order_by(table.effective_on, owner.external_id)
+        .where(table.scenario_id == scenario_id)
+        .order_by(table.effective_on, owner.external_id)
     )
-    rows = load.frame(session, statement, {"external_id": pl.String, "effective_on": pl.Date, "notice_on": pl.Date, "wave": pl.Int64, "change_id": pl.Int64})
+    rows = load.frame(
+        session,
+        statement,
+        {
+            "external_id": pl.String,
+            "effective_on": pl.Date,
+            "notice_on": pl.Date,
+            "wave": pl.Int64,
+            "change_id": pl.Int64,
+        },
+    )
     return rows.with_columns(moved=pl.col("change_id").is_not_null()).drop("change_id")
 
 
@@ -228,7 +295,16 @@ def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:
     """The frozen prediction of a scenario: result, as_of, data_hash."""
     table = core_table(ScenarioResult)
     row = session.execute(select(table).where(table.c.scenario_id == scenario_id).order_by(table.c.id.desc())).first()
-    return None if row is None else {"result": json.loads(row.content), "as_of": row.as_of, "data_hash": row.data_hash, "recorded_at": row.recorded_at}
+    return (
+        None
+        if row is None
+        else {
+            "result": json.loads(row.content),
+            "as_of": row.as_of,
+            "data_hash": row.data_hash,
+            "recorded_at": row.recorded_at,
+        }
+    )
 
 
 def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
@@ -236,7 +312,15 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     was then), customers_expected, customers. Compared with the frozen prediction, never with a newer one.
     """
     frozen = prediction(session, scenario_id)
-    schema = {"month": pl.Date, "low": pl.Float64, "middle": pl.Float64, "high": pl.Float64, "actual": pl.Int64, "customers_expected": pl.Float64, "customers": pl.Int64}
+    schema = {
+        "month": pl.Date,
+        "low": pl.Float64,
+        "middle": pl.Float64,
+        "high": pl.Float64,
+        "actual": pl.Int64,
+        "customers_expected": pl.Float64,
+        "customers": pl.Int64,
+    }
     if frozen is None:
         return pl.DataFrame(schema=schema)
     base = _base_then(session, frozen["as_of"], frozen["result"]["scenario"])
@@ -249,7 +333,17 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
             break
         past = ledger.steps.filter(pl.col("day") <= end).join(base, on=SUB, how="semi")
         last = past.sort(SUB, "day", maintain_order=True).group_by(SUB, maintain_order=True).last()
-        rows.append((month, told["low"], told["after"], told["high"], int(last["net_twelfths"].sum()) // 12, told["customers_after"], int((last["net_twelfths"] > 0).sum())))
+        rows.append(
+            (
+                month,
+                told["low"],
+                told["after"],
+                told["high"],
+                int(last["net_twelfths"].sum()) // 12,
+                told["customers_after"],
+                int((last["net_twelfths"] > 0).sum()),
+            )
+        )
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

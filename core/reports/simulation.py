@@ -83,24 +83,40 @@ def candidate(session: Session, ready: Prepared, scenario: Scenario) -> Candidat
     before = catalogue.terms_of(session, newest)
     terms = edited(before, scenario)
     changed = [version_id for version_id in replaced if version_id in ready.prices.versions["price_version_id"]]
-    return Candidate(terms, before, plan.id, plan.name, newest, changed, with_terms(ready.prices, changed, terms, plan.id))
+    return Candidate(
+        terms, before, plan.id, plan.name, newest, changed, with_terms(ready.prices, changed, terms, plan.id)
+    )
 
 
 def _versions(session: Session, scenario: Scenario) -> tuple[Any, int, list[int]]:
     """The plan, its newest published version of the currency and interval, and all that were ever sold, agreed ones last."""
     table, versions = core_table(Plan), core_table(PriceVersion)
-    plan = session.execute(select(table).where((table.c.code == scenario.plan) | (table.c.name == scenario.plan))).first()
+    plan = session.execute(
+        select(table).where((table.c.code == scenario.plan) | (table.c.name == scenario.plan))
+    ).first()
     if plan is None:
         raise NotFound("There is no plan {plan}", code="no_plan", plan=scenario.plan)
     interval = INTERVALS.get(scenario.interval)
     if interval is None:
         raise InvalidInput("“{interval}” is no billing interval", code="no_interval", interval=scenario.interval)
     rows = session.execute(
-        select(versions.c.id, versions.c.status, versions.c.subscription_id, versions.c.currency, versions.c.interval_unit, versions.c.interval_count)
+        select(
+            versions.c.id,
+            versions.c.status,
+            versions.c.subscription_id,
+            versions.c.currency,
+            versions.c.interval_unit,
+            versions.c.interval_count,
+        )
         .where(versions.c.plan_id == plan.id, versions.c.status != PriceStatus.DRAFT.value)
         .order_by(versions.c.valid_from, versions.c.id)
     ).all()
-    fits = [row for row in rows if (row.currency, row.interval_unit, row.interval_count) == (scenario.currency, interval.unit.value, interval.count)]
+    fits = [
+        row
+        for row in rows
+        if (row.currency, row.interval_unit, row.interval_count)
+        == (scenario.currency, interval.unit.value, interval.count)
+    ]
     sold = [row for row in fits if row.subscription_id is None and row.status == PriceStatus.PUBLISHED.value]
     if not sold:
         raise Conflict(
@@ -204,7 +220,9 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         pl.when("capped").then(pl.min_horizontal("all", "one")).otherwise("all").alias("limit")
     )["limit"]
     rows = subs.drop("position").with_columns(
-        before=before.worth, priced=after.worth, limited=exact.monthly(base, after.invoices + line),
+        before=before.worth,
+        priced=after.worth,
+        limited=exact.monthly(base, after.invoices + line),
         addon=_bundled_worth(base, ready.prices, scenario),
     )
     scoped = _scoped(rows, new, scenario)
@@ -234,12 +252,33 @@ def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
 
 def narrowed(base: exact.Base, positions: pl.Series) -> exact.Base:
     """The base of some subscriptions, numbered anew."""
-    subs = base.subs.filter(pl.col("position").is_in(positions.implode())).rename({"position": "_old"}).with_row_index("position")
-    rows = base.invoices.join(subs.select("position", _old=pl.col("_old")), left_on="position", right_on="_old", how="inner", maintain_order="left")
+    subs = (
+        base.subs.filter(pl.col("position").is_in(positions.implode()))
+        .rename({"position": "_old"})
+        .with_row_index("position")
+    )
+    rows = base.invoices.join(
+        subs.select("position", _old=pl.col("_old")),
+        left_on="position",
+        right_on="_old",
+        how="inner",
+        maintain_order="left",
+    )
     rows = rows.rename({"row": "_row"}).with_row_index("row")
-    uses = base.uses.join(rows.select("row", "_row"), left_on="row", right_on="_row", how="inner", maintain_order="left").select("row_right", "pair")
+    uses = base.uses.join(
+        rows.select("row", "_row"), left_on="row", right_on="_row", how="inner", maintain_order="left"
+    ).select("row_right", "pair")
     invoices = rows.select("row", position="position_right", state="state")
-    return exact.Base(subs.drop("_old"), base.states, invoices, uses.rename({"row_right": "row"}), base.pairs, base.events, base.coupons, base.vat)
+    return exact.Base(
+        subs.drop("_old"),
+        base.states,
+        invoices,
+        uses.rename({"row_right": "row"}),
+        base.pairs,
+        base.events,
+        base.coupons,
+        base.vat,
+    )
 
 
 def _bundled_worth(base: exact.Base, prices: frames.Prices, scenario: Scenario) -> pl.Series:
@@ -249,7 +288,16 @@ def _bundled_worth(base: exact.Base, prices: frames.Prices, scenario: Scenario) 
     own = prices.charges.filter(pl.col("code").is_in(list(scenario.bundled)) & (pl.col("kind") == ChargeKind.ADDON))
     heads = prices.versions.with_columns(minimum_minor=pl.lit(0, dtype=pl.Int64))
     only = frames.Prices(heads, own, prices.tiers.join(own.select("charge_id"), on="charge_id", how="semi"))
-    plain = exact.Base(base.subs, base.states.with_columns(coupons=pl.lit("")), base.invoices, base.uses.clear(), base.pairs.clear(), base.events.clear(), base.coupons, base.vat)
+    plain = exact.Base(
+        base.subs,
+        base.states.with_columns(coupons=pl.lit("")),
+        base.invoices,
+        base.uses.clear(),
+        base.pairs.clear(),
+        base.events.clear(),
+        base.coupons,
+        base.vat,
+    )
     return exact.rerate(plain, only).worth
 
 
@@ -279,10 +327,14 @@ def _least_notice(session: Session, today: date) -> dict[str, int]:
 
 def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today: date) -> pl.DataFrame:
     """Adds starts_on (first changed bill), notice_on and wave. Waves share out the customers evenly by their ids."""
-    days = pl.max_horizontal(pl.lit(scenario.notice_days), pl.col("kind").replace_strict(least, default=0, return_dtype=pl.Int64)).cast(pl.Int64)
+    days = pl.max_horizontal(
+        pl.lit(scenario.notice_days), pl.col("kind").replace_strict(least, default=0, return_dtype=pl.Int64)
+    ).cast(pl.Int64)
     order = pl.struct("customer_id").rank("dense").cast(pl.Int64) - 1
     dated = rows.with_columns(notice_days=days, wave=(order % scenario.waves) + 1)
-    asked = {Existing.RENEWAL: scenario.existing_on or scenario.from_on, Existing.DATE: scenario.existing_on}.get(scenario.existing) or today
+    asked = {Existing.RENEWAL: scenario.existing_on or scenario.from_on, Existing.DATE: scenario.existing_on}.get(
+        scenario.existing
+    ) or today
     earliest = pl.max_horizontal(pl.lit(max(asked, today)), pl.lit(today) + pl.duration(days=pl.col("notice_days")))
     shifted = earliest.dt.offset_by(pl.format("{}mo", (pl.col("wave") - 1) * scenario.wave_months))
     from_day = dated.with_columns(_from=shifted)
@@ -292,9 +344,11 @@ def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today:
         anchor, months, step = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
         n = index_on(anchor, months, step, pl.col("_from") - pl.duration(days=1)) + 1
         starts = boundary(anchor, months, step, n)
-    return from_day.with_columns(starts_on=starts).with_columns(
-        notice_on=pl.col("starts_on") - pl.duration(days=pl.col("notice_days"))
-    ).drop("_from")
+    return (
+        from_day.with_columns(starts_on=starts)
+        .with_columns(notice_on=pl.col("starts_on") - pl.duration(days=pl.col("notice_days")))
+        .drop("_from")
+    )
 
 
 def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Scenario, family: list[int]) -> pl.Series:
@@ -310,7 +364,9 @@ def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Sce
     newest: dict[int, int] = {row[0]: row[1] for row in rows}
     known = ready.base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left")
     pairs = set(known.select("plan_id", "kind").unique().iter_rows())
-    kind = base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left", maintain_order="left")["kind"]
+    kind = base.subs.join(
+        ready.people.select("customer_id", "kind"), on="customer_id", how="left", maintain_order="left"
+    )["kind"]
     best = pl.Series("cheapest", [None], dtype=pl.Int64).new_from_index(0, base.subs.height)
     prices = load.prices(session, [*newest.values()])
     for plan_id, version_id in newest.items():
@@ -323,5 +379,10 @@ def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Sce
         )  # fmt: skip
         worth = exact.rerate(moved, prices).worth
         allowed = pl.DataFrame({"kind": kind, "worth": worth, "best": best})
-        best = allowed.select(pl.when(pl.col("kind").is_in(kinds)).then(pl.min_horizontal("best", "worth")).otherwise("best").alias("best"))["best"]
+        best = allowed.select(
+            pl.when(pl.col("kind").is_in(kinds))
+            .then(pl.min_horizontal("best", "worth"))
+            .otherwise("best")
+            .alias("best")
+        )["best"]
     return best.alias("cheapest")

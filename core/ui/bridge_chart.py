@@ -28,7 +28,9 @@ def read(db: Session, month_: date, today: date) -> Bridge:
 def usage(db: Session, today: date) -> int:
     """Usage MRR: a third of the metered revenue of the last three whole months."""
     this_month = today.replace(day=1)
-    rows = usage_by_month(db, session.frames(mrr.ledger, today), after_months(this_month, -3), this_month - timedelta(days=1))
+    rows = usage_by_month(
+        db, session.frames(mrr.ledger, today), after_months(this_month, -3), this_month - timedelta(days=1)
+    )
     return round(int(rows["usage_minor"].sum()) / 3)
 
 
@@ -72,7 +74,9 @@ def show(found: Bridge) -> None:
               month=month(found.month), amount=parts.plain(money(found.invoiced_minor, currency)))
         )  # fmt: skip
     else:
-        st.error(t("The lines and the ledger of this month differ. Check the books in Settings."), icon=":material/error:")
+        st.error(
+            t("The lines and the ledger of this month differ. Check the books in Settings."), icon=":material/error:"
+        )
     chosen = (event.selection.get("part") or []) if event else []
     if chosen and chosen[0]["key"] in words:
         _rows(found, chosen[0]["key"], words[chosen[0]["key"]])

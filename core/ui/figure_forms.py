@@ -29,8 +29,17 @@ def saved_views(page: str, context: session.Context) -> None:
             name = view["name"] + (f" · {view['author']}" if view["author"] != context.actor.name else "")
             if st.button(parts.plain(name), key=f"view:{view['id']}", width="stretch", icon=":material/bookmark:"):
                 _open(page, asked)
-            if view["author"] == context.actor.name and st.button(t("Remove"), key=f"view-off:{view['id']}", type="tertiary"):
-                session.act(actions.save_view, key=f"view-off:{view['id']}", page=page, name=view["name"], query="", replaces_id=view["id"])
+            if view["author"] == context.actor.name and st.button(
+                t("Remove"), key=f"view-off:{view['id']}", type="tertiary"
+            ):
+                session.act(
+                    actions.save_view,
+                    key=f"view-off:{view['id']}",
+                    page=page,
+                    name=view["name"],
+                    query="",
+                    replaces_id=view["id"],
+                )
                 st.rerun()
         if not known:
             st.caption(t("A view keeps the range and the filters under a name."))
@@ -61,7 +70,13 @@ def plans_and_marks(context: session.Context, currency: str) -> None:
             st.markdown(f"**{t('Budget')}**")
             following = after_months(context.today.replace(day=1), 0)
             at = st.date_input(t("Month"), following, key="budget:month", format="YYYY-MM-DD")
-            amount = st.number_input(t("MRR aimed at, {currency}", currency=currency), min_value=0.0, step=1000.0, key="budget:amount", format="%.0f")
+            amount = st.number_input(
+                t("MRR aimed at, {currency}", currency=currency),
+                min_value=0.0,
+                step=1000.0,
+                key="budget:amount",
+                format="%.0f",
+            )
             if st.form_submit_button(t("Save budget")):
                 minor = to_minor(Decimal(str(amount)), currency)
                 if session.act(actions.set_budget, key="budget", month=at.replace(day=1), mrr_minor=minor):
@@ -71,20 +86,31 @@ def plans_and_marks(context: session.Context, currency: str) -> None:
             st.markdown(f"**{t('Mark a day')}**")
             on = st.date_input(t("Day"), context.today, key="mark:day", format="YYYY-MM-DD")
             text = st.text_input(t("What happened"), key="mark:text", placeholder=t("Autumn campaign"))
-            if st.form_submit_button(t("Save mark")) and session.act(actions.mark_day, key="mark", on_date=on, text=text):
+            if st.form_submit_button(t("Save mark")) and session.act(
+                actions.mark_day, key="mark", on_date=on, text=text
+            ):
                 session.say(t("The mark is saved."))
                 st.rerun()
         for on, text, mark_id in session.frames(reads.marks):
-            if mark_id is not None and st.button(f"{day(on)} · {parts.plain(text)}", key=f"mark:{mark_id}", icon=":material/close:", type="tertiary"):
+            if mark_id is not None and st.button(
+                f"{day(on)} · {parts.plain(text)}", key=f"mark:{mark_id}", icon=":material/close:", type="tertiary"
+            ):
                 session.act(actions.mark_day, key=f"mark-off:{mark_id}", on_date=on, text="", replaces_id=mark_id)
                 st.rerun()
 
 
 def report_month(context: session.Context, last_complete: date | None) -> None:
     """Freeze the last whole month, when it is not yet reported."""
-    if last_complete is None or last_complete in session.frames(reads.reported) or not context.may(Permission.CLOSE_BOOKS):
+    if (
+        last_complete is None
+        or last_complete in session.frames(reads.reported)
+        or not context.may(Permission.CLOSE_BOOKS)
+    ):
         return
-    said = t("{month} is over and not reported yet. Reporting freezes its figures; later facts then show as differences.", month=month(last_complete))
+    said = t(
+        "{month} is over and not reported yet. Reporting freezes its figures; later facts then show as differences.",
+        month=month(last_complete),
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(said)
         if st.button(t("Report {month}", month=month(last_complete)), key="report", icon=":material/lock_clock:"):
@@ -113,7 +139,9 @@ def as_reported(context: session.Context) -> None:
         st.caption(t("No month has been reported yet: reporting one freezes its figures."))
         return
     names = {start: month(start) for start in sorted(known, reverse=True)}
-    chosen = st.selectbox(t("Reported month"), list(names), format_func=names.__getitem__, key="reported:month", width=220)
+    chosen = st.selectbox(
+        t("Reported month"), list(names), format_func=names.__getitem__, key="reported:month", width=220
+    )
     was, now = known[chosen], session.frames(reads.month_content, chosen, context.today)
     st.caption(
         t("Reported by {author} on {instant}, with version {version} of the definitions.", author=parts.plain(was["author"]),
@@ -124,7 +152,11 @@ def as_reported(context: session.Context) -> None:
         sides = [_written(name, side.get(name), was["currency"]) for side in (was, now)]
         rows.append({t("Figure"): said, t("As reported"): sides[0], t("By today's facts"): sides[1],
                      t("Difference"): "–" if sides[0] == sides[1] else _difference(name, was.get(name), now.get(name), was["currency"])})  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("As reported"), t("By today's facts"), t("Difference")))
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config=parts.money_columns(t("As reported"), t("By today's facts"), t("Difference")),
+    )
     moved: pl.DataFrame = session.frames(reads.restated, chosen, context.today)
     if moved.is_empty():
         st.caption(t("No fact recorded since then has changed a customer's MRR of that month."))

@@ -38,7 +38,13 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
     currency = figures.currency
     spark = _spark(months, currency)
     with st.grid(4, min_column_width=190):
-        _card(t("MRR"), whole_money(now["closing"], currency), definition("mrr"), (_grown(now, then, "closing"), compared), spark("closing"))
+        _card(
+            t("MRR"),
+            whole_money(now["closing"], currency),
+            definition("mrr"),
+            (_grown(now, then, "closing"), compared),
+            spark("closing"),
+        )
         _card(t("Paying customers"), number(now["customers_at_end"]), definition("paying customer"),
               (_grown(now, then, "customers_at_end"), compared), months["customers_at_end"].to_list())  # fmt: skip
         _card(
@@ -46,15 +52,31 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
             definition("customer churn") + _interval(over), (_points(over, then, "customer_churn"), compared),
             [100 * (value or 0) for value in _complete(months, figures)["customer_churn"]], inverse=True,
         )  # fmt: skip
-        _card(t("ARPA"), money(now["arpa_minor"] or 0, currency), definition("arpa"), (_grown(now, then, "arpa_minor"), compared), spark("arpa_minor"))
+        _card(
+            t("ARPA"),
+            money(now["arpa_minor"] or 0, currency),
+            definition("arpa"),
+            (_grown(now, then, "arpa_minor"), compared),
+            spark("arpa_minor"),
+        )
     with st.grid(6, min_column_width=150):
         _small(t("ARR"), whole_money(12 * now["closing"], currency), definition("arr"))
         _small(t("NRR, 12 months"), share(now["nrr"]), definition("nrr"))
         _small(t("GRR, 12 months"), share(now["grr"]), definition("grr"))
-        quick = "–" if over is None else t("no losses") if over["quick_ratio"] is None else number(over["quick_ratio"], places=1)
+        quick = (
+            "–"
+            if over is None
+            else t("no losses")
+            if over["quick_ratio"] is None
+            else number(over["quick_ratio"], places=1)
+        )
         _small(t("Quick ratio"), quick, definition("quick ratio"))
         _small(t("Usage MRR"), whole_money(usage_minor, currency), definition("usage mrr"))
-        _small(t("Discounts"), whole_money(now["list_mrr"] - now["closing"], currency), t("MRR at list prices less MRR: what running discounts take off."))
+        _small(
+            t("Discounts"),
+            whole_money(now["list_mrr"] - now["closing"], currency),
+            t("MRR at list prices less MRR: what running discounts take off."),
+        )
     if over and over["month"] != now["month"]:
         st.caption(
             t("MRR, customers and ARPA are those of today; churn and quick ratio those of {month}, the last whole month.",
@@ -75,7 +97,9 @@ def _grown(now: dict[str, Any], then: dict[str, Any] | None, name: str) -> str |
     """Change in percent."""
     if not then or not then[name] or now[name] is None:
         return None
-    return f"{'+' if now[name] >= then[name] else '−'}{number(abs(100 * (now[name] / then[name] - 1)), places=1)}\u00a0%"
+    return (
+        f"{'+' if now[name] >= then[name] else '−'}{number(abs(100 * (now[name] / then[name] - 1)), places=1)}\u00a0%"
+    )
 
 
 def _points(now: dict[str, Any] | None, then: dict[str, Any] | None, name: str) -> str | None:
@@ -94,7 +118,15 @@ def _interval(over: dict[str, Any] | None) -> str:
     return f"\n\n{said}"
 
 
-def _card(title: str, value: str, help: str, change: tuple[str | None, Comparison], spark: list[float], *, inverse: bool = False) -> None:
+def _card(
+    title: str,
+    value: str,
+    help: str,
+    change: tuple[str | None, Comparison],
+    spark: list[float],
+    *,
+    inverse: bool = False,
+) -> None:
     """One card. Streamlit reads the direction of a change from its first sign."""
     delta, compared = change
     arrow = delta.replace("−", "-", 1) if delta else None

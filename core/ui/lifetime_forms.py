@@ -26,10 +26,16 @@ def margins(context: session.Context, ledger: Ledger) -> None:
     with st.popover(t("Margins"), icon=":material/percent:"):
         st.caption(t("The share of revenue that is left after a plan's own costs; 100 % until you enter one."))
         with st.form("margin", border=False):
-            plan = st.selectbox(t("Plan"), sorted(ledger.names), format_func=ledger.names.__getitem__, key="margin:plan")
+            plan = st.selectbox(
+                t("Plan"), sorted(ledger.names), format_func=ledger.names.__getitem__, key="margin:plan"
+            )
             percent = st.number_input(t("Margin, %"), 0.0, 100.0, 100.0, 1.0, key="margin:percent")
             if st.form_submit_button(t("Save margin")) and session.act(
-                actions.set_margin, key="margin", plan_id=plan, effective_from=context.today, margin_ppm=round(percent * 10_000)
+                actions.set_margin,
+                key="margin",
+                plan_id=plan,
+                effective_from=context.today,
+                margin_ppm=round(percent * 10_000),
             ):
                 session.say(t("The margin is saved."))
                 st.rerun()
@@ -76,7 +82,11 @@ def contacts(frame: pl.DataFrame) -> None:
         year = survival.survival_at(table, [12])[0]
         rows.append({t("In the first two months"): name, t("Customers"): number(own.height), t("Have left"): number(ends),
                      t("Still there at month 12"): "–" if year is None or ends < 30 else f"{number(100 * year, places=1)} %"})  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Customers"), t("Have left"), t("Still there at month 12")))
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config=parts.money_columns(t("Customers"), t("Have left"), t("Still there at month 12")),
+    )
     test = survival.log_rank(frame, "contacted")
     if test.df:
         p = t("less than 0.1 %") if test.p < 0.001 else f"{number(100 * test.p, places=1)} %"

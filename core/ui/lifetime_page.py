@@ -33,15 +33,27 @@ def headline(whole: Value, currency: str, by: str, values: list[Value]) -> None:
     with left.container(border=True, height="stretch"):
         st.metric(t("A new customer is worth"), whole_money(whole.clv_new, currency), help=definition("clv"))
         if whole.low is not None and whole.high is not None:
-            st.caption(t("between {low} and {high} (95 % interval)", low=parts.plain(whole_money(whole.low, currency)), high=parts.plain(whole_money(whole.high, currency))))
-        st.metric(t("All active customers together"), whole_money(whole.residual or 0, currency), help=definition("customer-base value"))
+            st.caption(
+                t(
+                    "between {low} and {high} (95 % interval)",
+                    low=parts.plain(whole_money(whole.low, currency)),
+                    high=parts.plain(whole_money(whole.high, currency)),
+                )
+            )
+        st.metric(
+            t("All active customers together"),
+            whole_money(whole.residual or 0, currency),
+            help=definition("customer-base value"),
+        )
         margin = t("Margin {margin}", margin=f"{number(100 * whole.margin, places=0)}\u00a0%")
         st.caption(margin + (t(": none was entered, so revenue counts in full") if whole.margin >= 1 else ""))
     with right.container(border=True, height="stretch"):
         st.markdown(f"**{t('Why')}**")
         start = whole.clv_new / whole.months / whole.margin if whole.margin else 0
         year, two = (float(value) for value in whole.choice.chosen.survival([12, 24]))
-        st.markdown(t("1. A new customer begins at **{amount}** a month.", amount=parts.plain(money(round(start), currency))))
+        st.markdown(
+            t("1. A new customer begins at **{amount}** a month.", amount=parts.plain(money(round(start), currency)))
+        )
         st.markdown(
             t("2. Of a hundred, **{year}** are still there after a year and **{two}** after two: with money discounted at 10 % a year, that is **{months} months**.",
               year=number(100 * year, places=0), two=number(100 * two, places=0), months=number(whole.months, places=1))
@@ -53,7 +65,13 @@ def headline(whole: Value, currency: str, by: str, values: list[Value]) -> None:
                 t("3. It depends: **{best}** are worth {most}, **{worst}** {least}.", best=parts.plain(segment_word(by, best.name)), worst=parts.plain(segment_word(by, worst.name)),
                   most=parts.plain(whole_money(best.clv_new or 0, currency)), least=parts.plain(whole_money(worst.clv_new or 0, currency)))
             )  # fmt: skip
-        st.caption(t("Fitted on {count} customers of whom {gone} have left. Estimated from your history.", count=number(whole.customers), gone=number(whole.churners)))
+        st.caption(
+            t(
+                "Fitted on {count} customers of whom {gone} have left. Estimated from your history.",
+                count=number(whole.customers),
+                gone=number(whole.churners),
+            )
+        )
 
 
 def by_segment(values: list[Value], dimension: str, currency: str) -> None:
@@ -74,9 +92,16 @@ def by_segment(values: list[Value], dimension: str, currency: str) -> None:
             tooltip=[alt.Tooltip("name:N", title=t("Segment")), alt.Tooltip("clv:Q", title=t("CLV"), format=",.0f"), alt.Tooltip("low:Q", title=t("At least"), format=",.0f"),
                      alt.Tooltip("high:Q", title=t("At most"), format=",.0f"), alt.Tooltip("n:Q", title=t("Customers")), alt.Tooltip("left:Q", title=t("Have left"))],
         )  # fmt: skip
-        bars = base.mark_bar(cornerRadius=2, height=16).encode(x=alt.X("clv:Q", title=currency, axis=alt.Axis(format="~s")), color=alt.Color("colour:N", scale=None))
+        bars = base.mark_bar(cornerRadius=2, height=16).encode(
+            x=alt.X("clv:Q", title=currency, axis=alt.Axis(format="~s")), color=alt.Color("colour:N", scale=None)
+        )
         whiskers = base.mark_rule(strokeWidth=2, color="#5A6374").encode(x="low:Q", x2="high:Q")
-        st.altair_chart(charts.styled(bars + whiskers, height=36 * len(rows) + 40), width="stretch", key="clv", alt=t("CLV by segment"))
+        st.altair_chart(
+            charts.styled(bars + whiskers, height=36 * len(rows) + 40),
+            width="stretch",
+            key="clv",
+            alt=t("CLV by segment"),
+        )
     few = [segment_word(dimension, value.name) for value in values if value.clv_new is None]
     if few:
         st.caption(t("Too few have left to tell: {segments}.", segments=parts.plain(", ".join(few))))
@@ -92,10 +117,16 @@ def projection(whole: Value) -> None:
     actual = [(0, 1.0), *((k + 1, float(value)) for k, value in enumerate(seen) if reached[k])]
     last = actual[-1][0]
     months = np.arange(0, last + PROJECTED + 1)
-    fitted = [(int(k), float(s), "fit" if k <= last else "ahead") for k, s in zip(months, fit.survival(months), strict=True)]
+    fitted = [
+        (int(k), float(s), "fit" if k <= last else "ahead") for k, s in zip(months, fit.survival(months), strict=True)
+    ]
     ahead = [(k, s, "ahead") for k, s, _ in fitted if k >= last]
     words = {"fit": t("Model"), "ahead": t("Projection"), "seen": t("Seen")}
-    frame = pl.DataFrame([*(row for row in fitted if row[0] <= last), *ahead, *((k, s, "seen") for k, s in actual)], schema=["time", "share", "what"], orient="row")
+    frame = pl.DataFrame(
+        [*(row for row in fitted if row[0] <= last), *ahead, *((k, s, "seen") for k, s in actual)],
+        schema=["time", "share", "what"],
+        orient="row",
+    )
     frame = frame.with_columns(name=pl.col("what").replace_strict(words, return_dtype=pl.String))
     chart = alt.Chart(frame).mark_line(strokeWidth=2).encode(
         x=alt.X("time:Q", title=t("Months since the first paid day")),
@@ -104,14 +135,24 @@ def projection(whole: Value) -> None:
         strokeDash=alt.StrokeDash("name:N", scale=alt.Scale(domain=[words["seen"], words["fit"], words["ahead"]], range=[[1, 0], [1, 0], [5, 4]])),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("share:Q", title=t("Still customers"), format=".1%")],
     )  # fmt: skip
-    st.altair_chart(charts.styled(chart, height=280), width="stretch", key="projection", alt=t("Retention: seen, fitted and projected"))
+    st.altair_chart(
+        charts.styled(chart, height=280),
+        width="stretch",
+        key="projection",
+        alt=t("Retention: seen, fitted and projected"),
+    )
     st.caption(t("Solid: data and the model fitted to it. Dashed: projection."))
 
 
 def gap(found: Gap | None, dimension: str, currency: str) -> None:
     """What separates two segments, part by part; the parts sum to the gap."""
     if found is None:
-        st.caption(t("One of the two has fewer than {count} customers who have left: nothing can be said.", count=number(FEWEST_EVENTS)))
+        st.caption(
+            t(
+                "One of the two has fewer than {count} customers who have left: nothing can be said.",
+                count=number(FEWEST_EVENTS),
+            )
+        )
         return
     words = {
         "base": t("Starting price"), "cross_sell": t("Cross-sell: add-ons"), "upsell": t("Upsell: plans, prices, seats"),
@@ -121,7 +162,15 @@ def gap(found: Gap | None, dimension: str, currency: str) -> None:
     names = [segment_word(dimension, name) for name in found.names]
     rows, height = [(names[0], found.clv[0] / scale, 0.0, found.clv[0] / scale, charts.COLOURS["today"])], found.clv[0]
     for name, part in found.parts.items():
-        rows.append((words[name], part / scale, height / scale, (height + part) / scale, charts.COLOURS["up" if part >= 0 else "churn"]))
+        rows.append(
+            (
+                words[name],
+                part / scale,
+                height / scale,
+                (height + part) / scale,
+                charts.COLOURS["up" if part >= 0 else "churn"],
+            )
+        )
         height += part
     rows.append((names[1], found.clv[1] / scale, 0.0, found.clv[1] / scale, charts.COLOURS["today"]))
     frame = pl.DataFrame(rows, schema=["what", "amount", "start", "end", "colour"], orient="row")
@@ -129,7 +178,9 @@ def gap(found: Gap | None, dimension: str, currency: str) -> None:
         y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=240)), x=alt.X("start:Q", title=currency, axis=alt.Axis(format="~s")), x2="end:Q",
         color=alt.Color("colour:N", scale=None), tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f")],
     )  # fmt: skip
-    st.altair_chart(charts.styled(chart, height=250), width="stretch", key="gap", alt=t("What separates the two segments"))
+    st.altair_chart(
+        charts.styled(chart, height=250), width="stretch", key="gap", alt=t("What separates the two segments")
+    )
     st.caption(
         t("Of the gap of {gap} each part is its mean effect over all orders (Shapley): they sum to it exactly. Lives as far as both were seen. Associated with, not caused by.",
           gap=parts.plain(money(found.gap, currency, sign=True)))
@@ -146,7 +197,9 @@ def ratios(found: list[Ratio], dimension: str, reference: str, strata: str) -> N
          t("95 % interval"): f"{number(ratio.low, places=2)} – {number(ratio.high, places=2)}", t("Customers"): number(ratio.n), t("Have left"): number(ratio.events)}
         for ratio in found
     ]  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("95 % interval"), t("Customers"), t("Have left")))
+    st.dataframe(
+        rows, hide_index=True, column_config=parts.money_columns(t("95 % interval"), t("Customers"), t("Have left"))
+    )
     st.caption(
         t("Month for month, against {reference}, compared within the same {strata} (Cox regression). Associated with, not caused by.",
           reference=parts.plain(segment_word(dimension, reference)), strata=strata)
@@ -170,9 +223,13 @@ def how(whole: Value, currency: str) -> None:
             rf"\sum_{{t\ge0}} S(t)\,\delta^t = {{}}_2F_1(1,\beta;\alpha+\beta;\delta),\quad \alpha={fit.alpha:.4f},\ \beta={fit.beta:.4f},\ \delta={1 / (1 + d):.6f}"
         )
     else:
-        st.latex(rf"S(t) \text{{ of {fit.model.value}}},\quad \alpha={fit.alpha:.4f},\ \beta={fit.beta:.4f},\ c={fit.c:.4f},\ \delta={1 / (1 + d):.6f}")
+        st.latex(
+            rf"S(t) \text{{ of {fit.model.value}}},\quad \alpha={fit.alpha:.4f},\ \beta={fit.beta:.4f},\ c={fit.c:.4f},\ \delta={1 / (1 + d):.6f}"
+        )
     if whole.choice.homogeneous:
-        st.caption(t("The data show no difference between customers beyond chance, so one chance of leaving holds for all."))
+        st.caption(
+            t("The data show no difference between customers beyond chance, so one chance of leaving holds for all.")
+        )
     st.dataframe(
         [
             {t("Model"): candidate.model.value, "α": _short(candidate.alpha), "β": _short(candidate.beta), "c": _short(candidate.c),
@@ -217,7 +274,9 @@ def bench() -> None:
         st.caption(t("Nothing was fitted."))
         return
     fit = choice.chosen
-    st.markdown(f"**{fit.model.value}** · α {_short(fit.alpha)} · β {_short(fit.beta)} · c {_short(fit.c)} · {t('Log-likelihood')} {number(fit.log_likelihood, places=2)}")
+    st.markdown(
+        f"**{fit.model.value}** · α {_short(fit.alpha)} · β {_short(fit.beta)} · c {_short(fit.c)} · {t('Log-likelihood')} {number(fit.log_likelihood, places=2)}"
+    )
     first = float(_numbers(text)[0])
     periods = np.arange(0, counts.periods + int(ahead) + 1)
     given = [*_numbers(text), *[None] * int(ahead)]
@@ -229,7 +288,11 @@ def bench() -> None:
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(line.strip().replace(" ", "").replace(",", ".").split(";")[-1]) for line in text.strip().splitlines() if line.strip()]
+    return [
+        float(line.strip().replace(" ", "").replace(",", ".").split(";")[-1])
+        for line in text.strip().splitlines()
+        if line.strip()
+    ]
 
 
 def cause_word(cause: str) -> str:

@@ -29,7 +29,9 @@ def movement_words() -> dict[str, str]:
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
     names = {start: month(start) for start in frame["month"].unique()}
-    return frame.with_columns(name=pl.col("month").replace_strict(names, return_dtype=pl.String), key=pl.col("month").dt.strftime("%Y-%m"))
+    return frame.with_columns(
+        name=pl.col("month").replace_strict(names, return_dtype=pl.String), key=pl.col("month").dt.strftime("%Y-%m")
+    )
 
 
 def _axis(months: pl.DataFrame) -> alt.X:
@@ -55,7 +57,12 @@ def as_svg(months: pl.DataFrame, currency: str) -> list[tuple[str, str]]:
     bars = _movement_chart(months, currency)
     found = [(t("MRR by month"), line), *([(t("MRR movements by month"), bars)] if bars is not None else [])]
     return [
-        (said, vl_convert.vegalite_to_svg(charts.styled(chart, height=200).properties(width=420, background="white").to_dict(), vl_version="6.4"))
+        (
+            said,
+            vl_convert.vegalite_to_svg(
+                charts.styled(chart, height=200).properties(width=420, background="white").to_dict(), vl_version="6.4"
+            ),
+        )
         for said, chart in found
     ]
 
@@ -71,7 +78,10 @@ def _mrr_chart(
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("value:Q", title=t("MRR"), format=",.0f")],
     )  # fmt: skip
     colour = charts.COLOURS["price"]
-    layers: list[Any] = [base.mark_area(opacity=0.12, color=colour), base.mark_line(color=colour, strokeWidth=2, point=months.height <= 14)]
+    layers: list[Any] = [
+        base.mark_area(opacity=0.12, color=colour),
+        base.mark_line(color=colour, strokeWidth=2, point=months.height <= 14),
+    ]
     planned = _named(pl.DataFrame({"month": list(budgets), "value": [amount / scale for amount in budgets.values()]},
                                   schema={"month": pl.Date, "value": pl.Float64}).filter(pl.col("month").is_in(months["month"].implode())))  # fmt: skip
     if planned.height:
@@ -81,8 +91,14 @@ def _mrr_chart(
                 tooltip=[alt.Tooltip("name:N", title=t("Budget")), alt.Tooltip("value:Q", title=t("Budget"), format=",.0f")],
             )
         )  # fmt: skip
-    told = pl.DataFrame([(day.replace(day=1), text) for day, text in marks], schema={"month": pl.Date, "text": pl.String}, orient="row")
-    told = told.filter(pl.col("month").is_in(months["month"].implode())).group_by("month").agg(pl.col("text").str.join(" · "))
+    told = pl.DataFrame(
+        [(day.replace(day=1), text) for day, text in marks], schema={"month": pl.Date, "text": pl.String}, orient="row"
+    )
+    told = (
+        told.filter(pl.col("month").is_in(months["month"].implode()))
+        .group_by("month")
+        .agg(pl.col("text").str.join(" · "))
+    )
     if told.height:
         rules = alt.Chart(_named(told)).encode(x=_axis(months), tooltip=[alt.Tooltip("text:N", title=" ")])
         layers.append(rules.mark_rule(color=charts.COLOURS["contraction"], strokeDash=[2, 3], strokeWidth=2))
@@ -112,7 +128,9 @@ def movement_bars(months: pl.DataFrame, currency: str) -> tuple[date, str] | Non
 def _movement_chart(months: pl.DataFrame, currency: str) -> Any | None:
     """Bars by month and kind, each of which can be picked; None where nothing moved."""
     scale = 10 ** exponent_of(currency)
-    long = months.unpivot([name for name in FLOWS if (months[name] != 0).any()], index="month", variable_name="kind", value_name="amount")
+    long = months.unpivot(
+        [name for name in FLOWS if (months[name] != 0).any()], index="month", variable_name="kind", value_name="amount"
+    )
     long = _named(long.filter(pl.col("amount") != 0).with_columns(pl.col("amount") / scale))
     if long.is_empty():
         return None
@@ -156,7 +174,11 @@ def table(figures: Figures, months: pl.DataFrame) -> None:
     """Opening + movements = closing, month by month, with counts; the check stands below."""
     currency = figures.currency
     flows = [name for name in FLOWS if (months[name] != 0).any()]
-    names = {"opening": t("At the beginning"), **{name: movement_words()[name] for name in flows}, "closing": t("At the end")}
+    names = {
+        "opening": t("At the beginning"),
+        **{name: movement_words()[name] for name in flows},
+        "closing": t("At the end"),
+    }
     rows = [
         {t("Month"): month(row["month"]), **{said: money(row[name], currency) for name, said in names.items()},
          t("Customers"): number(row["customers_at_end"]), t("New customers"): number(row["new_customers"]),

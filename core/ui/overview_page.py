@@ -61,7 +61,11 @@ def choose_range(*, comparing: bool = True) -> tuple[str, str]:
     keep("range", chosen if chosen and chosen != "12" else "")
     if not comparing:
         return chosen or "12", "none"
-    against = {"start": t("Compare with the beginning"), "year": t("Compare with a year ago"), "none": t("Compare with nothing")}
+    against = {
+        "start": t("Compare with the beginning"),
+        "year": t("Compare with a year ago"),
+        "none": t("Compare with nothing"),
+    }
     compare = VIEW.begin("compare", lambda asked: asked if asked in against else "start", "start")
     picked = st.selectbox(
         t("Compare"), list(against), format_func=against.__getitem__, key=compare, width=225, label_visibility="collapsed",
@@ -75,9 +79,17 @@ def by_plan(frame: pl.DataFrame, currency: str) -> None:
     """What each plan's MRR did in the range."""
     st.subheader(t("By plan"), anchor=False, help=t("Customers who change plan move out of one and into the other."))
     flows = [name for name in (*KINDS, "fx") if (frame[name] != 0).any()]
-    names = {"opening": t("At the beginning"), **{name: movement_words()[name] for name in flows}, "closing": t("At the end")}
+    names = {
+        "opening": t("At the beginning"),
+        **{name: movement_words()[name] for name in flows},
+        "closing": t("At the end"),
+    }
     rows = [
-        {t("Plan"): row["plan"], t("Customers"): number(row["customers"]), **{said: money(row[name], currency) for name, said in names.items()}}
+        {
+            t("Plan"): row["plan"],
+            t("Customers"): number(row["customers"]),
+            **{said: money(row[name], currency) for name, said in names.items()},
+        }
         for row in frame.sort("closing", descending=True).iter_rows(named=True)
     ]
     st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Customers"), *names.values()))
@@ -89,7 +101,14 @@ def download(context: session.Context, found: Figures, months: pl.DataFrame, seg
     def made() -> bytes:
         with session.read() as db:
             company = str(billing.company_profile(db, context.today).legal_name)
-        return kpi_page(found, movement_charts.as_svg(months, found.currency), context.language, company=company, segment=segment, today=context.today).content
+        return kpi_page(
+            found,
+            movement_charts.as_svg(months, found.currency),
+            context.language,
+            company=company,
+            segment=segment,
+            today=context.today,
+        ).content
 
     parts.download(t("PDF"), made, f"overview-{context.today}.pdf", key="overview:pdf", mime="application/pdf")
 

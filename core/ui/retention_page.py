@@ -17,7 +17,14 @@ from core.ui.format import country, day, money, month, number
 from core.ui.text import definition, label, t
 
 MOST_COHORTS, MOST_ROWS = 24, 500
-CAUSE_COLOURS = {"voluntary": "#3B5BDB", "involuntary": "#E03131", "staff": "#8A94A6", "death": "#5C4B8A", "other": "#ADB5BD", "paused": "#F08C00"}
+CAUSE_COLOURS = {
+    "voluntary": "#3B5BDB",
+    "involuntary": "#E03131",
+    "staff": "#8A94A6",
+    "death": "#5C4B8A",
+    "other": "#ADB5BD",
+    "paused": "#F08C00",
+}
 
 
 def dimension_words() -> dict[str, str]:
@@ -42,7 +49,10 @@ def heat_map(cells: pl.DataFrame, revenue: bool) -> date | None:
     recent = shown["cohort"].unique().sort(descending=True).head(MOST_COHORTS)
     shown = shown.filter(pl.col("cohort").is_in(recent.implode()))
     names = {start: month(start) for start in recent}
-    shown = shown.with_columns(name=pl.col("cohort").replace_strict(names, return_dtype=pl.String), key=pl.col("cohort").dt.strftime("%Y-%m-%d"))
+    shown = shown.with_columns(
+        name=pl.col("cohort").replace_strict(names, return_dtype=pl.String),
+        key=pl.col("cohort").dt.strftime("%Y-%m-%d"),
+    )
     order = [names[start] for start in recent]
     pick = alt.selection_point(name="cohort", fields=["key"])
     ages = int(shown["age"].max() or 0)  # type: ignore[arg-type]
@@ -76,7 +86,11 @@ def summary(cells: pl.DataFrame) -> None:
          t("Still customers"): _percent(row["customers"]), t("Revenue kept"): _percent(row["revenue"])}
         for row in told.iter_rows(named=True)
     ]  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Cohorts"), t("Customers"), t("Still customers"), t("Revenue kept")))
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config=parts.money_columns(t("Cohorts"), t("Customers"), t("Still customers"), t("Revenue kept")),
+    )
 
 
 def _percent(share: float | None) -> str:
@@ -86,14 +100,28 @@ def _percent(share: float | None) -> str:
 def members(rows: pl.DataFrame, cohort: date, currency: str) -> None:
     """Who began in a month, and what became of them."""
     gone = rows.filter(pl.col("left").is_not_null()).height
-    st.markdown(t("**{month}**: {count} customers began, {gone} have left since", month=month(cohort), count=number(rows.height), gone=number(gone)))
+    st.markdown(
+        t(
+            "**{month}**: {count} customers began, {gone} have left since",
+            month=month(cohort),
+            count=number(rows.height),
+            gone=number(gone),
+        )
+    )
     mrr = t("MRR today")
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], t("Since"): row["since"], t("Left"): row["left"],
          t("Because of"): label(row["cause"]) if row["cause"] else "", mrr: money(row["mrr_minor"], currency)}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    picked = st.dataframe(listed, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"cohort:{cohort}", column_config=parts.money_columns(mrr))
+    picked = st.dataframe(
+        listed,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"cohort:{cohort}",
+        column_config=parts.money_columns(mrr),
+    )
     if picked.selection.rows:
         parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
 
@@ -110,15 +138,28 @@ def churn_lines(months: pl.DataFrame, last_complete: date | None) -> None:
     order = list(names.values())
     shown = over.with_columns(name=pl.col("month").replace_strict(names, return_dtype=pl.String))
     words = {"customer_churn": t("Customers"), "gross_mrr_churn": t("MRR, lost and lowered")}
-    long = shown.unpivot(list(words), index=["name"], variable_name="what", value_name="share").with_columns(pl.col("what").replace_strict(words))
-    x = alt.X("name:N", sort=order, title=None, axis=alt.Axis(labelAngle=0 if len(order) <= 14 else -45, labelOverlap="greedy"))
+    long = shown.unpivot(list(words), index=["name"], variable_name="what", value_name="share").with_columns(
+        pl.col("what").replace_strict(words)
+    )
+    x = alt.X(
+        "name:N",
+        sort=order,
+        title=None,
+        axis=alt.Axis(labelAngle=0 if len(order) <= 14 else -45, labelOverlap="greedy"),
+    )
     lines = alt.Chart(long).mark_line(strokeWidth=2, point=len(order) <= 14).encode(
         x=x, y=alt.Y("share:Q", title=None, axis=alt.Axis(format=".1%")),
         color=alt.Color("what:N", scale=alt.Scale(domain=list(words.values()), range=[charts.COLOURS["price"], charts.COLOURS["churn"]])),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=" "), alt.Tooltip("share:Q", title=t("Share"), format=".2%")],
     )  # fmt: skip
-    band = alt.Chart(shown.select("name", "churn_low", "churn_high")).mark_area(opacity=0.12, color=charts.COLOURS["price"]).encode(x=x, y="churn_low:Q", y2="churn_high:Q")
-    st.altair_chart(charts.styled(band + lines, height=240), width="stretch", key="churn-lines", alt=t("Churn by month"))
+    band = (
+        alt.Chart(shown.select("name", "churn_low", "churn_high"))
+        .mark_area(opacity=0.12, color=charts.COLOURS["price"])
+        .encode(x=x, y="churn_low:Q", y2="churn_high:Q")
+    )
+    st.altair_chart(
+        charts.styled(band + lines, height=240), width="stretch", key="churn-lines", alt=t("Churn by month")
+    )
     st.caption(t("Band: 95 % interval of customer churn (Wilson)."))
 
 
@@ -132,7 +173,8 @@ def causes(frame: pl.DataFrame, months: list[date]) -> None:
     known = [cause for cause in CAUSE_COLOURS if cause in frame["cause"].unique()]
     words = {cause: label(cause) for cause in known}
     shown = frame.filter(pl.col("cause").is_in(known)).with_columns(
-        name=pl.col("month").replace_strict(names, return_dtype=pl.String, default=None), what=pl.col("cause").replace_strict(words, return_dtype=pl.String)
+        name=pl.col("month").replace_strict(names, return_dtype=pl.String, default=None),
+        what=pl.col("cause").replace_strict(words, return_dtype=pl.String),
     )
     chart = alt.Chart(shown).mark_bar(cornerRadius=1).encode(
         x=alt.X("name:N", sort=list(names.values()), title=None, axis=alt.Axis(labelAngle=0 if len(names) <= 14 else -45, labelOverlap="greedy")),
@@ -151,13 +193,20 @@ def reasons(rows: pl.DataFrame, currency: str) -> None:
          mrr: money(row["mrr_minor"], currency)}
         for row in rows.head(30).iter_rows(named=True)
     ]  # fmt: skip
-    st.dataframe(listed, hide_index=True, column_config=parts.money_columns(t("Customers"), mrr), height=min(280, 38 + 35 * max(1, len(listed))))
+    st.dataframe(
+        listed,
+        hide_index=True,
+        column_config=parts.money_columns(t("Customers"), mrr),
+        height=min(280, 38 + 35 * max(1, len(listed))),
+    )
 
 
 def curves(frame: pl.DataFrame, dimension: str | None) -> None:
     """Share still customers by months since the first paid day, with 95 % bands, as long as ten are at risk."""
     shown = frame.with_columns(
-        name=pl.col("segment").map_elements(lambda value: segment_word(dimension, value) if dimension else t("All customers"), return_dtype=pl.String)
+        name=pl.col("segment").map_elements(
+            lambda value: segment_word(dimension, value) if dimension else t("All customers"), return_dtype=pl.String
+        )
     )
     base = alt.Chart(shown).encode(
         x=alt.X("time:Q", title=t("Months since the first paid day")),
@@ -167,16 +216,26 @@ def curves(frame: pl.DataFrame, dimension: str | None) -> None:
     )  # fmt: skip
     band = base.mark_area(opacity=0.10, interpolate="step-after").encode(y=alt.Y("low:Q", title=None), y2="high:Q")
     line = base.mark_line(strokeWidth=2, interpolate="step-after").encode(
-        y=alt.Y("survival:Q", title=None, scale=alt.Scale(domain=[max(0.0, float(shown["low"].min() or 0) - 0.05), 1.0]), axis=alt.Axis(format=".0%"))  # type: ignore[arg-type]
+        y=alt.Y(
+            "survival:Q",
+            title=None,
+            scale=alt.Scale(domain=[max(0.0, float(shown["low"].min() or 0) - 0.05), 1.0]),
+            axis=alt.Axis(format=".0%"),
+        )  # type: ignore[arg-type]
     )
-    st.altair_chart(charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month"))
+    st.altair_chart(
+        charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month")
+    )
 
 
 def at_risk_table(frame: pl.DataFrame, dimension: str | None) -> None:
     """How many each curve stands on, and when half have left."""
     rows = []
     for (name,), own in frame.group_by("segment", maintain_order=True):
-        at = {f"{months}": own.filter(pl.col("time") <= months)["at_risk"][-1] if own["time"].max() >= months else None for months in (0, 6, 12, 24)}  # type: ignore[operator]
+        at = {
+            f"{months}": own.filter(pl.col("time") <= months)["at_risk"][-1] if own["time"].max() >= months else None
+            for months in (0, 6, 12, 24)
+        }  # type: ignore[operator]
         half = median(own)
         rows.append({
             t("Segment"): segment_word(dimension, str(name)) if dimension else t("All customers"),
@@ -193,11 +252,27 @@ def test_in_words(test: Test) -> None:
     if test.df == 0:
         return
     p = t("less than 0.1 %") if test.p < 0.001 else f"{number(100 * test.p, places=1)}\u00a0%"
-    detail = t("Log-rank: chi-square {statistic} on {df} degrees of freedom.", statistic=number(test.statistic, places=1), df=test.df)
+    detail = t(
+        "Log-rank: chi-square {statistic} on {df} degrees of freedom.",
+        statistic=number(test.statistic, places=1),
+        df=test.df,
+    )
     if test.p < 0.05:
-        st.markdown(t("The segments **differ**: were they alike, differences as large as these would come about by chance in {p} of cases.", p=p), help=detail)
+        st.markdown(
+            t(
+                "The segments **differ**: were they alike, differences as large as these would come about by chance in {p} of cases.",
+                p=p,
+            ),
+            help=detail,
+        )
     else:
-        st.markdown(t("The segments **may be alike**: differences as large as these come about by chance in {p} of cases.", p=p), help=detail)
+        st.markdown(
+            t(
+                "The segments **may be alike**: differences as large as these come about by chance in {p} of cases.",
+                p=p,
+            ),
+            help=detail,
+        )
 
 
 def incidences(found: People) -> None:
@@ -209,13 +284,17 @@ def incidences(found: People) -> None:
         return
     words = {cause: label(cause) for cause in frame["cause"].unique()}
     known = [cause for cause in CAUSE_COLOURS if cause in words]
-    shown = frame.filter(pl.col("cause").is_in(known)).with_columns(what=pl.col("cause").replace_strict(words, return_dtype=pl.String))
+    shown = frame.filter(pl.col("cause").is_in(known)).with_columns(
+        what=pl.col("cause").replace_strict(words, return_dtype=pl.String)
+    )
     chart = alt.Chart(shown).mark_area(interpolate="step-after", opacity=0.75).encode(
         x=alt.X("time:Q", title=t("Months since the first paid day")), y=alt.Y("share:Q", stack=True, title=None, axis=alt.Axis(format=".0%")),
         color=alt.Color("what:N", scale=alt.Scale(domain=[words[cause] for cause in known], range=[CAUSE_COLOURS[cause] for cause in known])),
         tooltip=[alt.Tooltip("what:N", title=t("Cause")), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("share:Q", title=t("Have left"), format=".1%")],
     )  # fmt: skip
-    st.altair_chart(charts.styled(chart, height=260), width="stretch", key="incidence", alt=t("Share that has left, by cause"))
+    st.altair_chart(
+        charts.styled(chart, height=260), width="stretch", key="incidence", alt=t("Share that has left, by cause")
+    )
     st.caption(t("With those who stay the causes add up to all customers (Aalen–Johansen)."))
 
 
@@ -228,14 +307,24 @@ def risk_list(rows: pl.DataFrame, currency: str) -> None:
         st.caption(t("Nobody gives a reason to worry today."))
         return
     total = int(rows["mrr_minor"].sum())
-    st.caption(t("{count} customers, {amount} a month", count=number(rows.height), amount=parts.plain(money(total, currency))))
+    st.caption(
+        t("{count} customers, {amount} a month", count=number(rows.height), amount=parts.plain(money(total, currency)))
+    )
     mrr = t("MRR")
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], t("Why"): ", ".join(words[reason] for reason in row["reasons"]),
          t("Leaves"): day(row["leaves_on"]), t("Months a customer"): number(row["months"]), mrr: money(row["mrr_minor"], currency)}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    picked = st.dataframe(listed, hide_index=True, on_select="rerun", selection_mode="single-row", key="risk", column_config=parts.money_columns(mrr, t("Months a customer")), height=360)
+    picked = st.dataframe(
+        listed,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="risk",
+        column_config=parts.money_columns(mrr, t("Months a customer")),
+        height=360,
+    )
     if picked.selection.rows:
         parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
 

@@ -42,7 +42,9 @@ def choose(known: mrr.Ledger) -> Filters:
     text = t("Filters") if not count else t("Filters ({count})", count=count)
     with st.popover(text, icon=":material/filter_list:"):
         for name, (title, values, words) in options.items():
-            st.multiselect(title, values, format_func=words, key=f"segment:{name}", persist_state="session", placeholder=t("All"))
+            st.multiselect(
+                title, values, format_func=words, key=f"segment:{name}", persist_state="session", placeholder=t("All")
+            )
             picked = st.session_state[f"segment:{name}"]
             keep(name, ",".join(str(value) for value in picked))
             chosen[name] = picked
@@ -54,7 +56,13 @@ def choose(known: mrr.Ledger) -> Filters:
                 help=t("With a currency chosen, only its subscriptions count, and nothing is converted."),
             )  # fmt: skip
             keep("currency", st.session_state["segment:currency"] or "")
-        st.button(t("Show everything"), icon=":material/filter_list_off:", on_click=_clear, key="segment:clear", disabled=not count)
+        st.button(
+            t("Show everything"),
+            icon=":material/filter_list_off:",
+            on_click=_clear,
+            key="segment:clear",
+            disabled=not count,
+        )
     return Filters(
         plans=tuple(chosen["plan"]), kinds=tuple(chosen["kind"]), countries=tuple(chosen["country"]),
         channels=tuple(chosen["channel"]), payment_options=tuple(chosen["payment_option"]), currency=_currency(known),

@@ -44,26 +44,77 @@ def strip(found: dict[str, Any], currency: str) -> None:
                 t("A month, nobody reacting"), money(exact["delta_minor"], currency, sign=True), percent(exact["delta_share"], sign=True),
                 delta_color="off", delta_arrow="off", help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
             )  # fmt: skip
-            st.caption(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=number(exact["moved"]), all=number(exact["subscriptions"])))
+            st.caption(
+                t(
+                    ":blue-badge[Data] {moved} of {all} subscriptions get them",
+                    moved=number(exact["moved"]),
+                    all=number(exact["subscriptions"]),
+                )
+            )
             st.caption(t("if everybody stays {highest}, if everybody takes the cheapest plan {lowest}", highest=parts.plain(whole_money(exact["highest_minor"], currency)),
                          lowest=parts.plain(whole_money(exact["lowest_minor"], currency))))  # fmt: skip
         with st.container(border=True, height="stretch"):
             gain = hoped["gain"]
-            st.metric(t("Expected in {count} months", count=found["scenario"]["horizon_months"]), _whole(gain["middle"], currency))
-            st.caption(t(":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases", low=parts.plain(_whole(gain["low"], currency)), high=parts.plain(_whole(gain["high"], currency))))
-            st.caption(t("chance of a gain {chance}; a month at the end {steady}", chance=percent(gain["above_zero"], 0), steady=parts.plain(_whole(hoped["steady"]["middle"], currency))))
+            st.metric(
+                t("Expected in {count} months", count=found["scenario"]["horizon_months"]),
+                _whole(gain["middle"], currency),
+            )
+            st.caption(
+                t(
+                    ":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases",
+                    low=parts.plain(_whole(gain["low"], currency)),
+                    high=parts.plain(_whole(gain["high"], currency)),
+                )
+            )
+            st.caption(
+                t(
+                    "chance of a gain {chance}; a month at the end {steady}",
+                    chance=percent(gain["above_zero"], 0),
+                    steady=parts.plain(_whole(hoped["steady"]["middle"], currency)),
+                )
+            )
         with st.container(border=True, height="stretch"):
             loss = hoped["break_even_loss"]
-            st.metric(t("Pays unless more leave than"), percent(loss), help=t("The share of those who get the new prices that may leave once and for all."))
+            st.metric(
+                t("Pays unless more leave than"),
+                percent(loss),
+                help=t("The share of those who get the new prices that may leave once and for all."),
+            )
             if hoped["break_even_churn"] is not None:
-                st.caption(t("or monthly churn rises from {now} to {then}", now=percent(hoped["base_churn"], 2), then=percent(hoped["break_even_churn"], 2)))
+                st.caption(
+                    t(
+                        "or monthly churn rises from {now} to {then}",
+                        now=percent(hoped["base_churn"], 2),
+                        then=percent(hoped["break_even_churn"], 2),
+                    )
+                )
             if hoped["break_even_kappa"] is not None:
                 times = hoped["break_even_kappa"] / hoped["kappa"]
-                st.caption(t(":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed", times=number(times, places=1)))
+                st.caption(
+                    t(
+                        ":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed",
+                        times=number(times, places=1),
+                    )
+                )
         with st.container(border=True, height="stretch"):
-            st.metric(t("Earned in the first year"), money(exact["recognised_first_year_minor"], currency, sign=True), help=t("Spread evenly over each period, nobody reacting."))
-            st.caption(t(":blue-badge[Data] on the invoices of that year {amount}", amount=parts.plain(money(exact["invoiced_first_year_minor"], currency, sign=True))))
-            st.caption(t("expected NRR {after} instead of {before}", after=percent(hoped["nrr_after"]), before=percent(hoped["nrr_before"])))
+            st.metric(
+                t("Earned in the first year"),
+                money(exact["recognised_first_year_minor"], currency, sign=True),
+                help=t("Spread evenly over each period, nobody reacting."),
+            )
+            st.caption(
+                t(
+                    ":blue-badge[Data] on the invoices of that year {amount}",
+                    amount=parts.plain(money(exact["invoiced_first_year_minor"], currency, sign=True)),
+                )
+            )
+            st.caption(
+                t(
+                    "expected NRR {after} instead of {before}",
+                    after=percent(hoped["nrr_after"]),
+                    before=percent(hoped["nrr_before"]),
+                )
+            )
 
 
 def _whole(amount: float, currency: str) -> str:
@@ -82,7 +133,14 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
     with left:
         _histogram(told)
         spread = found["exact"]["quantiles"]
-        st.caption(t("half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}", p50=percent(spread["p50"]), p90=percent(spread["p90"]), max=percent(spread["max"])))
+        st.caption(
+            t(
+                "half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}",
+                p50=percent(spread["p50"]),
+                p90=percent(spread["p90"]),
+                max=percent(spread["max"]),
+            )
+        )
         if found["exact"]["top_ten_share"]:
             st.caption(t("ten customers pay {share} of the rise", share=percent(found["exact"]["top_ten_share"], 0)))
     with right:
@@ -99,22 +157,42 @@ def _histogram(told: pl.DataFrame) -> None:
         color=alt.Color("addon:N", scale=alt.Scale(domain=[t("others"), t("has a bundled add-on")], range=[charts.COLOURS["contraction"], charts.COLOURS["price"]])),
         tooltip=[alt.Tooltip("share:Q", format="+.0%", title=t("Change")), alt.Tooltip("addon:N", title=" "), alt.Tooltip("sum(customers):Q", title=t("Subscriptions"))],
     )  # fmt: skip
-    st.altair_chart(charts.styled(bars, height=230), width="stretch", key="hit", alt=t("Subscriptions by change of the bill"))
+    st.altair_chart(
+        charts.styled(bars, height=230), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
+    )
 
 
 def _shock_list(told: pl.DataFrame, currency: str) -> None:
     """The largest rises; the ticked ones can be exempted, limited or opened."""
-    find = st.text_input(t("Find a customer"), key=f"{KEY}:find", type="search", live="200ms", label_visibility="collapsed", placeholder=t("Find a customer"))
+    find = st.text_input(
+        t("Find a customer"),
+        key=f"{KEY}:find",
+        type="search",
+        live="200ms",
+        label_visibility="collapsed",
+        placeholder=t("Find a customer"),
+    )
     rows = told.sort("share", descending=True, nulls_last=True)
     if find:
-        rows = rows.filter(pl.col("name").str.to_lowercase().str.contains(find.lower(), literal=True) | pl.col("external_id").str.contains(find, literal=True))
+        rows = rows.filter(
+            pl.col("name").str.to_lowercase().str.contains(find.lower(), literal=True)
+            | pl.col("external_id").str.contains(find, literal=True)
+        )
     before, after, change = t("Today"), t("Then"), t("Change")
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], before: money(row["before"] // 12, currency), after: money(row["after"] // 12, currency),
          change: percent(row["share"], sign=True), t("From"): day(row["starts_on"])}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    picked = st.dataframe(listed, hide_index=True, on_select="rerun", selection_mode="multi-row", key="hit:list", height=250, column_config=parts.money_columns(before, after, change))
+    picked = st.dataframe(
+        listed,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="hit:list",
+        height=250,
+        column_config=parts.money_columns(before, after, change),
+    )
     ids = [rows["external_id"][at] for at in picked.selection.rows]
     with st.container(horizontal=True):
         if st.button(t("Exempt"), disabled=not ids, icon=":material/do_not_disturb_on:", key="hit:exempt"):
@@ -124,7 +202,12 @@ def _shock_list(told: pl.DataFrame, currency: str) -> None:
         if st.button(t("Open the customer"), disabled=len(ids) != 1, icon=":material/open_in_new:", key="hit:open"):
             parts.go("customers", {"customer": ids[0]})
         spared = len(st.session_state.get(f"{KEY}:exempt", ())) + len(st.session_state.get(f"{KEY}:capped", ()))
-        if spared and st.button(t("Take {count} spared customers back in", count=spared), icon=":material/undo:", key="hit:back", type="tertiary"):
+        if spared and st.button(
+            t("Take {count} spared customers back in", count=spared),
+            icon=":material/undo:",
+            key="hit:back",
+            type="tertiary",
+        ):
             st.session_state[f"{KEY}:exempt"], st.session_state[f"{KEY}:capped"] = [], []
             st.rerun()
 
@@ -139,11 +222,25 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     """From the exact uplift to what is expected, and which assumption decides."""
     st.subheader(t("Why"), anchor=False)
     scale = 10 ** exponent_of(currency)
-    words = {"exact": t("Exact, nobody reacting"), "churn": t("More leave"), "switching": t("More change plan"), "acquisition": t("Others come")}
+    words = {
+        "exact": t("Exact, nobody reacting"),
+        "churn": t("More leave"),
+        "switching": t("More change plan"),
+        "acquisition": t("Others come"),
+    }
     height, rows = 0.0, []
     for name, said in words.items():
         part = hoped.parts[name] / scale
-        rows.append((said, part, height, height + part, charts.COLOURS["data" if name == "exact" else "assumption"], t("Data") if name == "exact" else t("Assumption")))
+        rows.append(
+            (
+                said,
+                part,
+                height,
+                height + part,
+                charts.COLOURS["data" if name == "exact" else "assumption"],
+                t("Data") if name == "exact" else t("Assumption"),
+            )
+        )
         height += part
     rows.append((t("Expected"), height, 0.0, height, charts.COLOURS["today"], t("Assumption")))
     frame = pl.DataFrame(rows, schema=["what", "amount", "start", "end", "colour", "mark"], orient="row")
@@ -155,12 +252,32 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
             stroke=alt.value("#5A6374"), strokeWidth=alt.condition(alt.datum.mark == t("Data"), alt.value(0), alt.value(1)),
             tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
         )  # fmt: skip
-        st.altair_chart(charts.styled(chart, height=240), width="stretch", key="why", alt=t("From the exact uplift to what is expected"))
-        st.caption(t("Discounted, over {count} months. Solid: data. Dashed: assumption, at its median.", count=scenario.horizon_months))
+        st.altair_chart(
+            charts.styled(chart, height=240),
+            width="stretch",
+            key="why",
+            alt=t("From the exact uplift to what is expected"),
+        )
+        st.caption(
+            t(
+                "Discounted, over {count} months. Solid: data. Dashed: assumption, at its median.",
+                count=scenario.horizon_months,
+            )
+        )
         middle = found["expected"]["gain"]["middle"]
-        st.caption(t("The middle of all cases is {middle}: the assumptions' spread is not even on both sides.", middle=parts.plain(_whole(middle, currency))))
+        st.caption(
+            t(
+                "The middle of all cases is {middle}: the assumptions' spread is not even on both sides.",
+                middle=parts.plain(_whole(middle, currency)),
+            )
+        )
         if found["exact"]["addons_given_up_minor"]:
-            st.caption(t("In the exact number: {amount} a month of add-ons given up.", amount=parts.plain(money(found["exact"]["addons_given_up_minor"], currency))))
+            st.caption(
+                t(
+                    "In the exact number: {amount} a month of add-ons given up.",
+                    amount=parts.plain(money(found["exact"]["addons_given_up_minor"], currency)),
+                )
+            )
     with right:
         _tornado(hoped, currency)
     _assumptions(hoped, scenario)
@@ -199,10 +316,32 @@ def _assumptions(hoped: Expected, scenario: Scenario) -> None:
               extra=number(leave, places=1), churn=percent(hoped.base_churn, 2), events=number(hoped.events))
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(t("Sensitivity κ"), 0.0, 20.0, 2.5, 0.1, key=f"{KEY}:assume:kappa", width=150, help=t("2.5, in 9 of 10 cases between 1.1 and 5.7: gives 1.45 times the churn for +10.7 %, as Netflix saw in 2022."))
+            st.number_input(
+                t("Sensitivity κ"),
+                0.0,
+                20.0,
+                2.5,
+                0.1,
+                key=f"{KEY}:assume:kappa",
+                width=150,
+                help=t(
+                    "2.5, in 9 of 10 cases between 1.1 and 5.7: gives 1.45 times the churn for +10.7 %, as Netflix saw in 2022."
+                ),
+            )
             st.number_input(t("Share that lasts"), 0.0, 1.0, 0.30, 0.05, key=f"{KEY}:assume:rho", width=150)
-            st.number_input(t("Months until half has faded"), 0.5, 24.0, 3.0, 0.5, key=f"{KEY}:assume:half_life", width=190)
-            st.number_input(t("Elasticity of new customers"), -5.0, 0.0, -1.0, 0.1, key=f"{KEY}:assume:acquisition", width=190, help=t("−1: the revenue from new customers stays, so no gain can come from it."))
+            st.number_input(
+                t("Months until half has faded"), 0.5, 24.0, 3.0, 0.5, key=f"{KEY}:assume:half_life", width=190
+            )
+            st.number_input(
+                t("Elasticity of new customers"),
+                -5.0,
+                0.0,
+                -1.0,
+                0.1,
+                key=f"{KEY}:assume:acquisition",
+                width=190,
+                help=t("−1: the revenue from new customers stays, so no gain can come from it."),
+            )
         st.text_input(t("Why these numbers"), key=f"{KEY}:notes", placeholder=t("Kept in the memo"))
         st.caption(
             t("Sources: Antenna on Netflix 2022; Ascarza, Iyengar and Schleicher 2016 on being told; Bar-Gill and Stone on staying with a dear plan. How fast an effect fades is a pure assumption: no public study was found.")
@@ -213,15 +352,31 @@ def months_chart(hoped: Expected, currency: str) -> None:
     """Revenue of today's base month by month, without and with the change, with its range."""
     scale = 10 ** exponent_of(currency)
     names = {start: month(start) for start in hoped.months["month"]}
-    frame = hoped.months.with_columns(name=pl.col("month").replace_strict(names, return_dtype=pl.String), **{name: pl.col(name) / scale for name in ("before", "after", "low", "high")})
+    frame = hoped.months.with_columns(
+        name=pl.col("month").replace_strict(names, return_dtype=pl.String),
+        **{name: pl.col(name) / scale for name in ("before", "after", "low", "high")},
+    )
     x = alt.X("name:N", sort=list(names.values()), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap="greedy"))
-    band = alt.Chart(frame).mark_area(opacity=0.15, color=charts.COLOURS["assumption"]).encode(x=x, y=alt.Y("low:Q", title=currency, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False)), y2="high:Q")
+    band = (
+        alt.Chart(frame)
+        .mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
+        .encode(
+            x=x, y=alt.Y("low:Q", title=currency, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False)), y2="high:Q"
+        )
+    )
     words = {"before": t("Without"), "after": t("With the change")}
-    long = frame.unpivot(["before", "after"], index="name", variable_name="what", value_name="amount").with_columns(pl.col("what").replace_strict(words))
+    long = frame.unpivot(["before", "after"], index="name", variable_name="what", value_name="amount").with_columns(
+        pl.col("what").replace_strict(words)
+    )
     lines = alt.Chart(long).mark_line(strokeWidth=2).encode(
         x=x, y="amount:Q", color=alt.Color("what:N", scale=alt.Scale(domain=list(words.values()), range=[charts.COLOURS["today"], charts.COLOURS["assumption"]])),
         strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(words.values()), range=[[1, 0], [5, 4]])),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f")],
     )  # fmt: skip
-    st.altair_chart(charts.styled(band + lines, height=240), width="stretch", key="months", alt=t("Revenue of today's customers by month"))
+    st.altair_chart(
+        charts.styled(band + lines, height=240),
+        width="stretch",
+        key="months",
+        alt=t("Revenue of today's customers by month"),
+    )
     st.caption(t("Today's customers only. Band: 8 of 10 cases."))

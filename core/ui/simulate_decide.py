@@ -31,13 +31,26 @@ def keep(scenario: Scenario, context: session.Context) -> None:
     """Name it, keep it, set it beside the others."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(t("Name"), key=f"{KEY}:name", placeholder=t("New prices"), width=260)
-        if context.may(Permission.SIMULATE_PRICES) and st.button(t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save"):
-            done = session.act(actions.save_scenario, key="scenario:save", scenario=to_json(scenario), replaces_id=st.session_state.get(f"{KEY}:own"))
+        if context.may(Permission.SIMULATE_PRICES) and st.button(
+            t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save"
+        ):
+            done = session.act(
+                actions.save_scenario,
+                key="scenario:save",
+                scenario=to_json(scenario),
+                replaces_id=st.session_state.get(f"{KEY}:own"),
+            )
             if done:
                 session.say(t("The scenario is kept. Nothing is published."))
                 parts.go("simulate", {"scenario": str(done["scenario_id"])})
         beside = st.session_state.setdefault("compared", [])
-        if st.button(t("Set beside"), icon=":material/library_add:", key="scenario:beside", disabled=len(beside) >= MOST_COMPARED, help=t("Up to five scenarios in one table.")):
+        if st.button(
+            t("Set beside"),
+            icon=":material/library_add:",
+            key="scenario:beside",
+            disabled=len(beside) >= MOST_COMPARED,
+            help=t("Up to five scenarios in one table."),
+        ):
             beside.append(scenario)
             st.rerun()
 
@@ -77,7 +90,11 @@ def kept_ones(context: session.Context) -> dict[str, Any] | None:
             st.caption(t("No scenario has been kept yet."))
         for row in known[:30]:
             step = f" · {label(row['step'])}" if row["step"] else ""
-            if st.button(f"{parts.plain(row['name'])}{step} · :gray[{parts.plain(row['author'])}]", key=f"scenario:open:{row['id']}", width="stretch"):
+            if st.button(
+                f"{parts.plain(row['name'])}{step} · :gray[{parts.plain(row['author'])}]",
+                key=f"scenario:open:{row['id']}",
+                width="stretch",
+            ):
                 parts.go("simulate", {"scenario": str(row["id"])})
     asked = st.query_params.get("scenario", "")
     chosen = next((row for row in known if str(row["id"]) == asked), None)
@@ -96,7 +113,11 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
     known = session.frames(simulate_reads.series, context.today)
     sentence = in_words(scenario, known)
     said = t("Re-rated history differs from the invoices by {gap}.", gap=percent(gap / 1e6, 3))
-    st.caption(said if gap <= actions.LARGEST_GAP_PPM else f":red[{said}] {t('Nothing can be approved before that is explained.')}")
+    st.caption(
+        said
+        if gap <= actions.LARGEST_GAP_PPM
+        else f":red[{said}] {t('Nothing can be approved before that is explained.')}"
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.download(
             t("Memo as PDF"),
@@ -126,7 +147,11 @@ def _company(context: session.Context) -> str:
 def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], context: session.Context) -> None:
     """Ask, approve, decline: whoever asked cannot approve."""
     step = row["step"]
-    if step in ("", Step.DECLINED.value) and context.may(Permission.SIMULATE_PRICES) and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask"):
+    if (
+        step in ("", Step.DECLINED.value)
+        and context.may(Permission.SIMULATE_PRICES)
+        and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask")
+    ):
         done = session.act(
             actions.request_approval, key=f"scenario:ask:{row['id']}", scenario_id=row["id"], result=whole, as_of=context.today,
             data_hash=whole["data_hash"], engine_version=scenarios.ENGINE, gap_ppm=whole["gap_ppm"],
@@ -137,14 +162,29 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
     if step == Step.REQUESTED.value and context.may(Permission.APPROVE_SCENARIOS):
         if st.button(t("Approve"), type="primary", icon=":material/verified:", key="scenario:approve"):
             known = session.frames(simulate_reads.exact, scenario, context.today)
-            moves = known.moved.filter(pl.col("before") != pl.col("after")).select("subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave")
-            done = session.act(actions.approve, key=f"scenario:approve:{row['id']}", scenario_id=row["id"], terms=known.candidate.terms, moves=moves)
+            moves = known.moved.filter(pl.col("before") != pl.col("after")).select(
+                "subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave"
+            )
+            done = session.act(
+                actions.approve,
+                key=f"scenario:approve:{row['id']}",
+                scenario_id=row["id"],
+                terms=known.candidate.terms,
+                moves=moves,
+            )
             if done:
-                session.say(t("Approved: a draft of the prices and a schedule of {count} changes stand ready.", count=number(done["planned"])))
+                session.say(
+                    t(
+                        "Approved: a draft of the prices and a schedule of {count} changes stand ready.",
+                        count=number(done["planned"]),
+                    )
+                )
                 st.rerun()
         with st.popover(t("Decline")), st.form("decline", border=False):
             note = st.text_input(t("Why"))
-            if st.form_submit_button(t("Decline")) and session.act(actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note):
+            if st.form_submit_button(t("Decline")) and session.act(
+                actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note
+            ):
                 st.rerun()
 
 
@@ -163,16 +203,26 @@ def _roll_out(row: dict[str, Any], context: session.Context) -> None:
             hide_index=True, height=220,
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center"):
-            parts.download(t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters")
+            parts.download(
+                t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
+            )
             if not context.may(Permission.PUBLISH_PRICES) or row["step"] == Step.STOPPED.value:
                 return
-            if done < rows.height and st.button(t("Plan the changes"), type="primary", icon=":material/play_arrow:", key="rollout:go", help=t("A dated price change for each subscription; nothing is billed before its day.")):
+            if done < rows.height and st.button(
+                t("Plan the changes"),
+                type="primary",
+                icon=":material/play_arrow:",
+                key="rollout:go",
+                help=t("A dated price change for each subscription; nothing is billed before its day."),
+            ):
                 _plan(row, rows.height, context)
             with st.popover(t("Stop"), icon=":material/stop_circle:"), st.form("stop", border=False):
                 st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
                 note = st.text_input(t("Why"))
                 if st.form_submit_button(t("Stop the roll-out")):
-                    stopped = session.act(actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note)
+                    stopped = session.act(
+                        actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note
+                    )
                     if stopped:
                         session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
                         st.rerun()
@@ -207,7 +257,13 @@ def _letters(row: dict[str, Any], context: session.Context) -> bytes:
                            after=money(each["after_minor"], currency), before=money(each["before_minor"], currency)), return_dtype=pl.String
         )
     )  # fmt: skip
-    titles = {"external_id": t("Id"), "name": t("Customer"), "notice_on": t("Letter"), "starts_on": t("New price from"), "letter": t("Text")}
+    titles = {
+        "external_id": t("Id"),
+        "name": t("Customer"),
+        "notice_on": t("Letter"),
+        "starts_on": t("New price from"),
+        "letter": t("Text"),
+    }
     return as_csv(Table("letters", said.select(list(titles)), titles, {t("Scenario"): row["name"]}))
 
 
@@ -219,7 +275,9 @@ def afterwards(row: dict[str, Any], context: session.Context) -> None:
     with st.container(border=True):
         st.subheader(t("Afterwards"), anchor=False)
         told: pl.DataFrame = session.frames(scenarios.afterwards, row["id"], context.today)
-        st.caption(t("The prediction was frozen on {instant}; it is never replaced.", instant=instant(frozen["recorded_at"])))
+        st.caption(
+            t("The prediction was frozen on {instant}; it is never replaced.", instant=instant(frozen["recorded_at"]))
+        )
         if told.is_empty():
             st.caption(t("The first whole month after it is not over yet."))
             return
@@ -227,8 +285,17 @@ def afterwards(row: dict[str, Any], context: session.Context) -> None:
         st.markdown(t("**{inside} of {all}** months lie inside the band.", inside=inside, all=told.height))
         scale = 10 ** exponent_of(row["scenario"].currency)
         names = {start: month(start) for start in told["month"]}
-        frame = told.with_columns(name=pl.col("month").replace_strict(names, return_dtype=pl.String), **{name: pl.col(name) / scale for name in ("low", "middle", "high", "actual")})
+        frame = told.with_columns(
+            name=pl.col("month").replace_strict(names, return_dtype=pl.String),
+            **{name: pl.col(name) / scale for name in ("low", "middle", "high", "actual")},
+        )
         x = alt.X("name:N", sort=list(names.values()), title=None)
-        band = alt.Chart(frame).mark_area(opacity=0.15, color=charts.COLOURS["assumption"]).encode(x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=row["scenario"].currency), y2="high:Q")
+        band = (
+            alt.Chart(frame)
+            .mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
+            .encode(x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=row["scenario"].currency), y2="high:Q")
+        )
         line = alt.Chart(frame).mark_line(point=True, color=charts.COLOURS["data"]).encode(x=x, y="actual:Q")
-        st.altair_chart(charts.styled(band + line, height=220), width="stretch", key="afterwards", alt=t("Predicted against actual"))
+        st.altair_chart(
+            charts.styled(band + line, height=220), width="stretch", key="afterwards", alt=t("Predicted against actual")
+        )

@@ -33,23 +33,62 @@ def build(known: list[Series], context: session.Context) -> Scenario:
     """The widgets; what they say."""
     with st.container(border=True):
         chosen = _series(known)
-        scenario = Scenario(st.session_state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval)
+        scenario = Scenario(
+            st.session_state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval
+        )
         edits = _prices(chosen)
-        addons = {charge.code: charge.name or charge.code for charge in chosen.terms.charges if charge.kind is ChargeKind.ADDON}
+        addons = {
+            charge.code: charge.name or charge.code
+            for charge in chosen.terms.charges
+            if charge.kind is ChargeKind.ADDON
+        }
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            from_on = st.date_input(t("For new customers from"), context.today, key=f"{KEY}:from", format="YYYY-MM-DD", width=170)
+            from_on = st.date_input(
+                t("For new customers from"), context.today, key=f"{KEY}:from", format="YYYY-MM-DD", width=170
+            )
             words = existing_words()
-            when = st.selectbox(t("For existing customers"), list(words), format_func=words.__getitem__, key=f"{KEY}:existing", width=210)
+            when = st.selectbox(
+                t("For existing customers"),
+                list(words),
+                format_func=words.__getitem__,
+                key=f"{KEY}:existing",
+                width=210,
+            )
             on = None
             if when == Existing.DATE.value:
-                on = st.date_input(t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format="YYYY-MM-DD", width=150)
-            notice = st.number_input(t("Notice, days"), 0, 365, 30, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value)
-            bundled = st.multiselect(t("Include add-ons for nothing"), list(addons), format_func=addons.__getitem__, key=f"{KEY}:bundled", width=240, placeholder=t("none")) if addons else []
+                on = st.date_input(
+                    t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format="YYYY-MM-DD", width=150
+                )
+            notice = st.number_input(
+                t("Notice, days"), 0, 365, 30, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value
+            )
+            bundled = (
+                st.multiselect(
+                    t("Include add-ons for nothing"),
+                    list(addons),
+                    format_func=addons.__getitem__,
+                    key=f"{KEY}:bundled",
+                    width=240,
+                    placeholder=t("none"),
+                )
+                if addons
+                else []
+            )
         more = _more(scenario)
     scenario = replace(
-        more, edits=edits, bundled=tuple(bundled), from_on=_day(from_on), existing=Existing(when), existing_on=_day(on), notice_days=int(notice)
+        more,
+        edits=edits,
+        bundled=tuple(bundled),
+        from_on=_day(from_on),
+        existing=Existing(when),
+        existing_on=_day(on),
+        notice_days=int(notice),
     )
-    return replace(scenario, exempt=tuple(st.session_state.get(f"{KEY}:exempt", ())), capped=tuple(st.session_state.get(f"{KEY}:capped", ())))
+    return replace(
+        scenario,
+        exempt=tuple(st.session_state.get(f"{KEY}:exempt", ())),
+        capped=tuple(st.session_state.get(f"{KEY}:capped", ())),
+    )
 
 
 def _day(value: Any) -> date | None:
@@ -86,7 +125,14 @@ def _prices(chosen: Series) -> tuple[Edit, ...]:
             places = max(2, -int(Decimal(now).normalize().as_tuple().exponent))
             step = max(float(Decimal(now)) / 50, 10.0**-places)
             step = float(round(Decimal(step), 0)) or step if Decimal(now) >= 50 else step
-            typed = st.number_input(title, min_value=0.0, value=float(Decimal(now)), step=step, format=f"%.{min(places, 6)}f", key=f"{prefix}:{charge['code']}:{place}:{column}")
+            typed = st.number_input(
+                title,
+                min_value=0.0,
+                value=float(Decimal(now)),
+                step=step,
+                format=f"%.{min(places, 6)}f",
+                key=f"{prefix}:{charge['code']}:{place}:{column}",
+            )
             if Decimal(str(typed)) != Decimal(now):
                 edits.append(Edit(charge["code"], column, _plain(Decimal(str(typed))), place))
         if chosen.terms.minimum_commitment:
@@ -113,10 +159,24 @@ def _cell_title(charge: Charge, place: int, column: str, now: str, currency: str
 
 def _more(scenario: Scenario) -> Scenario:
     """Limits, scope, waves and the horizon, folded away."""
-    with st.expander(t("Limits, scope and waves"), icon=":material/tune:"), st.container(horizontal=True, vertical_alignment="bottom"):
-        cap = st.selectbox(t("Rise at most"), [None, 0.05, 0.10, 0.15, 0.20, 0.30], format_func=_limit, key=f"{KEY}:cap", width=130)
-        floor = st.selectbox(t("Fall at most"), [None, 0.0, 0.05, 0.10, 0.20], format_func=_limit, key=f"{KEY}:floor", width=130)
-        kinds = st.multiselect(t("Kinds"), [each.value for each in CustomerKind], format_func=label, key=f"{KEY}:kinds", width=190, placeholder=t("All"))
+    with (
+        st.expander(t("Limits, scope and waves"), icon=":material/tune:"),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        cap = st.selectbox(
+            t("Rise at most"), [None, 0.05, 0.10, 0.15, 0.20, 0.30], format_func=_limit, key=f"{KEY}:cap", width=130
+        )
+        floor = st.selectbox(
+            t("Fall at most"), [None, 0.0, 0.05, 0.10, 0.20], format_func=_limit, key=f"{KEY}:floor", width=130
+        )
+        kinds = st.multiselect(
+            t("Kinds"),
+            [each.value for each in CustomerKind],
+            format_func=label,
+            key=f"{KEY}:kinds",
+            width=190,
+            placeholder=t("All"),
+        )
         agreed = st.checkbox(t("Agreed prices too"), key=f"{KEY}:agreed")
         waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", width=100)
         apart = st.number_input(t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", width=130, disabled=waves == 1)
@@ -134,17 +194,33 @@ def _limit(share: float | None) -> str:
 
 def in_words(scenario: Scenario, known: list[Series]) -> str:
     """The scenario as one sentence."""
-    here = next((each for each in known if (each.plan, each.currency, each.interval) == (scenario.plan, scenario.currency, scenario.interval)), None)
+    here = next(
+        (
+            each
+            for each in known
+            if (each.plan, each.currency, each.interval) == (scenario.plan, scenario.currency, scenario.interval)
+        ),
+        None,
+    )
     if here is None:
         return scenario.name
     charges = {charge.code: charge for charge in here.terms.charges}
     said = []
     for edit in scenario.edits:
-        now = getattr(charges[edit.charge].tiers[edit.tier], edit.column) if edit.charge in charges and edit.tier < len(charges[edit.charge].tiers) else None
+        now = (
+            getattr(charges[edit.charge].tiers[edit.tier], edit.column)
+            if edit.charge in charges and edit.tier < len(charges[edit.charge].tiers)
+            else None
+        )
         before = "" if now is None else f"{price(now, scenario.currency)} → "
         said.append(f"{charges[edit.charge].name or edit.charge} {before}{price(edit.value, scenario.currency)}")
     if scenario.bundled:
-        said.append(t("{addons} included", addons=", ".join(charges[code].name or code for code in scenario.bundled if code in charges)))
+        said.append(
+            t(
+                "{addons} included",
+                addons=", ".join(charges[code].name or code for code in scenario.bundled if code in charges),
+            )
+        )
     change = "; ".join(said) or t("nothing changes")
     return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
              change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip

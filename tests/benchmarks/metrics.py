@@ -40,7 +40,9 @@ def events(customers: int, seed: int = 1) -> pl.DataFrame:
     last = np.r_[owner[1:] != owner[:-1], True]
     net[last & (place > 0) & (rng.random(owner.size) < 0.4)] = 0
     net[(place == 2) & ~last & (rng.random(owner.size) < 0.1)] = 0
-    frame = pl.DataFrame({"subscription_id": owner, "day": day, "net_twelfths": net}).unique(["subscription_id", "day"], keep="last", maintain_order=True)
+    frame = pl.DataFrame({"subscription_id": owner, "day": day, "net_twelfths": net}).unique(
+        ["subscription_id", "day"], keep="last", maintain_order=True
+    )
     known = frame.with_columns(
         customer_id="subscription_id", currency=pl.lit("NOK"), day=pl.lit(FIRST) + pl.duration(days=pl.col("day")), plan_id=pl.lit(1), price_version_id=pl.lit(1),
         list_twelfths="net_twelfths", holds=pl.lit(False), cause=pl.lit("start"),
@@ -53,7 +55,12 @@ def ours(steps: pl.DataFrame) -> dict[str, Any]:
     log = movements.log(steps, pl.DataFrame(schema=frames.CURRENCY_RATES), "NOK")
     table = log.group_by(pl.col("day").dt.month_start(), "kind").agg(pl.col("delta").sum(), n=pl.len())
     cells = retention.cohorts(log, FIRST, LAST)
-    return {"delta": int(table["delta"].abs().sum()), "n": int(table["n"].sum()), "new": int(table.filter(pl.col("kind") == "new")["n"].sum()), "cells": cells.height}
+    return {
+        "delta": int(table["delta"].abs().sum()),
+        "n": int(table["n"].sum()),
+        "new": int(table.filter(pl.col("kind") == "new")["n"].sum()),
+        "cells": cells.height,
+    }
 
 
 SQL = """
@@ -70,12 +77,23 @@ moved AS (
 
 def by_duckdb(connection: Any) -> dict[str, Any]:
     """The same in SQL; gaps of a day do not occur in these data."""
-    rows = connection.execute(SQL + "SELECT date_trunc('month', day), kind, sum(delta), count(*) FROM moved WHERE kind IS NOT NULL GROUP BY 1, 2").fetchall()
-    cohorts = connection.execute(SQL + """
+    rows = connection.execute(
+        SQL
+        + "SELECT date_trunc('month', day), kind, sum(delta), count(*) FROM moved WHERE kind IS NOT NULL GROUP BY 1, 2"
+    ).fetchall()
+    cohorts = connection.execute(
+        SQL
+        + """
       , first AS (SELECT customer_id, min(day) AS since FROM moved WHERE kind = 'new' GROUP BY 1)
       SELECT date_trunc('month', since), datediff('month', since, day), sum(CASE kind WHEN 'churn' THEN -1 WHEN 'new' THEN 1 WHEN 'reactivation' THEN 1 ELSE 0 END)
-      FROM moved JOIN first USING (customer_id) WHERE kind IS NOT NULL GROUP BY 1, 2""").fetchall()
-    return {"delta": sum(abs(row[2]) for row in rows), "n": sum(row[3] for row in rows), "new": sum(row[3] for row in rows if row[1] == "new"), "cells": len(cohorts)}
+      FROM moved JOIN first USING (customer_id) WHERE kind IS NOT NULL GROUP BY 1, 2"""
+    ).fetchall()
+    return {
+        "delta": sum(abs(row[2]) for row in rows),
+        "n": sum(row[3] for row in rows),
+        "new": sum(row[3] for row in rows if row[1] == "new"),
+        "cells": len(cohorts),
+    }
 
 
 def by_pandas(frame: pd.DataFrame) -> dict[str, Any]:
@@ -93,8 +111,18 @@ def by_pandas(frame: pd.DataFrame) -> dict[str, Any]:
     since = frame["customer_id"].map(new)
     step = np.select([kind == "churn", (kind == "new") | (kind == "reactivation")], [-1, 1], 0)
     age = (frame["day"].dt.year - since.dt.year) * 12 + frame["day"].dt.month - since.dt.month
-    cells = pd.DataFrame({"cohort": since.dt.to_period("M"), "age": age, "step": step}).dropna().groupby(["cohort", "age"])["step"].sum()
-    return {"delta": int(table["sum"].abs().sum()), "n": int(table["size"].sum()), "new": int(table.xs("new", level="kind")["size"].sum()), "cells": len(cells)}
+    cells = (
+        pd.DataFrame({"cohort": since.dt.to_period("M"), "age": age, "step": step})
+        .dropna()
+        .groupby(["cohort", "age"])["step"]
+        .sum()
+    )
+    return {
+        "delta": int(table["sum"].abs().sum()),
+        "n": int(table["size"].sum()),
+        "new": int(table.xs("new", level="kind")["size"].sum()),
+        "cells": len(cells),
+    }
 
 
 def measured(works: dict[str, Callable[[], Any]]) -> dict[str, tuple[float, float]]:
@@ -105,7 +133,10 @@ def measured(works: dict[str, Callable[[], Any]]) -> dict[str, tuple[float, floa
             wall, cpu = time.perf_counter(), time.process_time()
             work()
             times[name].append((time.process_time() - cpu, time.perf_counter() - wall))
-    return {name: (statistics.median(cpu for cpu, _ in each), statistics.median(wall for _, wall in each)) for name, each in times.items()}
+    return {
+        name: (statistics.median(cpu for cpu, _ in each), statistics.median(wall for _, wall in each))
+        for name, each in times.items()
+    }
 
 
 def printed(title: str, found: dict[str, tuple[float, float]], goal: str) -> None:
@@ -123,22 +154,39 @@ def movement_table(steps: pl.DataFrame) -> None:
     connection.execute("CREATE TABLE steps AS SELECT * FROM given")
     columns = steps.select("customer_id", "day", "net_twelfths").to_pandas()
     columns["day"] = pd.to_datetime(columns["day"])
-    works = {"product": lambda: ours(steps), "DuckDB": lambda: by_duckdb(connection), "pandas": lambda: by_pandas(columns)}
+    works = {
+        "product": lambda: ours(steps),
+        "DuckDB": lambda: by_duckdb(connection),
+        "pandas": lambda: by_pandas(columns),
+    }
     answers = {name: work() for name, work in works.items()}
     for name in ("delta", "n", "new"):
         assert len({answer[name] for answer in answers.values()}) == 1, answers
-    printed(f"movements and cohorts, {steps['customer_id'].n_unique():,} customers, {steps.height:,} events", measured(works), "≥ 8× less CPU than DuckDB")
+    printed(
+        f"movements and cohorts, {steps['customer_id'].n_unique():,} customers, {steps.height:,} events",
+        measured(works),
+        "≥ 8× less CPU than DuckDB",
+    )
 
 
 def survival_table(customers: int) -> None:
     rng = np.random.default_rng(2)
     leave, gone = rng.integers(1, 60, customers), rng.random(customers) < 0.35
     segment = rng.integers(0, 5, customers)
-    known = pl.DataFrame({"exit": leave, "cause": pl.Series(gone).map_elements(lambda one: "voluntary" if one else None, return_dtype=pl.String), "segment": segment})
+    known = pl.DataFrame(
+        {
+            "exit": leave,
+            "cause": pl.Series(gone).map_elements(lambda one: "voluntary" if one else None, return_dtype=pl.String),
+            "segment": segment,
+        }
+    )
     columns = pd.DataFrame({"exit": leave, "gone": gone, "segment": segment})
 
     def theirs() -> list[Any]:
-        return [KaplanMeierFitter().fit(own["exit"], own["gone"]).survival_function_ for _, own in columns.groupby("segment")]
+        return [
+            KaplanMeierFitter().fit(own["exit"], own["gone"]).survival_function_
+            for _, own in columns.groupby("segment")
+        ]
 
     def plain() -> Any:
         table = columns.groupby(["segment", "exit"])["gone"].agg(["sum", "size"]).sort_index()

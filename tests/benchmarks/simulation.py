@@ -31,19 +31,54 @@ def prices(rise: float) -> frames.Prices:
     """Sixty plans; `rise` lifts their fees and usage prices."""
     versions, charges, tiers = [], [], []
     for plan in range(1, PLANS + 1):
-        versions.append({"price_version_id": plan, "plan_id": plan, "currency": "NOK", "interval_months": 1, "interval_days": 0, "calendar": False, "tax_inclusive": False, "minimum_minor": 0})
-        for place, (code, kind, model) in enumerate((("fee", "fixed", "flat"), ("seat", "seat", "per_unit"), ("x", "addon", "per_unit"), ("calls", "usage", "graduated"))):
+        versions.append(
+            {
+                "price_version_id": plan,
+                "plan_id": plan,
+                "currency": "NOK",
+                "interval_months": 1,
+                "interval_days": 0,
+                "calendar": False,
+                "tax_inclusive": False,
+                "minimum_minor": 0,
+            }
+        )
+        for place, (code, kind, model) in enumerate(
+            (
+                ("fee", "fixed", "flat"),
+                ("seat", "seat", "per_unit"),
+                ("x", "addon", "per_unit"),
+                ("calls", "usage", "graduated"),
+            )
+        ):
             key = plan * 10 + place
             charges.append({"charge_id": key, "price_version_id": plan, "position": place, "code": code, "name": code, "kind": kind, "model": model, "timing": "in_arrears" if kind == "usage" else "in_advance",
                             "meter": "calls", "included_units": "0", "package_rounding": "up", "convert_rounding": "up", "first_tier_flat_at_zero": True, "vat_category": "standard"})  # fmt: skip
             base = (99 + plan) * (1 + rise)
-            rows = [("100", "0.5", "0"), ("1000", "0.35", "0"), (None, f"{0.2 * (1 + rise):.4f}", "0")] if kind == "usage" else [(None, f"{base / 4:.2f}" if kind != "fixed" else "0", f"{base:.2f}" if kind == "fixed" else "0")]
-            tiers += [{"charge_id": key, "position": at, "up_to": up, "unit_amount": unit, "flat_amount": flat, "package_size": None, "rate_percent": "0"} for at, (up, unit, flat) in enumerate(rows)]
+            rows = (
+                [("100", "0.5", "0"), ("1000", "0.35", "0"), (None, f"{0.2 * (1 + rise):.4f}", "0")]
+                if kind == "usage"
+                else [(None, f"{base / 4:.2f}" if kind != "fixed" else "0", f"{base:.2f}" if kind == "fixed" else "0")]
+            )
+            tiers += [
+                {
+                    "charge_id": key,
+                    "position": at,
+                    "up_to": up,
+                    "unit_amount": unit,
+                    "flat_amount": flat,
+                    "package_size": None,
+                    "rate_percent": "0",
+                }
+                for at, (up, unit, flat) in enumerate(rows)
+            ]
 
     def framed(rows: list[dict[str, Any]], schema: frames.Schema) -> pl.DataFrame:
         return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=dict(schema))
 
-    return frames.Prices(framed(versions, frames.PRICE_VERSIONS), framed(charges, frames.CHARGES), framed(tiers, frames.TIERS))
+    return frames.Prices(
+        framed(versions, frames.PRICE_VERSIONS), framed(charges, frames.CHARGES), framed(tiers, frames.TIERS)
+    )
 
 
 def base_of(count: int, seed: int = 1) -> tuple[exact.Base, float]:
@@ -60,25 +95,61 @@ def base_of(count: int, seed: int = 1) -> tuple[exact.Base, float]:
     states = subs.select(terms).unique(maintain_order=True).with_row_index("state")
     subs = subs.join(states, on=terms, how="left", maintain_order="left").with_row_index("position")
     at = pl.Series(np.repeat(np.arange(count), PERIODS)).cast(pl.UInt32)
-    rows = pl.DataFrame({"position": at}).with_row_index("row").with_columns(state=subs["state"].gather(at), price_version_id=subs["price_version_id"].gather(at), quantity_micro=pl.Series(used))
+    rows = (
+        pl.DataFrame({"position": at})
+        .with_row_index("row")
+        .with_columns(
+            state=subs["state"].gather(at),
+            price_version_id=subs["price_version_id"].gather(at),
+            quantity_micro=pl.Series(used),
+        )
+    )
     key = ["price_version_id", "quantity_micro"]
-    pairs = rows.select(key).unique(maintain_order=True).with_row_index("pair").with_columns(meter=pl.lit("calls"), amount_micro=pl.lit(0, dtype=pl.Int64))
+    pairs = (
+        rows.select(key)
+        .unique(maintain_order=True)
+        .with_row_index("pair")
+        .with_columns(meter=pl.lit("calls"), amount_micro=pl.lit(0, dtype=pl.Int64))
+    )
     uses = rows.join(pairs.select("pair", *key), on=key, how="left", maintain_order="left").select("row", "pair")
-    coupon = pl.DataFrame([dict.fromkeys(frames.COUPONS) | {"coupon_id": 1, "kind": "percent", "rate_ppm": 150_000, "scope": "plan", "duration": "forever"}], schema=dict(frames.COUPONS))
+    coupon = pl.DataFrame(
+        [
+            dict.fromkeys(frames.COUPONS)
+            | {"coupon_id": 1, "kind": "percent", "rate_ppm": 150_000, "scope": "plan", "duration": "forever"}
+        ],
+        schema=dict(frames.COUPONS),
+    )
     events = pl.DataFrame(schema={"pair": pl.UInt32, "event_id": pl.Int64, "amount_micro": pl.Int64})
     vat = pl.DataFrame({"vat_category": ["standard"], "rate_ppm": [250_000]})
-    return exact.Base(subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupon, vat), time.perf_counter() - began
+    return exact.Base(
+        subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupon, vat
+    ), time.perf_counter() - began
 
 
 def one_by_one(base: exact.Base, known: frames.Prices) -> int:
     """Every line of every invoice rated for itself by the same kernel; the sum of all invoices."""
     book = compile_book(*known)
-    rows = base.invoices.join(base.subs.select("position", "price_version_id", "quantity_micro", "addons", "coupons"), on="position", maintain_order="left")
+    rows = base.invoices.join(
+        base.subs.select("position", "price_version_id", "quantity_micro", "addons", "coupons"),
+        on="position",
+        maintain_order="left",
+    )
     used = base.pairs["quantity_micro"].gather(base.uses["pair"])
     total = pl.zeros(rows.height, dtype=pl.Int64, eager=True)
-    for place, quantity in enumerate((pl.Series([MICRO]).new_from_index(0, rows.height), rows["quantity_micro"], (rows["addons"] != "").cast(pl.Int64) * MICRO, used)):
-        total = total + rate(book, pl.DataFrame({"charge_id": rows["price_version_id"] * 10 + place, "quantity_micro": quantity}))
-    off = pl.DataFrame({"total": total, "given": rows["coupons"] != ""}).select(pl.when("given").then(percentage(pl.col("total"), pl.lit(150_000, dtype=pl.Int64))).otherwise(0))
+    for place, quantity in enumerate(
+        (
+            pl.Series([MICRO]).new_from_index(0, rows.height),
+            rows["quantity_micro"],
+            (rows["addons"] != "").cast(pl.Int64) * MICRO,
+            used,
+        )
+    ):
+        total = total + rate(
+            book, pl.DataFrame({"charge_id": rows["price_version_id"] * 10 + place, "quantity_micro": quantity})
+        )
+    off = pl.DataFrame({"total": total, "given": rows["coupons"] != ""}).select(
+        pl.when("given").then(percentage(pl.col("total"), pl.lit(150_000, dtype=pl.Int64))).otherwise(0)
+    )
     return int((total - off.to_series()).sum())
 
 
@@ -92,12 +163,19 @@ def main(arguments: list[str]) -> None:
         times: dict[str, list[tuple[float, float]]] = {"prepared": [], "one by one": []}
         for turn in range(ROUNDS):
             known = prices(0.01 * turn)
-            for name, work in (("prepared", partial(exact.rerate, base, known)), ("one by one", partial(one_by_one, base, known))):
+            for name, work in (
+                ("prepared", partial(exact.rerate, base, known)),
+                ("one by one", partial(one_by_one, base, known)),
+            ):
                 wall, cpu = time.perf_counter(), time.process_time()
                 work()
                 times[name].append((time.process_time() - cpu, time.perf_counter() - wall))
-        print(f"\nprice scenario, {count:,} subscriptions × {PERIODS}: {base.states.height:,} states, {base.pairs.height:,} pairs of {base.invoices.height:,} invoices")
-        print(f"prepared once in {prepare:.2f} s; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.1f} GiB   goal: < 0.1 s each at 1M, ≥ 15× faster")
+        print(
+            f"\nprice scenario, {count:,} subscriptions × {PERIODS}: {base.states.height:,} states, {base.pairs.height:,} pairs of {base.invoices.height:,} invoices"
+        )
+        print(
+            f"prepared once in {prepare:.2f} s; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.1f} GiB   goal: < 0.1 s each at 1M, ≥ 15× faster"
+        )
         first = None
         for name, each in times.items():
             cpu, wall = statistics.median(one for one, _ in each), statistics.median(one for _, one in each)

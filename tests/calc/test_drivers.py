@@ -48,7 +48,14 @@ def test_the_ratio_is_that_of_our_solver():
     times = rng.geometric(np.where(group, 0.12, 0.06))
     ended = times <= 24
     times = np.minimum(times, 24)
-    known = pl.DataFrame({"entry": 0, "exit": times, "cause": ["voluntary" if gone else None for gone in ended], "pay": ["card" if one else "debit" for one in group]})
+    known = pl.DataFrame(
+        {
+            "entry": 0,
+            "exit": times,
+            "cause": ["voluntary" if gone else None for gone in ended],
+            "pay": ["card" if one else "debit" for one in group],
+        }
+    )
 
     (ratio,) = drivers.hazard_ratios(survival.counted(known, ["pay"]), "pay", "debit")
 
@@ -59,7 +66,15 @@ def test_the_ratio_is_that_of_our_solver():
 
 
 def test_segments_with_few_ends_are_held_back():
-    known = pl.DataFrame({"entry": 0, "exit": [1] * 29 + [2] * 100, "cause": ["voluntary"] * 129, "n": 1, "pay": ["card"] * 29 + ["debit"] * 100})
+    known = pl.DataFrame(
+        {
+            "entry": 0,
+            "exit": [1] * 29 + [2] * 100,
+            "cause": ["voluntary"] * 129,
+            "n": 1,
+            "pay": ["card"] * 29 + ["debit"] * 100,
+        }
+    )
 
     assert drivers.hazard_ratios(known, "pay", "debit") == []
 
@@ -81,7 +96,13 @@ def test_the_split_of_a_gap_sums_to_it_whatever_the_factors():
 def test_only_contacts_before_the_risk_count():
     january = date(2026, 1, 1)
     known = pl.DataFrame(
-        {"customer_id": [1, 2, 3], "since": [january] * 3, "entry": [0, 0, 0], "exit": [12, 12, 1], "cause": ["voluntary", None, "voluntary"]}
+        {
+            "customer_id": [1, 2, 3],
+            "since": [january] * 3,
+            "entry": [0, 0, 0],
+            "exit": [12, 12, 1],
+            "cause": ["voluntary", None, "voluntary"],
+        }
     )
     # The first calls in its first month, the second in its tenth; the third has left before the landmark.
     contacts = pl.DataFrame({"customer_id": [1, 2, 3], "day": [date(2026, 1, 20), date(2026, 10, 1), date(2026, 1, 5)]})
@@ -92,7 +113,14 @@ def test_only_contacts_before_the_risk_count():
 
 
 def test_a_cause_that_is_gone_leaves_the_others():
-    known = pl.DataFrame({"entry": 0, "exit": [1] * 10 + [2] * 10 + [3] * 80, "cause": ["card"] * 10 + ["voluntary"] * 10 + [None] * 80, "n": 1})
+    known = pl.DataFrame(
+        {
+            "entry": 0,
+            "exit": [1] * 10 + [2] * 10 + [3] * 80,
+            "cause": ["card"] * 10 + ["voluntary"] * 10 + [None] * 80,
+            "n": 1,
+        }
+    )
 
     now = survival.kaplan_meier(known)["survival"].to_list()
     same = drivers.without_cause(known, "card", 1.0)["survival"].to_list()

@@ -27,7 +27,9 @@ def test_seven_years_of_regular_customers():
     assert agrees("sbg.regular.7y.alpha", fit.alpha)
     assert agrees("sbg.regular.7y.beta", fit.beta)
     assert agrees("sbg.regular.7y.LL", fit.log_likelihood)
-    assert np.allclose(fit.survival([8, 9, 10, 11, 12]), metrics()["sbg.regular.projection.8_12"]["computed"], atol=5e-5)
+    assert np.allclose(
+        fit.survival([8, 9, 10, 11, 12]), metrics()["sbg.regular.projection.8_12"]["computed"], atol=5e-5
+    )
     assert agrees("sbg.regular.y12.holdout_error", 1000 * float(fit.survival(12)) - REGULAR[12])
     assert agrees("sbg.regular.mean_theta", fit.alpha / (fit.alpha + fit.beta))
     rates = metrics()["sbg.regular.retention_rate_by_year"]["computed"]
@@ -55,7 +57,9 @@ def test_bdw():
     assert np.allclose(four.survival(range(5, 13)), metrics()["bdw.regular.4y.projection.5_12"]["computed"], atol=1e-6)
     for years in (7, 12):
         fit = fitted(years, Model.BDW)
-        assert np.allclose((fit.alpha, fit.beta, fit.c, fit.log_likelihood), metrics()[f"bdw.regular.{years}y"]["computed"], rtol=1e-5)
+        assert np.allclose(
+            (fit.alpha, fit.beta, fit.c, fit.log_likelihood), metrics()[f"bdw.regular.{years}y"]["computed"], rtol=1e-5
+        )
 
 
 def test_the_geometric_benchmark():
@@ -71,14 +75,17 @@ def test_values():
     for payments in (1, 2, 3, 5, 8):
         assert agrees(f"sbg.regular.DERL.n{payments}.d0.10", lifetime.derl(fit, 0.1, payments))
     for payments in (1, 3, 8):
-        assert agrees(f"sbg.regular.retention_elasticity.n{payments}.d0.10", lifetime.mean_retention_elasticity(fit, 0.1, payments))
+        assert agrees(
+            f"sbg.regular.retention_elasticity.n{payments}.d0.10",
+            lifetime.mean_retention_elasticity(fit, 0.1, payments),
+        )
         assert agrees(f"sbg.regular.value_elasticity.n{payments}.d0.10", lifetime.value_elasticity(fit, 0.1, payments))
 
 
 def test_the_closed_form_is_the_sum():
     fit = fitted(7)
     t = np.arange(4000)
-    payments = fit.survival(3 + t) / fit.survival(2) * 1.1 ** -t
+    payments = fit.survival(3 + t) / fit.survival(2) * 1.1**-t
 
     assert lifetime.derl(fit, 0.1, 3) == pytest.approx(payments.sum(), rel=1e-8)
 
@@ -119,7 +126,13 @@ def test_late_entries_are_counted_from_when_they_were_known():
     life = rng.geometric(0.1, 40_000)
     entry = np.where(np.arange(life.size) % 2, 3, 0)
     seen = life > entry
-    rows = pl.DataFrame({"entry": entry[seen], "exit": np.minimum(life[seen], 12), "cause": ["voluntary" if value <= 12 else None for value in life[seen]]})
+    rows = pl.DataFrame(
+        {
+            "entry": entry[seen],
+            "exit": np.minimum(life[seen], 12),
+            "cause": ["voluntary" if value <= 12 else None for value in life[seen]],
+        }
+    )
     rows = rows.with_columns(exit=pl.when(pl.col("cause").is_null()).then(12).otherwise("exit"))
 
     counts = lifetime.from_subjects(survival.counted(rows))

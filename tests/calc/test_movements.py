@@ -24,7 +24,20 @@ def steps(*rows):
     told = []
     for customer, subscription, day, net, *more in rows:
         plan, currency, holds = [*more, *(1, "NOK", False)[len(more) :]]
-        told.append((subscription, customer, currency, JANUARY + timedelta(days=day), plan, plan, net, net, holds, "start" if net else "voluntary"))
+        told.append(
+            (
+                subscription,
+                customer,
+                currency,
+                JANUARY + timedelta(days=day),
+                plan,
+                plan,
+                net,
+                net,
+                holds,
+                "start" if net else "voluntary",
+            )
+        )
     frame = pl.DataFrame(told, schema=movements.STEPS, orient="row")
     return frame.sort("customer_id", "day", "subscription_id")
 
@@ -38,7 +51,13 @@ def test_a_life_with_every_movement():
 
     log = movements.log(life, NO_RATES, "NOK")
 
-    assert log.select("kind", "delta").rows() == [(NEW, 100), (EXPANSION, 50), (CONTRACTION, -30), (CHURN, -120), (REACTIVATION, 80)]
+    assert log.select("kind", "delta").rows() == [
+        (NEW, 100),
+        (EXPANSION, 50),
+        (CONTRACTION, -30),
+        (CHURN, -120),
+        (REACTIVATION, 80),
+    ]
     assert log["gap_days"].to_list()[-1] == 20
 
 
@@ -52,7 +71,11 @@ def test_what_happens_on_one_day_is_netted():
 
 def test_a_gap_of_a_day_is_none_and_one_of_two_is():
     assert kinds(steps((1, 1, 0, 100), (1, 1, 10, 0), (1, 2, 11, 100))) == [(NEW, 100)]
-    assert kinds(steps((1, 1, 0, 100), (1, 1, 10, 0), (1, 2, 12, 100))) == [(NEW, 100), (CHURN, -100), (REACTIVATION, 100)]
+    assert kinds(steps((1, 1, 0, 100), (1, 1, 10, 0), (1, 2, 12, 100))) == [
+        (NEW, 100),
+        (CHURN, -100),
+        (REACTIVATION, 100),
+    ]
 
 
 def test_a_price_of_nothing_for_a_while_keeps_a_customer_who_has_paid():
@@ -64,11 +87,17 @@ def test_a_price_of_nothing_for_a_while_keeps_a_customer_who_has_paid():
 
 
 def test_who_cancels_in_a_pause_is_lost_without_mrr():
-    assert kinds(steps((1, 1, 0, 100), (1, 1, 10, 0, 1, "NOK", True), (1, 1, 20, 0))) == [(NEW, 100), (CONTRACTION, -100), (CHURN, 0)]
+    assert kinds(steps((1, 1, 0, 100), (1, 1, 10, 0, 1, "NOK", True), (1, 1, 20, 0))) == [
+        (NEW, 100),
+        (CONTRACTION, -100),
+        (CHURN, 0),
+    ]
 
 
 RATES = pl.DataFrame(
-    [("EUR", JANUARY, 11 * 10**10), ("EUR", date(2026, 2, 1), 12 * 10**10)], schema=dict(frames.CURRENCY_RATES), orient="row"
+    [("EUR", JANUARY, 11 * 10**10), ("EUR", date(2026, 2, 1), 12 * 10**10)],
+    schema=dict(frames.CURRENCY_RATES),
+    orient="row",
 )
 
 
@@ -100,7 +129,13 @@ def test_who_goes_to_another_plan_moves():
 
     told = log.sort("day", "plan_id").select("whose", "plan_id", "kind", "delta").rows()
 
-    assert told == [(1, 1, NEW, 100), (2, 2, NEW, 50), (1, 1, MOVED_OUT, -100), (1, 2, MOVED_IN, 150), (1, 2, CHURN, -150)]
+    assert told == [
+        (1, 1, NEW, 100),
+        (2, 2, NEW, 50),
+        (1, 1, MOVED_OUT, -100),
+        (1, 2, MOVED_IN, 150),
+        (1, 2, CHURN, -150),
+    ]
 
 
 def random_lives(seed, customers=40, days=300):
@@ -111,7 +146,17 @@ def random_lives(seed, customers=40, days=300):
             subscription += 1
             for day in sorted(rng.choice(days, rng.integers(1, 7), replace=False)):
                 net = int(rng.choice([0, 0, rng.integers(1, 500)]))
-                rows.append((customer, subscription, int(day), net, int(rng.integers(1, 4)), "NOK", bool(net == 0 and rng.random() < 0.3)))
+                rows.append(
+                    (
+                        customer,
+                        subscription,
+                        int(day),
+                        net,
+                        int(rng.integers(1, 4)),
+                        "NOK",
+                        bool(net == 0 and rng.random() < 0.3),
+                    )
+                )
     return steps(*rows)
 
 
@@ -200,7 +245,11 @@ def test_tenures_count_completed_months():
     told = retention.subjects(movements.log(life, NO_RATES, "NOK"), date(2026, 4, 30))
 
     # The first stays through three whole months; the second leaves within its second; the third at the end of its first.
-    assert told.select("customer_id", "exit", "cause").rows() == [(1, 3, None), (2, 2, "voluntary"), (3, 1, "voluntary")]
+    assert told.select("customer_id", "exit", "cause").rows() == [
+        (1, 3, None),
+        (2, 2, "voluntary"),
+        (3, 1, "voluntary"),
+    ]
 
 
 @pytest.mark.skipif(not PLAYBOOK.exists(), reason="the playbook's periods are not part of this repository")
@@ -212,7 +261,10 @@ def test_the_playbook():
         assert agrees(f"mrr.playbook.total.{kind}", float(table[kind].sum()))
     for figure in (name for name in metrics() if name.startswith("mrr.playbook.20")):
         row = table.filter(pl.col("month").dt.strftime("%Y-%m") == figure[-7:]).row(0, named=True)
-        told = [row[name] for name in ("closing", "new", "expansion", "contraction", "churn", "reactivation", "customers_at_end")]
+        told = [
+            row[name]
+            for name in ("closing", "new", "expansion", "contraction", "churn", "reactivation", "customers_at_end")
+        ]
         assert agrees(figure, *map(float, told)), figure
     assert agrees("mrr.playbook.identity", float(table["fx"].abs().max()))
 
@@ -222,9 +274,18 @@ def playbook(rows):
     start, end = (pl.col(name).cast(pl.Date) for name in ("start_date", "end_date"))
     ids = rows.with_row_index("row").with_columns(customer=pl.col("customer_id").cast(pl.Int64), start=start, end=end)
     named = {"plan_id": 1, "price_version_id": 1, "currency": "NOK", "holds": False}
-    begins = ids.select(subscription_id="row", customer_id="customer", day="start", net_twelfths="monthly_amount", cause=pl.lit("start"))
-    ends = ids.filter(pl.col("end").is_not_null()).select(subscription_id="row", customer_id="customer", day="end", net_twelfths=pl.lit(0), cause=pl.lit("other"))
-    every = pl.concat([begins.with_columns(pl.col("net_twelfths").cast(pl.Int64)), ends.with_columns(pl.col("net_twelfths").cast(pl.Int64))])
+    begins = ids.select(
+        subscription_id="row", customer_id="customer", day="start", net_twelfths="monthly_amount", cause=pl.lit("start")
+    )
+    ends = ids.filter(pl.col("end").is_not_null()).select(
+        subscription_id="row", customer_id="customer", day="end", net_twelfths=pl.lit(0), cause=pl.lit("other")
+    )
+    every = pl.concat(
+        [
+            begins.with_columns(pl.col("net_twelfths").cast(pl.Int64)),
+            ends.with_columns(pl.col("net_twelfths").cast(pl.Int64)),
+        ]
+    )
     every = every.with_columns(list_twelfths="net_twelfths", **{name: pl.lit(value) for name, value in named.items()})
     frame = frames.conform(every, movements.STEPS).sort("customer_id", "day", "subscription_id")
     log = movements.log(frame, NO_RATES, "NOK")

@@ -60,10 +60,14 @@ def test_a_cut_never_makes_churn_negative():
 def test_worked_scenarios():
     cell = Cells.of(299, 349, 0.025)
     kappa = value.break_even_kappa(cell, Reaction(), 24)
-    gained = float(value.gain(cell, Reaction(), 24) / value.present(project(cell, Reaction(), 24, changed=False).revenue))
+    gained = float(
+        value.gain(cell, Reaction(), 24) / value.present(project(cell, Reaction(), 24, changed=False).revenue)
+    )
 
     assert agrees("SC11", kappa=kappa, gain=gained, p_loss=value.chance_above(kappa))
-    assert agrees("SC12", at_1pct=response.leavers_of_hundred(0.1, 0.01), **{"at_2.5pct": response.leavers_of_hundred(0.1, 0.025)})
+    assert agrees(
+        "SC12", at_1pct=response.leavers_of_hundred(0.1, 0.01), **{"at_2.5pct": response.leavers_of_hundred(0.1, 0.025)}
+    )
     assert agrees("CL01", ltv=value.clv(10, 0.05, 0.0))
     assert agrees("CL02", clv=value.clv(239.2, 0.025))
 
@@ -91,7 +95,12 @@ bills = some.floats(5, 5_000)
 hazards = some.floats(0.001, 0.3)
 rises = some.floats(-0.6, 1.5)
 reactions = some.builds(
-    Reaction, kappa=some.floats(0, 8), rho=some.floats(0, 1), half_life=some.floats(0.5, 12), notice=some.floats(0, 0.5), cuts=some.floats(0, 1)
+    Reaction,
+    kappa=some.floats(0, 8),
+    rho=some.floats(0, 1),
+    half_life=some.floats(0.5, 12),
+    notice=some.floats(0, 0.5),
+    cuts=some.floats(0, 1),
 )
 
 
@@ -103,7 +112,11 @@ def test_1_no_change_is_no_difference(before, hazard, r):
 
     assert np.array_equal(with_change.revenue, without.revenue)
     assert np.array_equal(with_change.churned, without.churned)
-    assert agrees("SC05", rev_diff=float((with_change.revenue - without.revenue).sum()), lost_diff=float((with_change.churned - without.churned).sum()))
+    assert agrees(
+        "SC05",
+        rev_diff=float((with_change.revenue - without.revenue).sum()),
+        lost_diff=float((with_change.churned - without.churned).sum()),
+    )
 
 
 @given(before=bills, hazard=hazards, rise=rises)
@@ -120,7 +133,10 @@ def test_2_without_reaction_only_the_bill_differs(before, hazard, rise):
 @settings(max_examples=60, deadline=None)
 def test_3_customers_are_conserved(before, hazard, rise, r, other):
     cell = Cells.of(before, before * (1 + rise), hazard, 1.0)
-    cell = Cells(*[getattr(cell, name) for name in ("n", "before", "after", "hazard", "start", "term", "renewal", "told")], np.array([[before * other]]))
+    cell = Cells(
+        *[getattr(cell, name) for name in ("n", "before", "after", "hazard", "start", "term", "renewal", "told")],
+        np.array([[before * other]]),
+    )
     path = project(cell, r, 24)
 
     last = path.customers[-1] - path.churned[-1]
@@ -141,7 +157,13 @@ def test_4_two_half_steps_at_one_instant_are_one(first, second, hazard, r):
     assert agrees("SC07", diff=math.log(324 / 299) + math.log(349 / 324) - math.log(349 / 299))
 
 
-@given(hazard=hazards, low=some.floats(0.01, 0.5), more=some.floats(0.01, 0.5), kappa=some.floats(0.1, 6), added=some.floats(0.1, 4))
+@given(
+    hazard=hazards,
+    low=some.floats(0.01, 0.5),
+    more=some.floats(0.01, 0.5),
+    kappa=some.floats(0.1, 6),
+    added=some.floats(0.1, 4),
+)
 @settings(max_examples=60, deadline=None)
 def test_5_a_larger_rise_or_sensitivity_never_keeps_more(hazard, low, more, kappa, added):
     def lost(rise, sensitivity):
@@ -170,7 +192,10 @@ def test_7_grandfathered_and_unannounced_is_no_effect(hazard, r):
     assert project(kept, r, 24).churned == pytest.approx(project(kept, r, 24, changed=False).churned)
 
 
-@given(before=some.lists(some.integers(1, 10**7), min_size=1, max_size=20), caps=some.tuples(some.integers(0, 10**6), some.integers(0, 10**6)))
+@given(
+    before=some.lists(some.integers(1, 10**7), min_size=1, max_size=20),
+    caps=some.tuples(some.integers(0, 10**6), some.integers(0, 10**6)),
+)
 @settings(max_examples=60, deadline=None)
 def test_7_a_higher_limit_never_lowers_revenue(before, caps):
     now = pl.Series(before)
@@ -192,8 +217,12 @@ def test_9_scaled_money_scales_money_and_not_people(k, hazard, rise, r):
 def test_9_segments_sum_to_the_whole_in_any_order():
     cells = [Cells.of(100, 120, 0.02, 30), Cells.of(80, 60, 0.05, 12), Cells.of(300, 300, 0.01, 7)]
     names = ("n", "before", "after", "hazard", "start", "term", "renewal", "told")
-    forward = Cells(*(np.concatenate([getattr(cell, name) for cell in cells]) for name in names), np.full((3, 0), np.nan))
-    backward = Cells(*(np.concatenate([getattr(cell, name) for cell in cells[::-1]]) for name in names), np.full((3, 0), np.nan))
+    forward = Cells(
+        *(np.concatenate([getattr(cell, name) for cell in cells]) for name in names), np.full((3, 0), np.nan)
+    )
+    backward = Cells(
+        *(np.concatenate([getattr(cell, name) for cell in cells[::-1]]) for name in names), np.full((3, 0), np.nan)
+    )
 
     whole = project(forward, Reaction(), 24).revenue
     assert whole == pytest.approx(sum(project(cell, Reaction(), 24).revenue for cell in cells))
@@ -230,7 +259,17 @@ def test_15_break_evens_fed_back_gain_nothing():
 
 
 def test_terms_of_a_year_are_left_at_renewals_only():
-    yearly = Cells(np.array([1.0]), np.array([100.0]), np.array([100.0]), np.array([0.02]), np.array([99]), np.array([12]), np.array([5]), np.array([False]), np.full((1, 0), np.nan))
+    yearly = Cells(
+        np.array([1.0]),
+        np.array([100.0]),
+        np.array([100.0]),
+        np.array([0.02]),
+        np.array([99]),
+        np.array([12]),
+        np.array([5]),
+        np.array([False]),
+        np.full((1, 0), np.nan),
+    )
     path = project(yearly, Reaction(), 24)
 
     assert np.flatnonzero(path.churned).tolist() == [4, 16]
@@ -251,4 +290,6 @@ def test_the_decisive_assumption_comes_first():
     rows = value.tornado(PRIORS, Reaction(), lambda r: float(value.gain(cell, r, 24)))
 
     assert rows[0][0] == "kappa"
-    assert [abs(high - low) for _, low, high in rows] == sorted((abs(high - low) for _, low, high in rows), reverse=True)
+    assert [abs(high - low) for _, low, high in rows] == sorted(
+        (abs(high - low) for _, low, high in rows), reverse=True
+    )

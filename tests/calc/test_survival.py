@@ -19,7 +19,11 @@ def subjects(rows):
 
 def six_mp():
     return pl.DataFrame(
-        [{"group": name, "exit": weeks, "cause": "relapse" if ended else None} for name, rows in remission().items() for weeks, ended in rows]
+        [
+            {"group": name, "exit": weeks, "cause": "relapse" if ended else None}
+            for name, rows in remission().items()
+            for weeks, ended in rows
+        ]
     )
 
 
@@ -27,8 +31,19 @@ def random_subjects(seed, n=400):
     rng = np.random.default_rng(seed)
     entry = np.where(rng.random(n) < 0.4, rng.integers(0, 12, n), 0)
     leave = entry + rng.integers(1, 30, n)
-    cause = [str(name) if gone else None for gone, name in zip(rng.random(n) < 0.6, rng.choice(["voluntary", "involuntary"], n), strict=True)]
-    return pl.DataFrame({"entry": entry, "exit": leave, "cause": cause, "group": rng.choice(["a", "b", "c"], n).tolist(), "plan": rng.choice(["x", "y"], n).tolist()})
+    cause = [
+        str(name) if gone else None
+        for gone, name in zip(rng.random(n) < 0.6, rng.choice(["voluntary", "involuntary"], n), strict=True)
+    ]
+    return pl.DataFrame(
+        {
+            "entry": entry,
+            "exit": leave,
+            "cause": cause,
+            "group": rng.choice(["a", "b", "c"], n).tolist(),
+            "plan": rng.choice(["x", "y"], n).tolist(),
+        }
+    )
 
 
 def test_the_published_remission_curve_and_its_interval():
@@ -50,7 +65,9 @@ def test_the_curve_is_that_of_lifelines_late_entries_too(seed):
     from lifelines import KaplanMeierFitter
 
     known = random_subjects(seed)
-    oracle = KaplanMeierFitter().fit(known["exit"].to_numpy(), known["cause"].is_not_null().to_numpy(), entry=known["entry"].to_numpy())
+    oracle = KaplanMeierFitter().fit(
+        known["exit"].to_numpy(), known["cause"].is_not_null().to_numpy(), entry=known["entry"].to_numpy()
+    )
 
     for time, value in survival.kaplan_meier(known).select("time", "survival").iter_rows():
         assert value == pytest.approx(oracle.predict(time), abs=1e-12)
@@ -61,7 +78,9 @@ def test_the_test_is_that_of_lifelines(seed):
     from lifelines.statistics import multivariate_logrank_test
 
     known = random_subjects(seed).with_columns(entry=pl.lit(0))
-    oracle = multivariate_logrank_test(known["exit"].to_numpy(), known["group"].to_numpy(), known["cause"].is_not_null().to_numpy())
+    oracle = multivariate_logrank_test(
+        known["exit"].to_numpy(), known["group"].to_numpy(), known["cause"].is_not_null().to_numpy()
+    )
 
     assert survival.log_rank(known, "group").statistic == pytest.approx(oracle.test_statistic, rel=1e-9)
     assert survival.log_rank(known, "group").p == pytest.approx(oracle.p_value, rel=1e-6, abs=1e-12)
@@ -84,7 +103,11 @@ def test_segments_are_the_same_as_each_alone():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_those_who_stay_and_those_who_left_for_each_cause_are_all(seed):
-    sums = survival.incidence(random_subjects(seed)).group_by("time").agg(whole=pl.col("share").sum() + pl.col("survival").first())
+    sums = (
+        survival.incidence(random_subjects(seed))
+        .group_by("time")
+        .agg(whole=pl.col("share").sum() + pl.col("survival").first())
+    )
 
     assert sums["whole"].is_between(1 - 1e-12, 1 + 1e-12).all()
 

@@ -15,7 +15,10 @@ TODAY = "2026-06-30T10:00:00+00:00"
 
 def people(world):
     """One person a role; answers their ids."""
-    return {role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role) for role in ("admin", "finance", "product", "support", "viewer")}
+    return {
+        role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role)
+        for role in ("admin", "finance", "product", "support", "viewer")
+    }
 
 
 def lived(engine, customers=150):
@@ -30,7 +33,13 @@ def lived(engine, customers=150):
         months = 3 + (number * 7) % (24 if card else 34)
         end = (start + timedelta(days=31 * months)).replace(day=min(start.day, 28))
         if end < date(2026, 6, 1):
-            world.change(subscription, "cancel", end, cause="voluntary" if number % 5 else "involuntary", reason="Too dear" if number % 5 else "")
+            world.change(
+                subscription,
+                "cancel",
+                end,
+                cause="voluntary" if number % 5 else "involuntary",
+                reason="Too dear" if number % 5 else "",
+            )
     return world
 
 
@@ -50,7 +59,16 @@ def test_the_first_screen_says_how_the_company_stands(engine, metrics):
     app, values = metrics(engine, "overview")
 
     assert values["ARR"] != values["MRR"]
-    assert set(values) >= {"MRR", "Paying customers", "Customer churn", "ARPA", "NRR, 12 months", "GRR, 12 months", "Quick ratio", "Usage MRR"}
+    assert set(values) >= {
+        "MRR",
+        "Paying customers",
+        "Customer churn",
+        "ARPA",
+        "NRR, 12 months",
+        "GRR, 12 months",
+        "Quick ratio",
+        "Usage MRR",
+    }
     assert "Every row adds up" in texts(app)
     assert "their lines and the ledger say the same" in texts(app)
 
@@ -129,7 +147,9 @@ def test_a_month_is_reported_once_by_who_may_close_books(sqlite_engine, metrics)
     assert "report" not in [button.key for button in app.button]
 
 
-@pytest.mark.parametrize(("page", "title"), [("overview", "Oversikt"), ("retention", "Bevaring"), ("lifetime", "Levetid")])
+@pytest.mark.parametrize(
+    ("page", "title"), [("overview", "Oversikt"), ("retention", "Bevaring"), ("lifetime", "Levetid")]
+)
 def test_the_pages_speak_norwegian(sqlite_engine, metrics, page, title):
     lived(sqlite_engine, 40)
 

@@ -22,7 +22,10 @@ def company(engine):
         if number % 3 == 0:
             world.change(subscription, "addon", date(2025, 2, 1), item="x", quantity_micro=10**6)
     world.start(world.customer(), world.plan(fixed("99"), code="small"), date(2025, 1, 1))
-    return {role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role) for role in ("admin", "product", "support", "viewer", "finance")}
+    return {
+        role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role)
+        for role in ("admin", "product", "support", "viewer", "finance")
+    }
 
 
 @pytest.fixture

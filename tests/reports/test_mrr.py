@@ -29,7 +29,10 @@ def ledger(engine, today=TODAY):
 
 def moved(engine, today=TODAY):
     """(kind, cause, delta in whole units a month)."""
-    return [(kind, cause, delta / 1200) for kind, cause, delta in ledger(engine, today).log.select("kind", "cause", "delta").iter_rows()]
+    return [
+        (kind, cause, delta / 1200)
+        for kind, cause, delta in ledger(engine, today).log.select("kind", "cause", "delta").iter_rows()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +155,9 @@ def test_what_is_planned_is_told_apart(sqlite_engine):
     world.change(subscription, "cancel", date(2026, 8, 1), cause="voluntary", reason="For dyrt")
     known = ledger(sqlite_engine)
 
-    assert kpis.planned(known, kpis.Filters(), TODAY).select("kind", "day", "delta_minor").rows() == [("churn", date(2026, 8, 1), -10_000)]
+    assert kpis.planned(known, kpis.Filters(), TODAY).select("kind", "day", "delta_minor").rows() == [
+        ("churn", date(2026, 8, 1), -10_000)
+    ]
     assert movements.standing(known.log, TODAY).height == 1
 
 
@@ -198,7 +203,16 @@ def test_a_reported_month_stays_and_says_who_makes_the_difference(engine):
     month = date(2026, 3, 1)
     with reading(engine) as session:
         content = figures.month_content(session, month, now.date())
-    close_month(engine, SYSTEM, command_id="close", now=now, month=month, definitions=kpis.DEFINITIONS, content=content, revision=0)
+    close_month(
+        engine,
+        SYSTEM,
+        command_id="close",
+        now=now,
+        month=month,
+        definitions=kpis.DEFINITIONS,
+        content=content,
+        revision=0,
+    )
     world.change(subscription, "quantity", date(2026, 3, 1), quantity_micro=10**6)
     world.change(subscription, "cancel", date(2026, 3, 1), cause="voluntary")  # back-dated
 
@@ -207,16 +221,29 @@ def test_a_reported_month_stays_and_says_who_makes_the_difference(engine):
         moved_rows = figures.restated(session, month, now.date())
 
     assert (was["closing"], now_said["closing"]) == (10_000, 0)
-    assert moved_rows.select("was_minor", "is_minor", "changes", "authors").rows() == [(10_000, 0, "cancel, quantity", "test")]
+    assert moved_rows.select("was_minor", "is_minor", "changes", "authors").rows() == [
+        (10_000, 0, "cancel, quantity", "test")
+    ]
     with pytest.raises(Conflict, match="reported already"):
-        close_month(engine, SYSTEM, command_id="again", now=now.replace(day=11), month=month, definitions="1", content={}, revision=1)
+        close_month(
+            engine,
+            SYSTEM,
+            command_id="again",
+            now=now.replace(day=11),
+            month=month,
+            definitions="1",
+            content={},
+            revision=1,
+        )
 
 
 def test_a_month_that_is_not_over_and_stale_figures_are_refused(sqlite_engine):
     now = datetime(2026, 4, 10, 12, tzinfo=UTC)
 
     def close(month, revision, name):
-        close_month(sqlite_engine, SYSTEM, command_id=name, now=now, month=month, definitions="1", content={}, revision=revision)
+        close_month(
+            sqlite_engine, SYSTEM, command_id=name, now=now, month=month, definitions="1", content={}, revision=revision
+        )
 
     with pytest.raises(Conflict, match="not over"):
         close(date(2026, 4, 1), 0, "a")
@@ -227,9 +254,18 @@ def test_a_month_that_is_not_over_and_stale_figures_are_refused(sqlite_engine):
 def test_segments_close_too(sqlite_engine):
     busy(sqlite_engine)
     known = ledger(sqlite_engine)
-    for filters in (kpis.Filters(), kpis.Filters(kinds=("consumer",)), kpis.Filters(plans=(1,)), kpis.Filters(currency="EUR")):
+    for filters in (
+        kpis.Filters(),
+        kpis.Filters(kinds=("consumer",)),
+        kpis.Filters(plans=(1,)),
+        kpis.Filters(currency="EUR"),
+    ):
         table = kpis.figures(known, filters, JANUARY, TODAY).months
-        assert table.select(pl.col("opening") + pl.sum_horizontal(kpis.KINDS) + pl.col("fx") == pl.col("closing")).to_series().all()
+        assert (
+            table.select(pl.col("opening") + pl.sum_horizontal(kpis.KINDS) + pl.col("fx") == pl.col("closing"))
+            .to_series()
+            .all()
+        )
         assert table["closing"].slice(0, table.height - 1).to_list() == table["opening"].slice(1).to_list()
     euros = kpis.figures(known, kpis.Filters(currency="EUR"), JANUARY, TODAY)
     assert (euros.currency, euros.months["closing"][-1]) == ("EUR", 1_000)
@@ -240,8 +276,15 @@ def test_the_months_by_plan_add_up_to_the_whole(sqlite_engine):
     known = ledger(sqlite_engine)
     by_plan = kpis.by_plan(known, kpis.Filters(), JANUARY, TODAY)
 
-    assert by_plan["closing"].sum() == movements.balances(known.steps, [TODAY], known.rates, known.home)["net_twelfths"][0] // 12
-    assert by_plan.select(pl.col("opening") + pl.sum_horizontal(kpis.KINDS) + pl.col("fx") == pl.col("closing")).to_series().all()
+    assert (
+        by_plan["closing"].sum()
+        == movements.balances(known.steps, [TODAY], known.rates, known.home)["net_twelfths"][0] // 12
+    )
+    assert (
+        by_plan.select(pl.col("opening") + pl.sum_horizontal(kpis.KINDS) + pl.col("fx") == pl.col("closing"))
+        .to_series()
+        .all()
+    )
 
 
 def test_a_day_has_no_memory_of_the_order_in_which_facts_were_told(sqlite_engine):

@@ -46,7 +46,12 @@ def company(engine, customers=12):
         if number % 4 == 0:
             world.change(subscription, "coupon", date(2025, 1, 1 + number % 9), coupon_id=half)
         for month in range(1, 13):
-            world.use(subscription, "calls", date(2025 + (5 + month) // 13, (5 + month - 1) % 12 + 1, 20), 37 * (number + 1) * (month % 4))
+            world.use(
+                subscription,
+                "calls",
+                date(2025 + (5 + month) // 13, (5 + month - 1) % 12 + 1, 20),
+                37 * (number + 1) * (month % 4),
+            )
         subscriptions.append(subscription)
     world.start(world.customer(), small, date(2025, 1, 1))
     return world, plan, subscriptions
@@ -68,7 +73,11 @@ def test_the_looked_at_invoices_are_those_that_were_billed(engine):
         ready = prepared(session, TODAY)
         rated = exact.rerate(ready.base, ready.prices)
         line = core_table(DocumentLine).c
-        rows = session.execute(select(line.subscription_id, line.period_start, line.net_minor).where(line.subscription_id.in_(subscriptions)))
+        rows = session.execute(
+            select(line.subscription_id, line.period_start, line.net_minor).where(
+                line.subscription_id.in_(subscriptions)
+            )
+        )
         billed: dict[tuple[int, date], int] = {}
         for subscription, start, net in rows:
             billed[subscription, start] = billed.get((subscription, start), 0) + net
@@ -139,7 +148,9 @@ def test_the_same_scenario_is_the_same_bytes_and_every_card_ties_to_the_rows(sql
 
     assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
     assert first["exact"]["before_minor"] == round(rows["before"].sum() / 12)
-    assert sum(band["delta_minor"] for band in first["exact"]["bands"]) == pytest.approx(first["exact"]["delta_minor"], abs=len(first["exact"]["bands"]))
+    assert sum(band["delta_minor"] for band in first["exact"]["bands"]) == pytest.approx(
+        first["exact"]["delta_minor"], abs=len(first["exact"]["bands"])
+    )
     assert sum(band["customers"] for band in first["exact"]["bands"]) == rows["customer_id"].n_unique()
     assert first["exact"]["lowest_minor"] <= first["exact"]["after_minor"] <= first["exact"]["highest_minor"]
     assert first["expected"]["gain"]["low"] <= first["expected"]["gain"]["middle"] <= first["expected"]["gain"]["high"]
@@ -200,7 +211,11 @@ def fingerprint(engine):
     """All tables but those of scenarios and what every command leaves."""
     own = {"scenario", "scenario_result", "scenario_decision", "migration_plan", "command", "audit_entry", "revision"}
     with reading(engine) as session:
-        return {name: session.execute(text(f"SELECT * FROM {name}")).fetchall() for name in METADATA.tables if name not in own}
+        return {
+            name: session.execute(text(f"SELECT * FROM {name}")).fetchall()
+            for name in METADATA.tables
+            if name not in own
+        }
 
 
 def act(engine, action, actor, name, **content):
@@ -211,7 +226,18 @@ def prepared_request(engine, scenario=SCENARIO):
     """Saved, simulated, put before a second person."""
     key = act(engine, save_scenario, ASKER, "save", scenario=to_json(scenario))["scenario_id"]
     told = outcome(engine, scenario)
-    act(engine, request_approval, ASKER, "ask", scenario_id=key, result=told, as_of=TODAY, data_hash=told["data_hash"], engine_version="1", gap_ppm=0)
+    act(
+        engine,
+        request_approval,
+        ASKER,
+        "ask",
+        scenario_id=key,
+        result=told,
+        as_of=TODAY,
+        data_hash=told["data_hash"],
+        engine_version="1",
+        gap_ppm=0,
+    )
     return key
 
 
@@ -235,7 +261,15 @@ def test_what_is_rolled_out_is_billed_as_it_was_simulated(engine):
     key = prepared_request(engine)
     known = effect(engine)
     with pytest.raises(NotPermitted, match="Another person"):
-        act(engine, approve, Actor("Kari", Role.ADMIN, 1), "self", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+        act(
+            engine,
+            approve,
+            Actor("Kari", Role.ADMIN, 1),
+            "self",
+            scenario_id=key,
+            terms=known.candidate.terms,
+            moves=moves_of(known),
+        )
     made = act(engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
     with pytest.raises(Conflict, match="Publish the draft"):
         act(engine, roll_out, APPROVER, "early", scenario_id=key)
@@ -250,14 +284,32 @@ def test_what_is_rolled_out_is_billed_as_it_was_simulated(engine):
         start = known.rows.filter(pl.col("subscription_id") == subscription)["starts_on"][0]
         world.use(subscription, "calls", start, quantity)
     world.bill(date(2026, 8, 25))
-    after = exact.rerate(simulation.narrowed(ready.base, ready.base.subs.filter(pl.col("subscription_id").is_in(subscriptions))["position"]), replaced(known, ready)).invoices
-    base = simulation.narrowed(ready.base, ready.base.subs.filter(pl.col("subscription_id").is_in(subscriptions))["position"])
-    newest = base.invoices.with_columns(net=after).group_by("position", maintain_order=True).first().join(base.subs.select("position", "subscription_id"), on="position")
+    after = exact.rerate(
+        simulation.narrowed(
+            ready.base, ready.base.subs.filter(pl.col("subscription_id").is_in(subscriptions))["position"]
+        ),
+        replaced(known, ready),
+    ).invoices
+    base = simulation.narrowed(
+        ready.base, ready.base.subs.filter(pl.col("subscription_id").is_in(subscriptions))["position"]
+    )
+    newest = (
+        base.invoices.with_columns(net=after)
+        .group_by("position", maintain_order=True)
+        .first()
+        .join(base.subs.select("position", "subscription_id"), on="position")
+    )
     with reading(engine) as session:
         line = core_table(DocumentLine).c
         for subscription, net in newest.select("subscription_id", "net").iter_rows():
             start = known.rows.filter(pl.col("subscription_id") == subscription)["starts_on"][0]
-            lines = session.execute(select(line.net_minor).where(line.subscription_id == subscription, line.period_start == start)).scalars().all()
+            lines = (
+                session.execute(
+                    select(line.net_minor).where(line.subscription_id == subscription, line.period_start == start)
+                )
+                .scalars()
+                .all()
+            )
             assert sum(lines) == net
 
 
@@ -268,8 +320,16 @@ def replaced(known, ready):
 
 def newest_usage(ready, subscriptions):
     """What each used in its newest looked-at period."""
-    rows = ready.base.invoices.group_by("position", maintain_order=True).first().join(ready.base.subs.select("position", "subscription_id"), on="position")
-    used = rows.join(ready.base.uses, on="row").join(ready.base.pairs, on="pair").filter(pl.col("subscription_id").is_in(subscriptions))
+    rows = (
+        ready.base.invoices.group_by("position", maintain_order=True)
+        .first()
+        .join(ready.base.subs.select("position", "subscription_id"), on="position")
+    )
+    used = (
+        rows.join(ready.base.uses, on="row")
+        .join(ready.base.pairs, on="pair")
+        .filter(pl.col("subscription_id").is_in(subscriptions))
+    )
     return {sub: quantity / 10**6 for sub, quantity in used.select("subscription_id", "quantity_micro").iter_rows()}
 
 
@@ -277,7 +337,9 @@ def test_a_stopped_roll_out_takes_back_what_is_not_in_force(sqlite_engine):
     company(sqlite_engine, 6)
     key = prepared_request(sqlite_engine)
     known = effect(sqlite_engine)
-    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+    made = act(
+        sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known)
+    )
     act(sqlite_engine, prices.publish, APPROVER, "publish", price_version_id=made["price_version_id"], valid_from=TODAY)
     act(sqlite_engine, roll_out, APPROVER, "go", scenario_id=key)
 
@@ -301,14 +363,18 @@ def test_a_gap_old_figures_and_an_unasked_approval_are_refused(sqlite_engine):
     with pytest.raises(Conflict, match="older than a week"):
         act(sqlite_engine, request_approval, ASKER, "old", as_of=date(2026, 6, 1), gap_ppm=0, **ask)
     with pytest.raises(Conflict, match="Nobody has asked"):
-        act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+        act(
+            sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known)
+        )
     act(sqlite_engine, request_approval, ASKER, "ask", as_of=TODAY, gap_ppm=0, **ask)
     with pytest.raises(InvalidInput, match="Say why"):
         act(sqlite_engine, decline, APPROVER, "no", scenario_id=key, note=" ")
     act(sqlite_engine, decline, APPROVER, "no", scenario_id=key, note="Not now")
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (Path(__file__).parents[2] / "seed" / "scenarios").glob("*.toml")))
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in (Path(__file__).parents[2] / "seed" / "scenarios").glob("*.toml"))
+)
 def test_every_example_file_can_be_read(name):
     scenario = from_toml((Path(__file__).parents[2] / "seed" / "scenarios" / name).read_text(encoding="utf-8"))
 

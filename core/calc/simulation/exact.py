@@ -76,7 +76,13 @@ class Base:
 
 
 def prepare(
-    stretches: pl.DataFrame, facts: frames.Facts, coupons: pl.DataFrame, *, vat: pl.DataFrame, today: date, window_months: int = 12
+    stretches: pl.DataFrame,
+    facts: frames.Facts,
+    coupons: pl.DataFrame,
+    *,
+    vat: pl.DataFrame,
+    today: date,
+    window_months: int = 12,
 ) -> Base:
     """The base of a day. In: recurring.STRETCHES, facts with the usage of the window, COUPONS, vat_category + rate_ppm."""
     track = tl.timeline(facts.changes, facts.versions)
@@ -92,7 +98,9 @@ def prepare(
     anchor, months, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
     subs = subs.with_columns(_now=index_on(anchor, months, days, day)).with_columns(
         renews_on=boundary(anchor, months, days, pl.col("_now") + 1),
-        _first=index_on(anchor, months, days, pl.max_horizontal("begins_on", boundary(anchor, months, days, pl.col("_now") - 400))),
+        _first=index_on(
+            anchor, months, days, pl.max_horizontal("begins_on", boundary(anchor, months, days, pl.col("_now") - 400))
+        ),
     )
     length = pl.when(months > 0).then(months.cast(pl.Int64) * 30).otherwise(days.cast(pl.Int64))
     wanted = (pl.lit(window_months * 30 + 5) // length).clip(lower_bound=1)
@@ -113,25 +121,37 @@ def _used(
     subs: pl.DataFrame, rows: pl.DataFrame, facts: frames.Facts, metered: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Usage by looked-at period, alike ones as one pair; zero where nothing was used."""
-    charged = metered.group_by("price_version_id", "meter").agg(by_event=(pl.col("model") == ChargeModel.PERCENTAGE).any())
-    grid = rows.join(subs.select("position", "price_version_id", SUB), on="position").join(charged, on="price_version_id")
+    charged = metered.group_by("price_version_id", "meter").agg(
+        by_event=(pl.col("model") == ChargeModel.PERCENTAGE).any()
+    )
+    grid = rows.join(subs.select("position", "price_version_id", SUB), on="position").join(
+        charged, on="price_version_id"
+    )
     known = facts.usage.join(
         subs.select("position", SUB, "anchor_on", "interval_months", "interval_days", "_now"), on=SUB, how="inner"
     ).with_columns(
         k=pl.col("_now") - 1 - index_on(pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days"), pl.col("occurred_on"))
     ).with_columns(pl.col("k").cast(pl.Int64))  # fmt: skip
     sums = known.group_by("position", "k", "meter").agg(
-        pl.col("quantity_micro").sum().clip(lower_bound=0), pl.col("amount_micro").fill_null(0).sum().clip(lower_bound=0)
+        pl.col("quantity_micro").sum().clip(lower_bound=0),
+        pl.col("amount_micro").fill_null(0).sum().clip(lower_bound=0),
     )
     filled = grid.with_columns(pl.col("k").cast(pl.Int64)).join(sums, on=["position", "k", "meter"], how="left").with_columns(
         pl.col("quantity_micro", "amount_micro").fill_null(0)
     ).with_columns(own=pl.when("by_event").then(pl.col("row").cast(pl.Int64)).otherwise(-1))  # fmt: skip
     key = ["price_version_id", "meter", "quantity_micro", "amount_micro", "own"]
     pairs = filled.select(key).unique(maintain_order=True).with_row_index("pair")
-    uses = filled.select("row", *key).join(pairs, on=key, how="left", maintain_order="left").select("row", "pair").sort("row")
+    uses = (
+        filled.select("row", *key)
+        .join(pairs, on=key, how="left", maintain_order="left")
+        .select("row", "pair")
+        .sort("row")
+    )
     singles = filled.filter("by_event").join(pairs, on=key).select("position", "k", "meter", "pair")
-    events = known.join(singles, on=["position", "k", "meter"]).sort("pair", "occurred_on", "event_id").select(
-        "pair", "event_id", pl.col("amount_micro").fill_null(0)
+    events = (
+        known.join(singles, on=["position", "k", "meter"])
+        .sort("pair", "occurred_on", "event_id")
+        .select("pair", "event_id", pl.col("amount_micro").fill_null(0))
     )
     return uses, pairs, events
 
@@ -173,7 +193,10 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
 def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.DataFrame) -> pl.Series:
     """Net of every invoice as if its lines did not depend on each other: VAT taken out once a rate and invoice where it is included."""
     inclusive = states["tax_inclusive"].gather(base.invoices["state"])
-    lines, rated = (part.join(base.vat, on="vat_category", how="left").with_columns(pl.col("rate_ppm").fill_null(0)) for part in (lines, rated))
+    lines, rated = (
+        part.join(base.vat, on="vat_category", how="left").with_columns(pl.col("rate_ppm").fill_null(0))
+        for part in (lines, rated)
+    )
     total = pl.zeros(base.invoices.height, dtype=pl.Int64, eager=True)
     for rate_ppm in pl.concat([lines["rate_ppm"], rated["rate_ppm"]]).unique():
         own, used = (part.filter(pl.col("rate_ppm") == rate_ppm) for part in (lines, rated))
@@ -259,7 +282,11 @@ def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFram
 
     Invoices that are alike in state and usage are one.
     """
-    pairs = base.uses.join(rows.select("row"), on="row", how="semi").group_by("row", maintain_order=True).agg(pl.col("pair").sort())
+    pairs = (
+        base.uses.join(rows.select("row"), on="row", how="semi")
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("pair").sort())
+    )
     told = rows.join(pairs, on="row", how="left", maintain_order="left").with_columns(
         key=pl.format("{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""))
     )
@@ -292,7 +319,11 @@ def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFram
 def _discounts(base: Base, prices: frames.Prices, alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """The lines with discount_minor, by the engine's own discounts."""
     free = lines.with_columns(discount_minor=pl.lit(0, dtype=pl.Int64))
-    given = alike.select("invoice", "state").join(base.states.select("state", "coupons", "price_version_id"), on="state").filter(pl.col("coupons") != "")
+    given = (
+        alike.select("invoice", "state")
+        .join(base.states.select("state", "coupons", "price_version_id"), on="state")
+        .filter(pl.col("coupons") != "")
+    )
     if given.is_empty():
         return free
     own = given.select("invoice")

@@ -43,7 +43,9 @@ class Reaction:
 
     def off(self) -> Reaction:
         """Nobody reacts to anything."""
-        return replace(self, kappa=0.0, notice=0.0, acquisition=0.0, attention=0.0, attention_after_notice=0.0, spill_over=0.0)
+        return replace(
+            self, kappa=0.0, notice=0.0, acquisition=0.0, attention=0.0, attention_after_notice=0.0, spill_over=0.0
+        )
 
     def draw(self, index: int) -> Reaction:
         """One draw of a reaction with arrays."""
@@ -78,7 +80,17 @@ class Cells:
     def of(before: float, after: float, hazard: float, n: float = 1.0, *, start: int = 0, told: bool = True) -> Cells:
         """One cell of monthly customers without another plan to go to."""
         one = np.array([1])
-        return Cells(one * n, one * before, one * after, one * hazard, one * start, one, one * 0, np.array([told]), np.full((1, 0), np.nan))
+        return Cells(
+            one * n,
+            one * before,
+            one * after,
+            one * hazard,
+            one * start,
+            one,
+            one * 0,
+            np.array([told]),
+            np.full((1, 0), np.nan),
+        )
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,9 @@ class Path:
         return np.asarray(self.on_plan + self.moved)
 
 
-def log_hazard_ratio(x: np.ndarray, since: np.ndarray, sensitivity: np.ndarray | float, told: np.ndarray | bool, r: Reaction) -> np.ndarray:
+def log_hazard_ratio(
+    x: np.ndarray, since: np.ndarray, sensitivity: np.ndarray | float, told: np.ndarray | bool, r: Reaction
+) -> np.ndarray:
     """κ·m·[x⁺ + λ·x⁻]·d(t) + ν·2^(−t/T½), d(t) = ρ + (1 − ρ)·2^(−t/T½); nothing where the bill stays and nobody is told."""
     fade = np.power(2.0, -np.maximum(since, 0) / r.half_life)
     lasting = r.rho + (1 - r.rho) * fade
@@ -125,7 +139,11 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
     moves = changed & (cells.before != cells.after)
     told = cells.told & moves
     chance = tilted(cells.hazard, r.hazard_shift)
-    stay = cells.n * SHARES[:, None] * np.ones_like(np.broadcast_to(r.kappa * 0.0, np.broadcast_shapes(np.shape(r.kappa), (1, 1))))[..., :1, :1]
+    stay = (
+        cells.n
+        * SHARES[:, None]
+        * np.ones_like(np.broadcast_to(r.kappa * 0.0, np.broadcast_shapes(np.shape(r.kappa), (1, 1))))[..., :1, :1]
+    )
     stay = np.array(np.broadcast_to(stay, (*stay.shape[:-2], SHARES.size, cells.n.size)))
     gone_over = np.zeros_like(stay)  # customers on another plan
     over_bill = np.zeros(stay.shape)  # what those are billed in all
@@ -148,7 +166,12 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
         churned = stay * leave
         left_over = gone_over * base_leave
         stay = stay - churned
-        looks = np.where(felt, r.attention + np.where(told, r.attention_after_notice, 0.0) * np.power(2.0, -np.maximum(since, 0) / r.half_life), 0.0)
+        looks = np.where(
+            felt,
+            r.attention
+            + np.where(told, r.attention_after_notice, 0.0) * np.power(2.0, -np.maximum(since, 0) / r.half_life),
+            0.0,
+        )
         switching = stay * np.where(due, looks, 0.0) * picked
         stay = stay - switching
         over_bill = over_bill * (1 - base_leave) + switching * picked_bill
@@ -178,11 +201,18 @@ def _choice(cells: Cells, r: Reaction) -> tuple[np.ndarray, np.ndarray]:
     for column in cells.others.T:
         saving = 1 - np.divide(column, cells.after, out=np.ones_like(column), where=cells.after > 0)
         offered = np.isfinite(column) & (column < cells.after)
-        weight = np.where(offered, np.exp(np.minimum(r.choice * (np.where(offered, saving, 0.0) - r.inertia), 50.0)), 0.0)
+        weight = np.where(
+            offered, np.exp(np.minimum(r.choice * (np.where(offered, saving, 0.0) - r.inertia), 50.0)), 0.0
+        )
         total = total + weight
         bill = bill + weight * np.where(offered, column, 0.0)
     chance = np.asarray(total / (1 + total))
-    return chance, np.divide(bill, total, out=np.broadcast_to(cells.after, np.shape(chance)).astype(float).copy(), where=np.asarray(total) > 0)
+    return chance, np.divide(
+        bill,
+        total,
+        out=np.broadcast_to(cells.after, np.shape(chance)).astype(float).copy(),
+        where=np.asarray(total) > 0,
+    )
 
 
 def leavers_of_hundred(rise: float, hazard: float, months: int = 12, r: Reaction | None = None) -> float:

@@ -68,7 +68,9 @@ def break_even_loss(before: float, after: float, unit_cost: float = 0.0) -> floa
     return rise / (before - unit_cost + rise)
 
 
-def break_even_churn(before: float, after: float, hazard: float, months: int | None = None, yearly: float = 0.0) -> float:
+def break_even_churn(
+    before: float, after: float, hazard: float, months: int | None = None, yearly: float = 0.0
+) -> float:
     """The monthly churn at which the value is what it was: over `months` (undiscounted unless `yearly`), or for ever.
 
     For ever: h₁ = 1 − [1 − (m₁/m₀)(1 − (1 − h₀)d)]/d, d = 1/(1 + r_m).
@@ -87,11 +89,15 @@ def break_even_churn(before: float, after: float, hazard: float, months: int | N
 def gain(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> np.ndarray:
     """ΔNPV of today's base: contribution with the change less without, discounted."""
     with_change, without = project(cells, r, months), project(cells, r, months, changed=False)
-    flows = (with_change.revenue - unit_cost * with_change.customers) - (without.revenue - unit_cost * without.customers)
+    flows = (with_change.revenue - unit_cost * with_change.customers) - (
+        without.revenue - unit_cost * without.customers
+    )
     return present(flows, yearly)
 
 
-def break_even_kappa(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> float | None:
+def break_even_kappa(
+    cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0
+) -> float | None:
     """The elasticity at which nothing is gained; None when it pays at any, or at none."""
 
     def at(kappa: float) -> float:
@@ -135,10 +141,17 @@ def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
     """The range of drawn values; chance's own `noise` (a standard deviation) is added in quadrature around the median."""
     low, middle, high = (float(value) for value in np.percentile(values, [10, 50, 90]))
     extra = 1.2815515655446004 * noise
-    return Range(middle - math.hypot(middle - low, extra), middle, middle + math.hypot(high - middle, extra), float((values > 0).mean()))
+    return Range(
+        middle - math.hypot(middle - low, extra),
+        middle,
+        middle + math.hypot(high - middle, extra),
+        float((values > 0).mean()),
+    )
 
 
-def tornado(priors: dict[str, Prior], base: Reaction, value: Callable[[Reaction], float]) -> list[tuple[str, float, float]]:
+def tornado(
+    priors: dict[str, Prior], base: Reaction, value: Callable[[Reaction], float]
+) -> list[tuple[str, float, float]]:
     """Each assumption at its 10 % and 90 % point, the others at their median: (name, low, high), the most decisive first."""
     rows = []
     for name, prior in priors.items():
@@ -152,7 +165,9 @@ def chance_spread(with_change: Path, without: Path) -> float:
     n = float(with_change.customers[..., 0].max()) or 1e-9
     leave = float(np.abs(with_change.churned.sum(axis=-1) - without.churned.sum(axis=-1)).mean()) / n
     months = with_change.revenue.shape[-1]
-    mean_bill = float(with_change.revenue.sum(axis=-1).mean()) / max(float(with_change.customers.sum(axis=-1).mean()), 1e-9)
+    mean_bill = float(with_change.revenue.sum(axis=-1).mean()) / max(
+        float(with_change.customers.sum(axis=-1).mean()), 1e-9
+    )
     return float(math.sqrt(max(n * leave * (1 - leave), 0.0)) * mean_bill * months / 2)
 
 
