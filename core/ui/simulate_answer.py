@@ -37,84 +37,71 @@ def marks() -> None:
 
 def strip(found: dict[str, Any], currency: str) -> None:
     """Exact, expected with its range, break-even, the first year."""
-    exact, hoped = found["exact"], found["expected"]
     with st.grid(4, min_column_width=230):
-        with st.container(border=True, height="stretch"):
-            st.metric(
-                t("A month, nobody reacting"), money(exact["delta_minor"], currency, sign=True), percent(exact["delta_share"], sign=True),
-                delta_color="off", delta_arrow="off", help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
-            )  # fmt: skip
-            st.caption(
-                t(
-                    ":blue-badge[Data] {moved} of {all} subscriptions get them",
-                    moved=number(exact["moved"]),
-                    all=number(exact["subscriptions"]),
-                )
+        for card in (_exact_card, _expected_card, _break_even_card, _first_year_card):
+            with st.container(border=True, height="stretch"):
+                card(found, currency)
+
+
+def _exact_card(found: dict[str, Any], currency: str) -> None:
+    exact = found["exact"]
+    st.metric(
+        t("A month, nobody reacting"), money(exact["delta_minor"], currency, sign=True), percent(exact["delta_share"], sign=True),
+        delta_color="off", delta_arrow="off",
+        help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
+    )  # fmt: skip
+    moved, every = number(exact["moved"]), number(exact["subscriptions"])
+    st.caption(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
+    highest, lowest = (parts.plain(whole_money(exact[f"{end}_minor"], currency)) for end in ("highest", "lowest"))
+    st.caption(
+        t("if everybody stays {highest}, if everybody takes the cheapest plan {lowest}", highest=highest, lowest=lowest)
+    )
+
+
+def _expected_card(found: dict[str, Any], currency: str) -> None:
+    hoped, gain = found["expected"], found["expected"]["gain"]
+    st.metric(
+        t("Expected in {count} months", count=found["scenario"]["horizon_months"]), _whole(gain["middle"], currency)
+    )
+    low, high = (parts.plain(_whole(gain[end], currency)) for end in ("low", "high"))
+    st.caption(t(":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases", low=low, high=high))
+    steady = parts.plain(_whole(hoped["steady"]["middle"], currency))
+    st.caption(
+        t(
+            "chance of a gain {chance}; a month at the end {steady}",
+            chance=percent(gain["above_zero"], 0),
+            steady=steady,
+        )
+    )
+
+
+def _break_even_card(found: dict[str, Any], _currency: str) -> None:
+    hoped = found["expected"]
+    st.metric(
+        t("Pays unless more leave than"), percent(hoped["break_even_loss"]),
+        help=t("The share of those who get the new prices that may leave once and for all."),
+    )  # fmt: skip
+    if hoped["break_even_churn"] is not None:
+        now, then = percent(hoped["base_churn"], 2), percent(hoped["break_even_churn"], 2)
+        st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
+    if hoped["break_even_kappa"] is not None:
+        times = number(hoped["break_even_kappa"] / hoped["kappa"], places=1)
+        st.caption(
+            t(
+                ":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed",
+                times=times,
             )
-            st.caption(t("if everybody stays {highest}, if everybody takes the cheapest plan {lowest}", highest=parts.plain(whole_money(exact["highest_minor"], currency)),
-                         lowest=parts.plain(whole_money(exact["lowest_minor"], currency))))  # fmt: skip
-        with st.container(border=True, height="stretch"):
-            gain = hoped["gain"]
-            st.metric(
-                t("Expected in {count} months", count=found["scenario"]["horizon_months"]),
-                _whole(gain["middle"], currency),
-            )
-            st.caption(
-                t(
-                    ":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases",
-                    low=parts.plain(_whole(gain["low"], currency)),
-                    high=parts.plain(_whole(gain["high"], currency)),
-                )
-            )
-            st.caption(
-                t(
-                    "chance of a gain {chance}; a month at the end {steady}",
-                    chance=percent(gain["above_zero"], 0),
-                    steady=parts.plain(_whole(hoped["steady"]["middle"], currency)),
-                )
-            )
-        with st.container(border=True, height="stretch"):
-            loss = hoped["break_even_loss"]
-            st.metric(
-                t("Pays unless more leave than"),
-                percent(loss),
-                help=t("The share of those who get the new prices that may leave once and for all."),
-            )
-            if hoped["break_even_churn"] is not None:
-                st.caption(
-                    t(
-                        "or monthly churn rises from {now} to {then}",
-                        now=percent(hoped["base_churn"], 2),
-                        then=percent(hoped["break_even_churn"], 2),
-                    )
-                )
-            if hoped["break_even_kappa"] is not None:
-                times = hoped["break_even_kappa"] / hoped["kappa"]
-                st.caption(
-                    t(
-                        ":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed",
-                        times=number(times, places=1),
-                    )
-                )
-        with st.container(border=True, height="stretch"):
-            st.metric(
-                t("Earned in the first year"),
-                money(exact["recognised_first_year_minor"], currency, sign=True),
-                help=t("Spread evenly over each period, nobody reacting."),
-            )
-            st.caption(
-                t(
-                    ":blue-badge[Data] on the invoices of that year {amount}",
-                    amount=parts.plain(money(exact["invoiced_first_year_minor"], currency, sign=True)),
-                )
-            )
-            st.caption(
-                t(
-                    "expected NRR {after} instead of {before}",
-                    after=percent(hoped["nrr_after"]),
-                    before=percent(hoped["nrr_before"]),
-                )
-            )
+        )
+
+
+def _first_year_card(found: dict[str, Any], currency: str) -> None:
+    exact, hoped = found["exact"], found["expected"]
+    earned = money(exact["recognised_first_year_minor"], currency, sign=True)
+    st.metric(t("Earned in the first year"), earned, help=t("Spread evenly over each period, nobody reacting."))
+    invoiced = parts.plain(money(exact["invoiced_first_year_minor"], currency, sign=True))
+    st.caption(t(":blue-badge[Data] on the invoices of that year {amount}", amount=invoiced))
+    after, before = percent(hoped["nrr_after"]), percent(hoped["nrr_before"])
+    st.caption(t("expected NRR {after} instead of {before}", after=after, before=before))
 
 
 def _whole(amount: float, currency: str) -> str:
