@@ -131,9 +131,8 @@ def value(frame: pl.DataFrame, name: str, margin: float, yearly: float = YEARLY_
     counts = lifetime.from_subjects(counted) if counted.height else Counts(*(np.zeros(1) for _ in range(3)))
     active = frame.filter(pl.col("cause").is_null())
     started = frame["start_mrr"].drop_nulls()
-    arpa = (
-        round(float(active["now_mrr"].mean()) / 12) if active.height and active["now_mrr"].mean() is not None else None
-    )  # type: ignore[arg-type]
+    paying = active["now_mrr"].drop_nulls()
+    arpa = round(int(paying.sum()) / paying.len() / 12) if paying.len() else None
     starting = float(started.mean()) / 12 if started.len() else 0.0  # type: ignore[arg-type]
     exposure = float(counts.at_risk.sum())
     simple = lifetime.simple_ltv(arpa or 0, counts.churners / exposure if exposure else 0.0, margin)

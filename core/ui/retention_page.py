@@ -215,13 +215,14 @@ def curves(frame: pl.DataFrame, dimension: str | None) -> None:
                  alt.Tooltip("low:Q", format=".1%", title=t("At least")), alt.Tooltip("high:Q", format=".1%", title=t("At most")), alt.Tooltip("at_risk:Q", title=t("At risk"))],
     )  # fmt: skip
     band = base.mark_area(opacity=0.10, interpolate="step-after").encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    lowest = float(shown.select(pl.col("low").min().fill_null(0.0)).item())
     line = base.mark_line(strokeWidth=2, interpolate="step-after").encode(
         y=alt.Y(
             "survival:Q",
             title=None,
-            scale=alt.Scale(domain=[max(0.0, float(shown["low"].min() or 0) - 0.05), 1.0]),
+            scale=alt.Scale(domain=[max(0.0, lowest - 0.05), 1.0]),
             axis=alt.Axis(format=".0%"),
-        )  # type: ignore[arg-type]
+        )
     )
     st.altair_chart(
         charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month")
@@ -232,10 +233,11 @@ def at_risk_table(frame: pl.DataFrame, dimension: str | None) -> None:
     """How many each curve stands on, and when half have left."""
     rows = []
     for (name,), own in frame.group_by("segment", maintain_order=True):
+        last = int(own["time"][-1])
         at = {
-            f"{months}": own.filter(pl.col("time") <= months)["at_risk"][-1] if own["time"].max() >= months else None
+            f"{months}": own.filter(pl.col("time") <= months)["at_risk"][-1] if last >= months else None
             for months in (0, 6, 12, 24)
-        }  # type: ignore[operator]
+        }
         half = median(own)
         rows.append({
             t("Segment"): segment_word(dimension, str(name)) if dimension else t("All customers"),

@@ -16,12 +16,14 @@ TODAY = "2026-06-15T10:00:00+00:00"
 def company(engine):
     """Twenty subscribers of one plan, some with an add-on, and a cheaper plan; one person a role."""
     world = World(engine)
-    plan = world.plan(fixed("299"), charge("x", "addon", "per_unit", tier(unit="39")), code="pro")
+    plan = world.plan(
+        fixed("299"), charge("x", "addon", "per_unit", tier(unit="39")), code="pro", valid_from=date(2024, 1, 1)
+    )
     for number in range(20):
         subscription = world.start(world.customer(), plan, date(2025, 1, 1 + number % 9))
         if number % 3 == 0:
             world.change(subscription, "addon", date(2025, 2, 1), item="x", quantity_micro=10**6)
-    world.start(world.customer(), world.plan(fixed("99"), code="small"), date(2025, 1, 1))
+    world.start(world.customer(), world.plan(fixed("99"), code="small", valid_from=date(2024, 1, 1)), date(2025, 1, 1))
     return {
         role: world.add(Person, name=role.title(), email=f"{role}@example.com", role=role)
         for role in ("admin", "product", "support", "viewer", "finance")
