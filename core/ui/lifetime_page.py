@@ -121,7 +121,7 @@ def projection(whole: Value) -> None:
         (int(k), float(s), "fit" if k <= last else "ahead") for k, s in zip(months, fit.survival(months), strict=True)
     ]
     ahead = [(k, s, "ahead") for k, s, _ in fitted if k >= last]
-    words = {"fit": t("Model"), "ahead": t("Projection"), "seen": t("Seen")}
+    words = {"fit": t("Fitted model"), "ahead": t("Projection"), "seen": t("Seen")}
     frame = pl.DataFrame(
         [*(row for row in fitted if row[0] <= last), *ahead, *((k, s, "seen") for k, s in actual)],
         schema=["time", "share", "what"],

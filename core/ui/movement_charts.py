@@ -139,11 +139,11 @@ def _movement_chart(months: pl.DataFrame, currency: str) -> Any | None:
     here = [name for name in FLOWS if name in long["kind"].unique()]
     pick = alt.selection_point(name="pick", fields=["key", "kind"])
     return alt.Chart(long).mark_bar(cornerRadius=1, cursor="pointer").encode(
-        x=_axis(months), y=alt.Y("sum(amount):Q", title=currency, axis=alt.Axis(format="~s")),
+        x=_axis(months), y=alt.Y("amount:Q", title=currency, axis=alt.Axis(format="~s")),
         color=alt.Color("what:N", scale=alt.Scale(domain=[words[name] for name in here], range=[charts.COLOURS[name] for name in here])),
         opacity=alt.condition(pick, alt.value(1.0), alt.value(0.35)),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=t("Movement")),
-                 alt.Tooltip("sum(amount):Q", title=currency, format=",.0f")],
+                 alt.Tooltip("amount:Q", title=currency, format=",.0f")],
     ).add_params(pick)  # fmt: skip
 
 

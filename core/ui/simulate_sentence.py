@@ -60,7 +60,14 @@ def build(known: list[Series], context: session.Context) -> Scenario:
                     t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format="YYYY-MM-DD", width=150
                 )
             notice = st.number_input(
-                t("Notice, days"), 0, 365, 30, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value
+                t("Told before, days"),
+                0,
+                365,
+                30,
+                5,
+                key=f"{KEY}:notice",
+                width=130,
+                disabled=when == Existing.NEVER.value,
             )
             bundled = (
                 st.multiselect(

@@ -96,7 +96,7 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     assert "prediction was frozen" in texts(later)
 
 
-@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("support", False), ("product", True)])
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("product", True)])
 def test_who_may_keep_a_scenario(sqlite_engine, page, role, may):
     ids = company(sqlite_engine)
     app = page(sqlite_engine, person=ids[role])
