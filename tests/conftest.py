@@ -24,11 +24,6 @@ from core.store.engine import open_engine
 from core.store.migrate import migrate
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker more than there are processors, three at least: many tests wait for a server or a browser."""
-    return max(3, (os.cpu_count() or 1) + 1)
-
-
 def build(url: str) -> None:
     """Bring an empty database to the newest schema and let go of it."""
     engine = open_engine(url)

@@ -53,10 +53,10 @@ def metrics(monkeypatch):
     return shown
 
 
-def test_the_first_screen_says_how_the_company_stands(engine, metrics):
-    lived(engine, 40)
+def test_the_first_screen_says_how_the_company_stands(sqlite_engine, metrics):
+    lived(sqlite_engine, 16)
 
-    app, values = metrics(engine, "overview")
+    app, values = metrics(sqlite_engine, "overview")
 
     assert values["ARR"] != values["MRR"]
     assert set(values) >= {
