@@ -228,7 +228,7 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
                 addons=", ".join(charges[code].name or code for code in scenario.bundled if code in charges),
             )
         )
-    change = "; ".join(said) or t("nothing changes")
+    change = "; ".join(said) or t("prices as they are sold today")
     return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
              change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip
 
