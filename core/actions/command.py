@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,7 +29,8 @@ from core.domain.access import Actor, Permission, require
 from core.domain.errors import Conflict
 from core.store.audit import audit_hash
 from core.store.engine import lock, writing
-from core.store.tables import AuditEntry, Command, Revision, core_table
+from core.store.save import insert_many, reserve_ids
+from core.store.tables import AuditEntry, Command, Revision, Table, core_table
 
 Answer = dict[str, Any]
 P = ParamSpec("P")
@@ -60,6 +61,14 @@ class Work:
     def audit(self, subject: str, *fields: str) -> None:
         """Note what is touched ("subscription:42") and which fields: ids and field names only, never values."""
         self._audits.append((subject, ",".join(fields)))
+
+
+def add_row(work: Work, model: type[Table], row: Mapping[str, Any], subject: str = "") -> int:
+    """One stamped row; audited under its table's name or the subject; answers its id."""
+    key = reserve_ids(work.session, model, 1)
+    insert_many(work.session, model, [{"id": key, **row, **work.stamp}])
+    work.audit(f"{subject or model.__tablename__}:{key}", *sorted(row))
+    return key
 
 
 class Run(Protocol[P]):

@@ -18,7 +18,7 @@ from stdnum import iban as iban_number
 from stdnum.exceptions import ValidationError
 from stdnum.no import kontonr, orgnr
 
-from core.actions.command import Answer, Work, command
+from core.actions.command import Answer, Work, add_row, command
 from core.actions.invoices import business_day
 from core.domain import company as rules
 from core.domain.access import GRANTS, Permission, Role
@@ -26,8 +26,8 @@ from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.money import parse_decimal
 from core.domain.wording import readable
 from core.store import billing
-from core.store.save import insert_many, reserve_ids
-from core.store.tables import BooksClosed, CompanyProfile, CurrencyRate, Person, Table, VatRule, core_table
+from core.store.save import insert_many
+from core.store.tables import BooksClosed, CompanyProfile, CurrencyRate, Person, VatRule, core_table
 
 DATED = ("id", "effective_from", "recorded_at", "author")
 PROFILE_FIELDS = tuple(name for name in CompanyProfile.model_fields if name not in DATED)
@@ -147,7 +147,7 @@ def add_vat_rule(
     rules.check_vat_rule(rule)
     _refuse_closed(work.session, valid_from)
     rules.check_overlap(valid_to, _next_begin(work.session, buyers, valid_from))
-    return {"vat_rule_id": _add(work, VatRule, "vat_rule", rule)}
+    return {"vat_rule_id": add_row(work, VatRule, rule, "vat_rule")}
 
 
 def _next_begin(session: Session, buyers: Mapping[str, Any], after: date) -> date | None:
@@ -168,15 +168,7 @@ def add_currency_rate(work: Work, *, currency: str, on_date: date, rate: Decimal
     today = business_day(work.now, profile["time_zone"])
     rules.check_currency_rate(currency, profile["currency"], value, on_date, today)
     row = {"currency": currency, "on_date": on_date, "rate": format(value, "f")}
-    return {"currency_rate_id": _add(work, CurrencyRate, "currency_rate", row)}
-
-
-def _add(work: Work, model: type[Table], subject: str, row: Mapping[str, Any]) -> int:
-    """One stamped and audited row; answers its id."""
-    key = reserve_ids(work.session, model, 1)
-    insert_many(work.session, model, [{"id": key, **row, **work.stamp}])
-    work.audit(f"{subject}:{key}", *sorted(row))
-    return key
+    return {"currency_rate_id": add_row(work, CurrencyRate, row, "currency_rate")}
 
 
 # --- books ---------------------------------------------------------------------------------------------------------
@@ -188,7 +180,7 @@ def close_books(work: Work, *, through: date, reason: str) -> Answer:
     today = business_day(work.now, profile_on(work.session, through)["time_zone"])
     rules.check_closing(through, billing.books_closed_through(work.session), today)
     row = {"through": through, "reason": rules.good_reason(reason)}
-    return {"books_id": _add(work, BooksClosed, "books", row)}
+    return {"books_id": add_row(work, BooksClosed, row, "books")}
 
 
 @command("company.reopen_books", Permission.CLOSE_BOOKS)
@@ -196,7 +188,7 @@ def reopen_books(work: Work, *, through: date, reason: str, approved_by: int) ->
     """Move the closed day back to `through`. `approved_by`: the id of a second person who may close books."""
     rules.check_reopening(through, billing.books_closed_through(work.session))
     approver = _second_person(work, approved_by)
-    key = _add(work, BooksClosed, "books", {"through": through, "reason": rules.good_reason(reason)})
+    key = add_row(work, BooksClosed, {"through": through, "reason": rules.good_reason(reason)}, "books")
     work.audit(f"person:{approved_by}", "approved")
     return {"books_id": key, "approved_by": approved_by, "approver": approver}
 

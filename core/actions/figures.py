@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core.actions.command import Answer, Work, command
+from core.actions.command import Answer, Work, add_row, command
 from core.actions.invoices import business_day
 from core.domain.access import Permission
 from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.wording import readable
-from core.store.save import insert_many, reserve_ids
 from core.store.tables import (
     Budget,
     MonthClose,
@@ -36,7 +35,7 @@ def set_budget(work: Work, *, month: date, mrr_minor: int) -> Answer:
         raise InvalidInput("A budget is for a month: give its first day", code="not_a_month")
     if mrr_minor < 0:
         raise InvalidInput("Give a budget of zero or more", code="negative_budget")
-    return {"budget_id": _add(work, Budget, month=month, mrr_minor=mrr_minor)}
+    return {"budget_id": add_row(work, Budget, {"month": month, "mrr_minor": mrr_minor})}
 
 
 @command("figures.set_margin", Permission.PLAN_FIGURES)
@@ -46,7 +45,11 @@ def set_margin(work: Work, *, plan_id: int, effective_from: date, margin_ppm: in
         raise InvalidInput("A margin lies between 0 and 100 %", code="bad_margin")
     if work.session.execute(select(core_table(Plan).c.id).where(core_table(Plan).c.id == plan_id)).first() is None:
         raise NotFound("That plan is not known", code="no_plan")
-    return {"margin_id": _add(work, PlanMargin, plan_id=plan_id, effective_from=effective_from, margin_ppm=margin_ppm)}
+    return {
+        "margin_id": add_row(
+            work, PlanMargin, {"plan_id": plan_id, "effective_from": effective_from, "margin_ppm": margin_ppm}
+        )
+    }
 
 
 @command("figures.mark_day", Permission.PLAN_FIGURES)
@@ -57,7 +60,7 @@ def mark_day(work: Work, *, on_date: date, text: str, replaces_id: int | None = 
         raise InvalidInput("Say what happened on that day", code="no_text")
     if len(said) > LONGEST_TEXT:
         raise InvalidInput("Say it in at most {most} characters", code="long_text", most=LONGEST_TEXT)
-    return {"mark_id": _add(work, TimeMark, on_date=on_date, text=said, replaces_id=replaces_id)}
+    return {"mark_id": add_row(work, TimeMark, {"on_date": on_date, "text": said, "replaces_id": replaces_id})}
 
 
 @command("figures.save_view", Permission.SAVE_VIEWS)
@@ -76,7 +79,7 @@ def save_view(
         if author != work.author:
             raise NotPermitted("Only who saved a view can change it", code="not_own_view")
     row = {"page": page, "name": said, "query": query, "shared": shared, "replaces_id": replaces_id}
-    return {"view_id": _add(work, SavedView, **row)}
+    return {"view_id": add_row(work, SavedView, row)}
 
 
 @command("figures.close_month", Permission.CLOSE_BOOKS)
@@ -103,12 +106,4 @@ def close_month(work: Work, *, month: date, definitions: str, content: dict[str,
         "seen_change_id": newest,
         "content": json.dumps(content, sort_keys=True),
     }
-    return {"month_close_id": _add(work, MonthClose, **row)}
-
-
-def _add(work: Work, model: Any, **row: Any) -> int:
-    """One stamped and audited row; answers its id."""
-    key = reserve_ids(work.session, model, 1)
-    insert_many(work.session, model, [{"id": key, **row, **work.stamp}])
-    work.audit(f"{model.__tablename__}:{key}", *sorted(row))
-    return key
+    return {"month_close_id": add_row(work, MonthClose, row)}

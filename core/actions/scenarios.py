@@ -11,7 +11,7 @@ import polars as pl
 from sqlalchemy import func, select, update
 
 from core.actions.changing import change, today
-from core.actions.command import Answer, Work, command
+from core.actions.command import Answer, Work, add_row, command
 from core.actions.subscriptions import take_back
 from core.calc.changes.terms import decide_price
 from core.domain.access import Permission
@@ -42,7 +42,7 @@ def save_scenario(work: Work, *, scenario: Mapping[str, Any], replaces_id: int |
     """Keep a scenario under its name; nothing is published by that. A changed one is a new row."""
     wanted = from_json(scenario)
     content = json.dumps(to_json(wanted), sort_keys=True)
-    key = _add(work, ScenarioRow, name=readable(wanted.name), content=content, replaces_id=replaces_id, **work.stamp)
+    key = add_row(work, ScenarioRow, {"name": readable(wanted.name), "content": content, "replaces_id": replaces_id})
     return {"scenario_id": key}
 
 
@@ -71,10 +71,9 @@ def request_approval(
         raise Conflict("The figures are older than a week; run them again", code="old_figures")
     if step_of(work, scenario_id) in (Step.APPROVED, Step.ROLLED_OUT):
         raise Conflict("This scenario was approved already", code="approved_already")
-    result_id = _add(
-        work, ScenarioResult, scenario_id=scenario_id, as_of=as_of, data_hash=data_hash, engine=engine_version,
-        content=json.dumps(result, sort_keys=True, default=str), **work.stamp,
-    )  # fmt: skip
+    frozen = {"scenario_id": scenario_id, "as_of": as_of, "data_hash": data_hash, "engine": engine_version}
+    content = json.dumps(result, sort_keys=True, default=str)
+    result_id = add_row(work, ScenarioResult, {**frozen, "content": content})
     _step(work, scenario_id, Step.REQUESTED, "")
     return {"result_id": result_id}
 
@@ -233,15 +232,8 @@ def _require_step(work: Work, scenario_id: int, step: Step, refusal: str) -> Any
 
 
 def _step(work: Work, scenario_id: int, step: Step, note: str) -> None:
-    _add(
-        work,
-        ScenarioDecision,
-        scenario_id=scenario_id,
-        decision=step.value,
-        note=readable(note),
-        command_id=work.command_id,
-        **work.stamp,
-    )
+    said = {"scenario_id": scenario_id, "decision": step.value, "note": readable(note), "command_id": work.command_id}
+    add_row(work, ScenarioDecision, said)
 
 
 def _plan_id(work: Work, scenario: Scenario) -> int:
@@ -252,11 +244,3 @@ def _plan_id(work: Work, scenario: Scenario) -> int:
     if found is None:
         raise NotFound("There is no plan {plan}", code="no_plan", plan=scenario.plan)
     return found
-
-
-def _add(work: Work, model: Any, **row: Any) -> int:
-    """One audited row; answers its id."""
-    key = reserve_ids(work.session, model, 1)
-    insert_many(work.session, model, [{"id": key, **row}])
-    work.audit(f"{model.__tablename__}:{key}", *sorted(row))
-    return key

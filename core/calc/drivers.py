@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from core.calc import survival
@@ -135,26 +134,3 @@ def without_cause(subjects: pl.DataFrame, cause: str, share: float) -> pl.DataFr
     joined = table.join(own, on="time", how="left").with_columns(pl.col("of_cause").fill_null(0)).sort("time")
     hazard = (pl.col("events") - pl.col("of_cause") * (1 - share)) / pl.col("at_risk")
     return joined.with_columns(survival=(1 - hazard).cum_prod()).select("time", "at_risk", "survival")
-
-
-def resampled_life(subjects: pl.DataFrame, horizon: int, monthly_discount: float, draws: int, seed: int) -> list[float]:
-    """Restricted lives of customers drawn anew with replacement: the spread of `life`."""
-    some = survival.counted(subjects).filter(pl.col("exit") > pl.col("entry"))
-    weights = some["n"].to_numpy().astype(float)
-    if weights.size == 0:
-        return []
-    rng = np.random.default_rng(seed)
-    entry, leave = some["entry"].to_numpy(), some["exit"].to_numpy()
-    gone = some["cause"].is_not_null().to_numpy()
-    months = np.arange(1, horizon + 1)
-    at_risk_of = ((entry[None, :] < months[:, None]) & (months[:, None] <= leave[None, :])).astype(float)
-    ends_of = ((leave[None, :] == months[:, None]) & gone[None, :]).astype(float)
-    delta = (1 / (1 + monthly_discount)) ** np.arange(horizon)
-    found = []
-    for drawn in rng.multinomial(int(weights.sum()), weights / weights.sum(), size=draws):
-        risk, ends = at_risk_of @ drawn, ends_of @ drawn
-        if (risk[: horizon - 1] <= 0).any():
-            continue
-        stays = np.cumprod(1 - ends / np.maximum(risk, 1e-300))
-        found.append(float((np.concatenate([[1.0], stays[:-1]]) * delta).sum()))
-    return found

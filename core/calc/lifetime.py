@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -403,8 +403,3 @@ def interval(values: Sequence[float], share: float = 0.95) -> tuple[float, float
         return None
     low, high = np.percentile(known, [50 * (1 - share), 100 - 50 * (1 - share)])
     return float(low), float(high)
-
-
-def without_covariance(found: Fit) -> Fit:
-    """The fit as plain numbers, for comparison and storage."""
-    return replace(found, covariance=None)

@@ -291,6 +291,11 @@ def a_month(period_minor: pl.Expr) -> pl.Expr:
     return divide(period_minor.cast(pl.Int64) * top, below)
 
 
+def in_minor(twelfths: pl.Expr) -> pl.Expr:
+    """Twelfths as minor units a month, rounded half away from zero: `monthly` over a column."""
+    return divide(twelfths, pl.lit(12, dtype=pl.Int64))
+
+
 def monthly(twelfths: int) -> int:
     """Twelfths as minor units a month, rounded half away from zero."""
     sign = -1 if twelfths < 0 else 1

@@ -93,16 +93,6 @@ def exposure(log_: pl.DataFrame, months: list[date]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=names, orient="row")
 
 
-def first_period_leavers(log_: pl.DataFrame, start: date, end: date) -> tuple[int, int]:
-    """(left within a month of their first paid day, new customers) of those who were new in `[start, end)`."""
-    new = log_.filter((pl.col("kind") == NEW) & (pl.col("day") >= start) & (pl.col("day") < end)).select(
-        CUSTOMER, since="day"
-    )
-    gone = log_.filter(pl.col("kind") == CHURN).group_by(CUSTOMER, maintain_order=True).agg(left=pl.col("day").first())
-    soon = new.join(gone, on=CUSTOMER).filter(pl.col("left") <= pl.col("since").dt.offset_by("1mo"))
-    return soon.height, new.height
-
-
 def spells(log_: pl.DataFrame) -> pl.DataFrame:
     """When each was a customer: customer_id, since, until (null: still), mrr at the beginning, cause of the end."""
     edges = log_.filter(pl.col("kind").is_in([NEW, REACTIVATION, CHURN]))

@@ -15,9 +15,9 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from core.calc import movements
-from core.calc.arithmetic import divide
 from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.movements import SUB, after_months, in_home
+from core.calc.recurring import in_minor, monthly
 from core.domain.ledger import Account
 from core.domain.plans import ChargeKind
 from core.reports.mrr import Ledger
@@ -67,11 +67,11 @@ def bridge(session: Session, ledger: Ledger, month: date, today: date) -> Bridge
         billed.select(SUB, "part", billed="home_minor", mrr=pl.lit(0, dtype=pl.Int64)),
         worth.select(SUB, "part", billed=pl.lit(0, dtype=pl.Int64), mrr="mrr"),
     ]).group_by(SUB, "part").agg(pl.col("billed").sum(), twelfths=pl.col("mrr").sum())  # fmt: skip
-    rows = both.with_columns(mrr_minor=divide(pl.col("twelfths"), pl.lit(12, dtype=pl.Int64))).with_columns(
+    rows = both.with_columns(mrr_minor=in_minor(pl.col("twelfths"))).with_columns(
         difference_minor=pl.col("billed") - pl.col("mrr_minor")
     )  # fmt: skip
     balance = movements.balances(ledger.steps, [end], rates, home)["net_twelfths"][0]
-    mrr_minor = (balance + 6) // 12
+    mrr_minor = monthly(balance)
     sums = dict(rows.group_by("part").agg(pl.col("difference_minor").sum()).iter_rows())
     bars = {name: int(sums.get(name, 0)) for name in BARS}
     invoiced = int(valued["issued_minor"].sum())

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.calc import movements, retention
 from core.calc.movements import CHURN, CUSTOMER
+from core.calc.recurring import in_minor
 from core.domain.subscriptions import ChangeKind
 from core.reports.kpis import Filters, segment
 from core.reports.lifetimes import ONBOARDING, People
@@ -26,7 +27,7 @@ def by_cause(ledger: Ledger, filters: Filters, first: date, today: date) -> pl.D
     log = segment(ledger, filters).log
     gone = log.filter((pl.col("kind") == CHURN) & (pl.col("day") >= first) & (pl.col("day") <= today))
     return gone.group_by("cause", month=pl.col("day").dt.month_start()).agg(
-        customers=pl.len().cast(pl.Int64), mrr_minor=-pl.col("delta").sum() // 12
+        customers=pl.len().cast(pl.Int64), mrr_minor=in_minor(-pl.col("delta").sum())
     ).sort("month", "cause")  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def reasons(session: Session, ledger: Ledger, filters: Filters, first: date, tod
     latest = said.sort("effective_on", maintain_order=True).unique(CUSTOMER, keep="last")
     joined = gone.join(latest.select(CUSTOMER, "reason"), on=CUSTOMER, how="left")
     return joined.group_by(pl.col("reason").fill_null(""), "cause").agg(
-        customers=pl.len().cast(pl.Int64), mrr_minor=-pl.col("delta").sum() // 12
+        customers=pl.len().cast(pl.Int64), mrr_minor=in_minor(-pl.col("delta").sum())
     ).sort("customers", "mrr_minor", descending=True)  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def cohort_members(ledger: Ledger, filters: Filters, cohort: date, today: date) 
     part = segment(ledger, filters)
     log = part.log.filter(pl.col("day") <= today)
     members = retention.spells(log).filter(pl.col("k") == 0, pl.col("since").dt.month_start() == cohort)
-    now = movements.standing(log, today).select(CUSTOMER, mrr_minor=pl.col("mrr") // 12)
+    now = movements.standing(log, today).select(CUSTOMER, mrr_minor=in_minor(pl.col("mrr")))
     told = members.join(now, on=CUSTOMER, how="left").join(
         part.people.select(CUSTOMER, "external_id", "name"), on=CUSTOMER
     )
@@ -103,5 +104,5 @@ def at_risk(session: Session, found: People, today: date) -> pl.DataFrame:
         reasons=pl.concat_list(pl.when(flag).then(pl.lit(name)) for name, flag in flags.items()).list.drop_nulls()
     ).filter(pl.col("reasons").list.len() > 0)  # fmt: skip
     return told.select(
-        CUSTOMER, "external_id", "name", mrr_minor=pl.col("now_mrr").fill_null(0) // 12, months="exit", reasons="reasons", leaves_on="leaves_on"
+        CUSTOMER, "external_id", "name", mrr_minor=in_minor(pl.col("now_mrr").fill_null(0)), months="exit", reasons="reasons", leaves_on="leaves_on"
     ).sort(pl.col("reasons").list.len(), "mrr_minor", descending=True)  # fmt: skip

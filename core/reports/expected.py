@@ -26,7 +26,6 @@ from core.reports.simulation import Exact
 BANDS = ((1, 3), (4, 12), (13, 24), (25, 10_000))  # months of tenure
 SHRINK_MONTHS = 50.0  # a band with so many customer-months counts as much as its plan's mean
 SIGN_UP_MONTHS = 6
-SPREADS = {"kappa", "rho", "half_life", "notice", "acquisition", "choice", "hazard_shift"}
 
 
 @dataclass(frozen=True)

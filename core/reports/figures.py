@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.calc import movements
 from core.calc.movements import CUSTOMER, after_months
+from core.calc.recurring import in_minor
 from core.reports import mrr
 from core.reports.kpis import DAY, Figures, Filters, figures
 from core.store import load
@@ -142,6 +143,6 @@ def restated(session: Session, month: date, today: date) -> pl.DataFrame:
     people = now.people.select(CUSTOMER, "name")
     told = moved.join(names, on=CUSTOMER).join(people, on=CUSTOMER, how="left").join(said, on=CUSTOMER, how="left")
     return told.select(
-        "external_id", "name", was_minor=pl.col("mrr") // 12, is_minor=pl.col("mrr_now") // 12,
-        difference_minor=(pl.col("mrr_now") - pl.col("mrr")) // 12, changes="changes", authors="authors",
+        "external_id", "name", was_minor=in_minor(pl.col("mrr")), is_minor=in_minor(pl.col("mrr_now")),
+        difference_minor=in_minor(pl.col("mrr_now")) - in_minor(pl.col("mrr")), changes="changes", authors="authors",
     ).sort(pl.col("difference_minor").abs(), descending=True)  # fmt: skip

@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from core.calc import movements, retention
-from core.calc.arithmetic import divide
 from core.calc.movements import CUSTOMER, KINDS, after_months, months_between
+from core.calc.recurring import in_minor
 from core.reports.mrr import Ledger
 
 DAY = timedelta(days=1)
@@ -98,7 +98,7 @@ def figures(ledger: Ledger, filters: Filters, first: date, today: date) -> Figur
     rates = pl.DataFrame(
         [_rates(log, month, end, part.first_day) for month, end in zip(months, ends, strict=True)], schema=_RATES
     )
-    minor = closing_in_minor(table).with_columns(_minor(pl.col("list_mrr")))
+    minor = closing_in_minor(table).with_columns(in_minor(pl.col("list_mrr")))
     complete = [month for month in months if after_months(month, 1) <= today]
     return Figures(part.home, minor.hstack(rates), complete[-1] if complete else None)
 
@@ -123,17 +123,13 @@ def _rates(log: pl.DataFrame, month: date, end: date, first_day: date | None) ->
     return {**kept, **means, **{name: year.get(name) for name in ("nrr", "grr", "logo_retention")}}
 
 
-def _minor(twelfths: pl.Expr) -> pl.Expr:
-    return divide(twelfths, pl.lit(12, dtype=pl.Int64))
-
-
 def closing_in_minor(table: pl.DataFrame) -> pl.DataFrame:
     """Twelfths as minor units so that opening + movements + fx = closing still holds: running sums are rounded, then told apart."""
     running = pl.col("opening")
-    rounded = [_minor(running)]
+    rounded = [in_minor(running)]
     for name in (*KINDS, "fx"):
         running = running + pl.col(name)
-        rounded.append(_minor(running))
+        rounded.append(in_minor(running))
     steps = {name: after - before for name, before, after in zip((*KINDS, "fx"), rounded, rounded[1:], strict=False)}
     return table.with_columns(opening=rounded[0], closing=rounded[-1], **steps)
 
@@ -148,7 +144,7 @@ def members(ledger: Ledger, filters: Filters, first: date, last: date, kinds: tu
     named = inside.join(part.people.select(CUSTOMER, "external_id", "name"), on=CUSTOMER, how="left")
     return named.select(
         CUSTOMER, "external_id", "name", "day", "kind", "cause",
-        *(_minor(pl.col(name)).alias(f"{name}_minor") for name in ("delta", "before", "after")),
+        *(in_minor(pl.col(name)).alias(f"{name}_minor") for name in ("delta", "before", "after")),
     ).sort(pl.col("delta_minor").abs(), descending=True)  # fmt: skip
 
 

@@ -124,3 +124,9 @@ def vat_eras(session: Session, prices: frames.Prices, today: date) -> pl.DataFra
         best = found.filter(valid).sort("weight", "valid_from", descending=True).unique("category", keep="first")
         parts.append(best.select("rate_ppm", vat_category="category", valid_from=pl.lit(day)))
     return frames.conform(pl.concat(parts), recurring.VAT) if parts else empty
+
+
+def vat_on(session: Session, prices: frames.Prices, day: date) -> pl.DataFrame:
+    """What domestic consumers pay on each category on a day: vat_category, rate_ppm."""
+    eras = vat_eras(session, prices, day).filter(pl.col("valid_from") <= day).sort("valid_from")
+    return eras.unique("vat_category", keep="last", maintain_order=True).select("vat_category", "rate_ppm")

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.calc import movements
+from core.calc.recurring import monthly
 from core.domain.scenarios import Scenario, from_json, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, mrr
@@ -76,10 +77,10 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
     return {
         "scenario": to_json(known.scenario), "as_of": known.today.isoformat(), "engine": ENGINE,
         "exact": {
-            "subscriptions": rows.height, "moved": moved.height, "before_minor": _minor(before), "after_minor": _minor(after),
-            "delta_minor": _minor(after) - _minor(before), "delta_share": (after - before) / before if before else None,
-            "lowest_minor": _minor(_lowest(rows)), "highest_minor": _minor(after), "addons_given_up_minor": _minor(int(rows["addon"].sum())),
-            "limits_minor": _minor(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
+            "subscriptions": rows.height, "moved": moved.height, "before_minor": monthly(before), "after_minor": monthly(after),
+            "delta_minor": monthly(after) - monthly(before), "delta_share": (after - before) / before if before else None,
+            "lowest_minor": monthly(_lowest(rows)), "highest_minor": monthly(after), "addons_given_up_minor": monthly(int(rows["addon"].sum())),
+            "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
             "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
             "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED).height,
             "amber": shocks(moved, AMBER).height, "why_not": dict(rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows()),
@@ -94,10 +95,6 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
             "kappa": float(hoped.reaction.kappa),
         },
     }  # fmt: skip
-
-
-def _minor(twelfths: int) -> int:
-    return (twelfths + 6) // 12 if twelfths >= 0 else -((-twelfths + 6) // 12)
 
 
 def _range(found: Any) -> dict[str, float]:
@@ -139,7 +136,7 @@ def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
                 "from": low,
                 "to": high,
                 "customers": part["customer_id"].n_unique(),
-                "delta_minor": _minor(int(part["delta"].sum())),
+                "delta_minor": monthly(int(part["delta"].sum())),
             }
         )
     newly = known.filter(pl.col("share").is_null() & (pl.col("after") > 0))
@@ -149,7 +146,7 @@ def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
                 "from": None,
                 "to": None,
                 "customers": newly.height,
-                "delta_minor": _minor(int(newly["delta"].sum())),
+                "delta_minor": monthly(int(newly["delta"].sum())),
                 "newly_charged": True,
             }
         )
@@ -192,7 +189,7 @@ def recognised(moved: pl.DataFrame, today: date) -> int:
     """The uplift that is earned in the next twelve months when every period is spread evenly, without any reaction: minor units."""
     start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
     months = (12 - start).clip(0, 12)
-    return _minor(int(moved.select(((pl.col("after") - pl.col("before")) * months).sum()).item() or 0))
+    return monthly(int(moved.select(((pl.col("after") - pl.col("before")) * months).sum()).item() or 0))
 
 
 def invoiced(moved: pl.DataFrame, today: date) -> int:
@@ -201,7 +198,7 @@ def invoiced(moved: pl.DataFrame, today: date) -> int:
     term = pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32))
     periods = ((12 - start + term - 1) // term).clip(lower_bound=0)
     periods = pl.when(start >= 12).then(0).otherwise(periods)
-    return _minor(int(moved.select(((pl.col("after") - pl.col("before")) * term * periods).sum()).item() or 0))
+    return monthly(int(moved.select(((pl.col("after") - pl.col("before")) * term * periods).sum()).item() or 0))
 
 
 def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any]:
@@ -339,7 +336,7 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
                 told["low"],
                 told["after"],
                 told["high"],
-                int(last["net_twelfths"].sum()) // 12,
+                monthly(int(last["net_twelfths"].sum())),
                 told["customers_after"],
                 int((last["net_twelfths"] > 0).sum()),
             )

@@ -45,11 +45,9 @@ def prepared(session: Session, today: date, window_months: int = WINDOW_MONTHS) 
     prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
     since = date(today.year - 1 - window_months // 12, today.month, 1)
     facts = frames.Facts(changes, *prices, usage=load.usage(session, start=since, end=today))
-    eras = mrr.vat_eras(session, prices, today)
-    now = eras.filter(pl.col("valid_from") <= today).sort("valid_from").unique("vat_category", keep="last")
     coupons = load.coupons(session)
     base = exact.prepare(
-        mrr.stretches(session, changes, owners, today), facts, coupons, vat=now.select("vat_category", "rate_ppm"), today=today,
+        mrr.stretches(session, changes, owners, today), facts, coupons, vat=mrr.vat_on(session, prices, today), today=today,
         window_months=window_months,
     )  # fmt: skip
     named = base.subs.join(owners, on="subscription_id", how="left", maintain_order="left")

@@ -16,12 +16,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
-from core.calc.billing.tax import treatments
 from core.calc.pricebook import MICRO
 from core.calc.recurring import a_month, monthly, recurring_lines, with_net_rates
 from core.calc.timeline import timeline
-from core.domain.subscriptions import CustomerKind
-from core.store import billing, load
+from core.reports.mrr import vat_on
+from core.store import load
 from core.store.tables import PriceVersion, SubscriptionChange, core_table
 
 STANDING: frames.Schema = {
@@ -100,7 +99,7 @@ def twelfths(
     )
     held = standing.select("subscription_id", "price_version_id", "quantity_micro")
     lines = recurring_lines(held, addons, prices)
-    vat = _vat(session, prices, day)
+    vat = vat_on(session, prices, day)
     rates = lines.select("vat_category").join(vat, on="vat_category", how="left", maintain_order="left")["rate_ppm"]
     lines = with_net_rates(lines, prices.versions, rates.fill_null(0))
     fees = lines.group_by("subscription_id").agg(pl.col("net_minor").sum())
@@ -128,22 +127,6 @@ def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
     )
     joined = held.join(sums, on="price_version_id", how="left", maintain_order="left")
     return joined["headline_minor"].fill_null(0)
-
-
-def _vat(session: Session, prices: frames.Prices, day: date) -> pl.DataFrame:
-    """The domestic VAT rate of each category on a day: vat_category, rate_ppm."""
-    seller = billing.company_profile(session, day) if prices.versions["tax_inclusive"].any() else None
-    empty = pl.DataFrame(schema={"vat_category": pl.String, "rate_ppm": pl.Int64})
-    if seller is None:
-        return empty
-    buyers = prices.charges.select(
-        customer_kind=pl.lit(CustomerKind.CONSUMER.value), country=pl.lit(seller.country), has_vat_number=pl.lit(False),
-        category="vat_category",
-    )  # fmt: skip
-    valid = (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
-    found = treatments(buyers, billing.vat_rules(session, seller.country)).filter(valid)
-    best = found.sort("weight", "valid_from", descending=True).unique("category", keep="first", maintain_order=True)
-    return best.select("rate_ppm", vat_category="category").select("vat_category", "rate_ppm")
 
 
 def by_plan(base: Base) -> dict[int, dict[str, Any]]:

@@ -95,11 +95,6 @@ def _rows(found: Bridge, part: str, title: str) -> None:
     if not listed:
         st.caption(t("Rounding and rates only: no single subscription."))
         return
-    picked = st.dataframe(
-        listed, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"bridge:{part}",
-        column_config=parts.money_columns(mrr, billed, difference),
-    )  # fmt: skip
-    if picked.selection.rows:
-        parts.go("customers", {"customer": rows["customer"][picked.selection.rows[0]]})
+    parts.customer_rows(listed, rows["customer"].to_list(), key=f"bridge:{part}", money=(mrr, billed, difference))
     if rows.height > MOST_ROWS:
         st.caption(t("The {count} largest of {all}.", count=number(MOST_ROWS), all=number(rows.height)))

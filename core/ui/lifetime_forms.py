@@ -15,8 +15,6 @@ from core.ui import parts, session
 from core.ui.format import money, number
 from core.ui.text import label, t
 
-LANDMARK = 2
-
 
 def margins(context: session.Context, ledger: Ledger) -> None:
     """The margin of each plan, entered by staff."""

@@ -16,7 +16,7 @@ from core.reports.lifetimes import SMALL, Gap, Value
 from core.ui import charts, parts
 from core.ui.format import money, number, whole_money
 from core.ui.retention_page import segment_word
-from core.ui.text import definition, label, refusal, t
+from core.ui.text import definition, refusal, t
 
 PROJECTED = 24  # months beyond what was seen
 
@@ -293,8 +293,3 @@ def _numbers(text: str) -> list[float]:
         for line in text.strip().splitlines()
         if line.strip()
     ]
-
-
-def cause_word(cause: str) -> str:
-    """A cause as people read it."""
-    return label(cause)

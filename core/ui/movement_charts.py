@@ -160,12 +160,9 @@ def members(rows: pl.DataFrame, currency: str, title: str) -> None:
              amount: money(row["delta_minor"], currency, sign=True)}
             for row in rows.head(1000).iter_rows(named=True)
         ]  # fmt: skip
-        picked = st.dataframe(
-            listed, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"members:{title}",
-            column_config=parts.money_columns(before, after, amount), height=min(420, 38 + 35 * max(1, len(listed))),
-        )  # fmt: skip
-        if picked.selection.rows:
-            parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
+        tall = min(420, 38 + 35 * max(1, len(listed)))
+        ids = rows["external_id"].to_list()
+        parts.customer_rows(listed, ids, key=f"members:{title}", money=(before, after, amount), height=tall)
         if rows.height > 1000:
             st.caption(t("The {count} largest of {all}.", count=number(1000), all=number(rows.height)))
 

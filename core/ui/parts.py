@@ -83,3 +83,15 @@ def download(text: str, make: Callable[[], bytes], file_name: str, *, key: str, 
 def money_columns(*names: str) -> dict[str, Any]:
     """Columns whose cells are written amounts: aligned right."""
     return {name: st.column_config.TextColumn(alignment="right") for name in names}
+
+
+def customer_rows(
+    listed: Sequence[dict[str, Any]], ids: Sequence[str], *, key: str, money: Sequence[str], height: int | None = None
+) -> None:
+    """A table whose rows belong to customers, by their ids in the same order: choosing a row opens its customer."""
+    picked = st.dataframe(
+        listed, height=height or "auto", hide_index=True, on_select="rerun", selection_mode="single-row", key=key,
+        column_config=money_columns(*money),
+    )  # fmt: skip
+    if picked.selection.rows:
+        go("customers", {"customer": ids[picked.selection.rows[0]]})

@@ -10,7 +10,6 @@ import streamlit as st
 
 from core.calc import retention
 from core.calc.survival import MIN_AT_RISK, Test, incidence, median
-from core.domain.money import exponent_of
 from core.reports.lifetimes import People
 from core.ui import charts, parts
 from core.ui.format import country, day, money, month, number
@@ -114,16 +113,7 @@ def members(rows: pl.DataFrame, cohort: date, currency: str) -> None:
          t("Because of"): label(row["cause"]) if row["cause"] else "", mrr: money(row["mrr_minor"], currency)}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    picked = st.dataframe(
-        listed,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"cohort:{cohort}",
-        column_config=parts.money_columns(mrr),
-    )
-    if picked.selection.rows:
-        parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
+    parts.customer_rows(listed, rows["external_id"].to_list(), key=f"cohort:{cohort}", money=(mrr,))
 
 
 def churn_lines(months: pl.DataFrame, last_complete: date | None) -> None:
@@ -318,19 +308,5 @@ def risk_list(rows: pl.DataFrame, currency: str) -> None:
          t("Leaves"): day(row["leaves_on"]), t("Months a customer"): number(row["months"]), mrr: money(row["mrr_minor"], currency)}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    picked = st.dataframe(
-        listed,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        key="risk",
-        column_config=parts.money_columns(mrr, t("Months a customer")),
-        height=360,
-    )
-    if picked.selection.rows:
-        parts.go("customers", {"customer": rows["external_id"][picked.selection.rows[0]]})
-
-
-def scale_of(currency: str) -> int:
-    """Minor units in one."""
-    return int(10 ** exponent_of(currency))
+    numbers = (mrr, t("Months a customer"))
+    parts.customer_rows(listed, rows["external_id"].to_list(), key="risk", money=numbers, height=360)

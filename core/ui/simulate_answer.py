@@ -8,6 +8,7 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
+from core.calc.recurring import monthly
 from core.calc.simulation.response import leavers_of_hundred
 from core.domain.money import exponent_of
 from core.domain.scenarios import Scenario
@@ -167,7 +168,7 @@ def _shock_list(told: pl.DataFrame, currency: str) -> None:
         )
     before, after, change = t("Today"), t("Then"), t("Change")
     listed = [
-        {t("Customer"): row["name"], t("Id"): row["external_id"], before: money(row["before"] // 12, currency), after: money(row["after"] // 12, currency),
+        {t("Customer"): row["name"], t("Id"): row["external_id"], before: money(monthly(row["before"]), currency), after: money(monthly(row["after"]), currency),
          change: percent(row["share"], sign=True), t("From"): day(row["starts_on"])}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from core.actions import scenarios as actions
+from core.calc.recurring import in_minor
 from core.documents.memo import memo
 from core.domain.access import Permission
 from core.domain.errors import ForbliError
@@ -24,7 +25,6 @@ from core.ui.simulate_sentence import KEY, in_words, restore
 from core.ui.text import label, refusal, t
 
 MOST_COMPARED = 5
-MOVES = ("subscription_id", "effective_on", "notice_on", "wave")
 
 
 def keep(scenario: Scenario, context: session.Context) -> None:
@@ -250,7 +250,7 @@ def _letters(row: dict[str, Any], context: session.Context) -> bytes:
     known = session.frames(simulate_reads.exact, row["scenario"], context.today)
     currency = row["scenario"].currency
     said = known.moved.select(
-        "external_id", "name", "notice_on", "starts_on", (pl.col("before") // 12).alias("before_minor"), (pl.col("after") // 12).alias("after_minor")
+        "external_id", "name", "notice_on", "starts_on", before_minor=in_minor(pl.col("before")), after_minor=in_minor(pl.col("after"))
     ).with_columns(
         letter=pl.struct("before_minor", "after_minor", "starts_on").map_elements(
             lambda each: t("From {day} your subscription costs {after} a month instead of {before}, before VAT.", day=day(each["starts_on"]),
