@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 import polars as pl
-from scipy import optimize, special
+from scipy import special
 
 from core.domain.errors import InvalidInput
 
@@ -176,6 +176,8 @@ def fit(counts: Counts, model: Model = Model.SBG) -> Fit:
 
 def _descended(loss: Callable[[np.ndarray], float], start: np.ndarray) -> np.ndarray:
     """Downhill by gradients; by a simplex where those end in nothing; then a narrow simplex around what was found."""
+    from scipy import optimize  # slow to load: only who fits waits
+
     found = optimize.minimize(loss, start, method="BFGS", options={"gtol": 1e-6, "maxiter": 200})
     at = found.x if math.isfinite(found.fun) and found.fun < 1e15 else start
     wide = found.fun >= loss(start)
@@ -388,6 +390,8 @@ def _quick_fit(counts: Counts, model: Model) -> Fit:
             return 1e15
         value = -log_likelihood(counts, *unpack(x), model=model)
         return value if math.isfinite(value) else 1e15
+
+    from scipy import optimize
 
     best = optimize.minimize(
         loss, starts[0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-5, "maxiter": 400}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special
 
 from core.calc.simulation.response import Cells, Path, Reaction, project
 
@@ -28,7 +28,7 @@ class Prior:
 
     def at(self, quantile: np.ndarray) -> np.ndarray:
         """Values at quantiles of a normal (log-normal) distribution."""
-        steps = stats.norm.ppf(quantile) * self.spread
+        steps = special.ndtri(quantile) * self.spread
         return np.asarray(self.median * np.exp(steps) if self.log else self.median + steps)
 
 
@@ -47,6 +47,13 @@ PRIORS: dict[str, Prior] = {
 def monthly_rate(yearly: float) -> float:
     """r_m = (1 + r)^(1/12) − 1."""
     return float((1 + yearly) ** (1 / 12) - 1)
+
+
+def root(function: Callable[[float], float], low: float, high: float, xtol: float) -> float:
+    """Where the function is zero between two points on either side of it."""
+    from scipy.optimize import brentq
+
+    return float(brentq(function, low, high, xtol=xtol))
 
 
 def present(flows: np.ndarray, yearly: float = YEARLY) -> np.ndarray:
@@ -83,7 +90,7 @@ def break_even_churn(
     def gap(h: float) -> float:
         return float(after * (((1 - h) * d) ** t).sum() - before * (((1 - hazard) * d) ** t).sum())
 
-    return float(optimize.brentq(gap, -0.9, 0.999, xtol=1e-13))
+    return root(gap, -0.9, 0.999, xtol=1e-13)
 
 
 def gain(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> np.ndarray:
@@ -106,12 +113,12 @@ def break_even_kappa(
     low, high = 0.0, 60.0
     if at(low) <= 0 or at(high) >= 0:
         return None
-    return float(optimize.brentq(at, low, high, xtol=1e-9))
+    return root(at, low, high, xtol=1e-9)
 
 
 def chance_above(kappa: float, prior: Prior = PRIORS["kappa"]) -> float:
     """How likely the elasticity exceeds a value by its prior."""
-    return float(stats.norm.sf(math.log(kappa / prior.median) / prior.spread))
+    return float(special.ndtr(-math.log(kappa / prior.median) / prior.spread))
 
 
 # --- how sure ------------------------------------------------------------------------------------------------------------
@@ -119,7 +126,9 @@ def chance_above(kappa: float, prior: Prior = PRIORS["kappa"]) -> float:
 
 def drawn(priors: dict[str, Prior], base: Reaction, draws: int, seed: int) -> Reaction:
     """Quasi-random reactions (scrambled Sobol): the same seed gives the same draws. A spread of 0 leaves the median."""
-    points = stats.qmc.Sobol(len(priors), scramble=True, rng=np.random.default_rng(seed)).random(draws)
+    from scipy.stats import qmc  # slow to load: only who draws waits
+
+    points = qmc.Sobol(len(priors), scramble=True, rng=np.random.default_rng(seed)).random(draws)
     inside = np.clip(points, 1e-6, 1 - 1e-6)
     values = {name: prior.at(inside[:, place]) for place, (name, prior) in enumerate(priors.items())}
     if "rho" in values:
