@@ -49,7 +49,6 @@ def open_page(
     if person is not None:
         app.session_state["person"] = person
     app.session_state["own_company"] = True  # an empty database shows its pages, not the choice of a demo company
-    app.run()
     for name, value in query.items():
         app.query_params[name] = value
     app.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
