@@ -1,4 +1,4 @@
-"""One-off charges and goodwill credits: asked for, approved above the company's limit by a second person, withdrawn.
+"""One-off charges and goodwill credits: asked for, approved above the role's limit by a second person, withdrawn.
 
 What needs no approval is billed on the next document from its day. Appended only; the database bills each once.
 """
@@ -16,7 +16,7 @@ from core.actions.invoices import business_day
 from core.calc.changes.adjusting import ADJUSTMENT_REQUESTS, decide_adjustments
 from core.calc.changes.deciding import Decision
 from core.calc.changes.standing import SUB
-from core.domain.access import SYSTEM, Permission
+from core.domain.access import SYSTEM, Permission, Role
 from core.domain.errors import Conflict, NotFound, NotPermitted
 from core.domain.subscriptions import AdjustmentDecision as Decided
 from core.store import billing
@@ -28,14 +28,15 @@ from core.store.tables import Adjustment, AdjustmentDecision, DocumentLine, core
 def ask_adjustments(work: Work, *, requests: pl.DataFrame, partial: bool = False) -> Answer:
     """Adjustments: subscription_id, kind (charge, goodwill), amount_minor, text [, effective_on, vat_category, reason].
 
-    Answers adjustment_ids and how many wait for approval: those above the limit in the company's currency, and those in
-    other currencies above nothing.
+    Answers adjustment_ids and how many wait for approval: those above the actor's limit in the company's currency, and
+    all in other currencies.
     """
     good, refused = decide_adjustments(requests, circumstances(work, requests))
     answered = refusals(Decision(good, refused), partial=partial)
     first = reserve_ids(work.session, Adjustment, good.height) if good.height else 0
     company = billing.company_profile(work.session, business_day(work.now))
-    limit = pl.when(pl.col("currency") == company.currency).then(company.adjustment_limit_minor).otherwise(0)
+    own = {Role.SUPPORT: company.support_limit_minor, Role.ADMIN: company.admin_limit_minor}
+    limit = pl.when(pl.col("currency") == company.currency).then(own.get(work.actor.role, 0)).otherwise(0)
     rows = good.with_columns(
         id=pl.int_range(first, first + pl.len(), dtype=pl.Int64), needs_approval=pl.col("amount_minor") > limit,
     )  # fmt: skip

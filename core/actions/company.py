@@ -21,13 +21,14 @@ from stdnum.no import kontonr, orgnr
 from core.actions.command import Answer, Work, add_row, command
 from core.actions.invoices import business_day
 from core.domain import company as rules
-from core.domain.access import GRANTS, Permission, Role
-from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from core.domain.access import Permission
+from core.domain.company import Reopening
+from core.domain.errors import Conflict, InvalidInput, NotPermitted
 from core.domain.money import parse_decimal
 from core.domain.wording import readable
 from core.store import billing
 from core.store.save import insert_many
-from core.store.tables import BooksClosed, CompanyProfile, CurrencyRate, Person, VatRule, core_table
+from core.store.tables import BooksClosed, BooksReopening, CompanyProfile, CurrencyRate, VatRule, core_table
 
 DATED = ("id", "effective_from", "recorded_at", "author")
 PROFILE_FIELDS = tuple(name for name in CompanyProfile.model_fields if name not in DATED)
@@ -183,24 +184,37 @@ def close_books(work: Work, *, through: date, reason: str) -> Answer:
     return {"books_id": add_row(work, BooksClosed, row, "books")}
 
 
-@command("company.reopen_books", Permission.CLOSE_BOOKS)
-def reopen_books(work: Work, *, through: date, reason: str, approved_by: int) -> Answer:
-    """Move the closed day back to `through`. `approved_by`: the id of a second person who may close books."""
+@command("company.ask_to_reopen", Permission.CLOSE_BOOKS)
+def ask_to_reopen(work: Work, *, through: date, reason: str) -> Answer:
+    """Ask a second person to move the closed day back to `through`; a newer request takes the place of an open one."""
     rules.check_reopening(through, billing.books_closed_through(work.session))
-    approver = _second_person(work, approved_by)
-    key = add_row(work, BooksClosed, {"through": through, "reason": rules.good_reason(reason)}, "books")
-    work.audit(f"person:{approved_by}", "approved")
-    return {"books_id": key, "approved_by": approved_by, "approver": approver}
+    row = {"step": Reopening.REQUESTED.value, "through": through, "reason": rules.good_reason(reason)}
+    return {"reopening_id": add_row(work, BooksReopening, row)}
 
 
-def _second_person(work: Work, person_id: int) -> str:
-    """The name of the approver; refuses the actor, the inactive and those who may not close books themselves."""
-    table = core_table(Person)
-    person = work.session.execute(select(table).where(table.c.id == person_id)).first()
-    if person is None:
-        raise NotFound("That person is not known", code="no_person")
-    if person_id == work.actor.person_id or person.name == work.author:
+@command("company.reopen_books", Permission.CLOSE_BOOKS)
+def reopen_books(work: Work, *, reopening_id: int) -> Answer:
+    """Approve what another person asked for: the books stay closed through the earlier day only."""
+    asked = _asked(work, reopening_id)
+    if work.author == asked.author:
         raise NotPermitted("Reopening needs a second person; you cannot approve it yourself", code="four_eyes")
-    if not person.active or Permission.CLOSE_BOOKS not in GRANTS[Role(person.role)]:
-        raise NotPermitted("{name} may not approve this", code="not_permitted", name=person.name)
-    return str(person.name)
+    rules.check_reopening(asked.through, billing.books_closed_through(work.session))
+    given = {"through": asked.through, "reason": asked.reason}
+    add_row(work, BooksReopening, {"step": Reopening.APPROVED.value, **given})
+    return {"books_id": add_row(work, BooksClosed, given, "books"), "asked_by": asked.author}
+
+
+@command("company.decline_reopening", Permission.CLOSE_BOOKS)
+def decline_reopening(work: Work, *, reopening_id: int, reason: str) -> Answer:
+    """Leave the books closed, and say why; whoever asked may take it back so too."""
+    asked = _asked(work, reopening_id)
+    row = {"step": Reopening.DECLINED.value, "through": asked.through, "reason": rules.good_reason(reason)}
+    return {"reopening_id": add_row(work, BooksReopening, row)}
+
+
+def _asked(work: Work, reopening_id: int) -> Any:
+    """The open request; refuses one that was answered or replaced."""
+    last = billing.last_reopening(work.session)
+    if last is None or last.id != reopening_id or last.step != Reopening.REQUESTED:
+        raise Conflict("This request was answered or replaced in the meantime", code="not_open")
+    return last

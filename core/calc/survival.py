@@ -203,7 +203,7 @@ def _cumulated(at: np.ndarray, weight: np.ndarray, times: np.ndarray) -> np.ndar
 
 def wilson(events: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The 95 % Wilson interval of a share; the whole of [0, 1] where nothing was seen."""
-    n = np.maximum(np.asarray(of, dtype=float), 1e-300)
+    n = np.maximum(np.asarray(of, dtype=float), 1.0)
     share = np.asarray(events, dtype=float) / n
     scale = 1 + Z95**2 / n
     middle = (share + Z95**2 / (2 * n)) / scale

@@ -43,11 +43,20 @@ BOUNDS: dict[str, tuple[int, int, str]] = {
     "review_above_minor": (1, 10**15, "The amount above which an invoice is reviewed must be more than zero"),
     "price_notice_consumer_days": (0, 365, "The notice of a price change takes 0 to 365 days"),
     "price_notice_business_days": (0, 365, "The notice of a price change takes 0 to 365 days"),
-    "adjustment_limit_minor": (0, 10**12, "The amount up to which one person may charge or credit must not be negative"),
+    "support_limit_minor": (0, 10**12, "The amount up to which one person may charge or credit must not be negative"),
+    "admin_limit_minor": (0, 10**12, "The amount up to which one person may charge or credit must not be negative"),
     "review_lines_above": (1, 100_000, "The number of lines above which an invoice is reviewed is 1 to 100000, not {value}"),
 }  # fmt: skip
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]{2,}")
 _PREFIX = re.compile(r"[A-Za-z]{0,6}")
+
+
+class Reopening(StrEnum):
+    """A step on the way to reopening the books."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DECLINED = "declined"
 
 
 class Treatment(StrEnum):

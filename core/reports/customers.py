@@ -18,9 +18,13 @@ from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
 from core.store import load, search
 from core.store.tables import Customer, Plan, core_table
 
+WORTH = pl.Struct(
+    {"currency": pl.String, "list_twelfths": pl.Int64, "mrr_minor": pl.Int64}
+)  # of one customer in one currency
 DIRECTORY: frames.Schema = {
     "customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "kind": pl.String, "emails": pl.String,
-    "status": pl.String, "plans": pl.String, "currency": pl.String, "mrr_minor": pl.Int64, "list_twelfths": pl.Int64, "created_on": pl.Date,
+    "status": pl.String, "plans": pl.String, "currency": pl.String, "mrr_minor": pl.Int64, "worth": pl.List(WORTH),
+    "created_on": pl.Date,
     "payment_option": pl.String, "channel": pl.String, "country": pl.String, "city": pl.String,
     "organisation_number": pl.String,
 }  # fmt: skip
@@ -30,6 +34,11 @@ SORTS = {
     "name": ("name", False), "newest": ("created_on", True), "oldest": ("created_on", False), "mrr": ("mrr_minor", True),
 }  # fmt: skip
 TWELFTHS = 12
+# Letters in the order of the Norwegian alphabet, which ends z æ ø å; other accents stand with their plain letter.
+LETTERS = {
+    "æ": "{", "ä": "{", "ø": "|", "ö": "|", "å": "}", "á": "a", "à": "a", "â": "a", "ç": "c", "é": "e", "è": "e", "ê": "e", "ë": "e",
+    "í": "i", "ï": "i", "ñ": "n", "ó": "o", "ò": "o", "ô": "o", "õ": "o", "š": "s", "ú": "u", "ù": "u", "ü": "u", "ý": "y", "ž": "z",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Filters:
 
 
 def directory(session: Session, today: date) -> pl.DataFrame:
-    """DIRECTORY of all customers by name. MRR is in the customer's largest currency."""
+    """DIRECTORY of all customers by name. MRR is in the customer's largest currency; `worth` has all of them."""
     people = load.customers(session, today)
     owners = load.subscriptions(session).select("subscription_id", "customer_id")
     running = base_on(session, today).standing.join(owners, on="subscription_id", how="left")
@@ -58,24 +67,31 @@ def directory(session: Session, today: date) -> pl.DataFrame:
     rows = rows.with_columns(
         status=pl.coalesce("status", pl.when("ever").then(pl.lit(ENDED)).otherwise(pl.lit(NOTHING))),
         plans=pl.col("plans").fill_null(""), mrr_minor=pl.col("mrr_minor").fill_null(0),
-        list_twelfths=pl.col("list_twelfths").fill_null(0),
     )  # fmt: skip
-    return frames.conform(rows, DIRECTORY).sort("name", "customer_id")
+    return frames.conform(rows, DIRECTORY).sort(alphabetical("name"), "name", "customer_id")
+
+
+def alphabetical(column: str) -> pl.Expr:
+    """What to sort by so that names stand as in a Norwegian directory, capitals with small letters."""
+    return pl.col(column).str.to_lowercase().str.replace_many(LETTERS)
 
 
 def _worth(running: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """customer_id, status, plans, currency, mrr_minor, list_twelfths of those who have something running."""
+    """customer_id, status, plans, currency, mrr_minor, worth of those who have something running."""
     best = pl.col("state").replace_strict({state: place for place, state in enumerate(STATUSES)}, return_dtype=pl.Int64)
     each = running.join(names, on="plan_id", how="left").with_columns(best=best)
     sums = each.group_by("customer_id", "currency").agg(pl.col("list_twelfths").sum())
-    largest = sums.sort("list_twelfths", "currency", descending=[True, False]).unique("customer_id", keep="first")
+    amount = divide(pl.col("list_twelfths"), TWELFTHS)
+    ranked = sums.sort("list_twelfths", "currency", descending=[True, False]).with_columns(mrr_minor=amount)
+    worth = ranked.group_by("customer_id", maintain_order=True).agg(
+        pl.col("currency", "mrr_minor").first(), worth=pl.struct(*(field.name for field in WORTH.fields))
+    )
     states = dict(enumerate(STATUSES.values()))
     said = each.sort("name").group_by("customer_id").agg(
         status=pl.col("best").min().replace_strict(states, return_dtype=pl.String),
         plans=pl.col("name").unique(maintain_order=True).str.join(", "),
     )  # fmt: skip
-    priced = largest.with_columns(mrr_minor=divide(pl.col("list_twelfths"), TWELFTHS))
-    return said.join(priced, on="customer_id", how="left")
+    return said.join(worth, on="customer_id", how="left")
 
 
 def narrowed(session: Session, filters: Filters, sort: str, known: pl.DataFrame) -> pl.DataFrame:
@@ -97,7 +113,7 @@ def narrowed(session: Session, filters: Filters, sort: str, known: pl.DataFrame)
 
 def sums(rows: pl.DataFrame) -> pl.DataFrame:
     """currency, mrr_minor of these customers, the largest first; rounded once, so that it equals the overview's figure."""
-    paying = rows.filter(pl.col("list_twelfths") > 0)
+    paying = rows.select(pl.col("worth").explode()).drop_nulls().unnest("worth").filter(pl.col("list_twelfths") > 0)
     added = paying.group_by("currency").agg(mrr_minor=divide(pl.col("list_twelfths").sum(), TWELFTHS))
     return added.sort("mrr_minor", "currency", descending=True)
 

@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.domain.company import Reopening
 from core.store import billing
 from core.store.audit import AuditHead, audit_head
 from core.store.migrate import current_revision, newest_revision
@@ -148,27 +149,30 @@ def currencies_in_use(session: Session) -> list[str]:
 
 
 class Books(NamedTuple):
-    """The closed day, the history newest first (with `approver` where there was one), and number series."""
+    """The closed day, the history newest first (`asked_by` where it was reopened), number series, an open request to reopen."""
 
     closed_through: date | None
     history: list[Row]
     series: list[Row]
+    asked: Row | None
 
 
 def books(session: Session) -> Books:
     """How far the books are closed, by whom and why; the number series."""
     table, series = core_table(BooksClosed), core_table(NumberSeries)
     rows = [dict(row) for row in session.execute(select(table).order_by(table.c.id)).mappings()]
-    approvers = {
-        answer["books_id"]: answer["approver"] for _, answer in _answers(session, "company.reopen_books")
+    asked_by = {
+        answer["books_id"]: answer["asked_by"] for _, answer in _answers(session, "company.reopen_books")
     }  # fmt: skip
     before: date | None = None
     for row in rows:
         row["reopened"] = before is not None and row["through"] < before
-        row["approver"] = approvers.get(row["id"], "")
+        row["asked_by"] = asked_by.get(row["id"], "")
         before = row["through"]
     numbered = session.execute(select(series).order_by(series.c.year.desc(), series.c.kind.desc())).mappings()
-    return Books(before, rows[::-1], [dict(row) for row in numbered])
+    last = billing.last_reopening(session)
+    asked = dict(last._mapping) if last is not None and last.step == Reopening.REQUESTED else None
+    return Books(before, rows[::-1], [dict(row) for row in numbered], asked)
 
 
 def _answers(session: Session, *actions: str) -> list[tuple[Any, Row]]:

@@ -27,6 +27,7 @@ from core.store.tables import (
     BillingCursor,
     BillingHold,
     BooksClosed,
+    BooksReopening,
     CompanyProfile,
     Coupon,
     CurrencyRate,
@@ -349,6 +350,12 @@ def books_closed_through(session: Session) -> date | None:
     closed = core_table(BooksClosed).c
     through: date | None = session.execute(select(closed.through).order_by(closed.id.desc()).limit(1)).scalar()
     return through
+
+
+def last_reopening(session: Session) -> Any:
+    """The newest step on the way to reopening the books: BooksReopening's columns, None when nobody ever asked."""
+    table = core_table(BooksReopening)
+    return session.execute(select(table).order_by(table.c.id.desc()).limit(1)).first()
 
 
 def take_numbers(session: Session, kind: str, year: int, prefix: str, count: int) -> tuple[int, int]:

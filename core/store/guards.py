@@ -22,13 +22,14 @@ from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from core.domain.access import Role
+from core.domain.company import Reopening
 from core.domain.periods import Alignment, Timing, Unit
 from core.domain.plans import ChargeKind, ChargeModel, PriceStatus
 from core.domain.subscriptions import AdjustmentDecision, AdjustmentKind, ChangeKind
 from core.store.tables import METADATA
 
 APPEND_ONLY = (
-    "adjustment", "adjustment_decision", "audit_entry", "books_closed", "budget", "command", "company_profile",
+    "adjustment", "adjustment_decision", "audit_entry", "books_closed", "books_reopening", "budget", "command", "company_profile",
     "currency_rate", "customer_note", "customer_version", "document", "document_line", "document_tax", "ledger_entry",
     "ledger_posting", "ledger_seal", "line_discount", "month_close", "plan_margin", "saved_view", "scenario",
     "scenario_decision", "scenario_result", "subscription_change", "time_mark", "usage_event", "vat_rule",
@@ -56,6 +57,7 @@ VALUES: dict[str, type[StrEnum] | tuple[str, ...]] = {
     "charge.timing": Timing,
     "subscription_change.kind": ChangeKind,
     "document.kind": ("invoice", "credit_note"),
+    "books_reopening.step": Reopening,
     "adjustment.kind": AdjustmentKind,
     "adjustment_decision.decision": AdjustmentDecision,
 }

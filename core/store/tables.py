@@ -141,7 +141,8 @@ class CompanyProfile(Table, table=True):
     credit_note_prefix: str = string(default="K")
     review_above_minor: int = whole(default=100_000_000)
     review_lines_above: int = 200
-    adjustment_limit_minor: int = whole(default=100_000)
+    support_limit_minor: int = whole(default=100_000)
+    admin_limit_minor: int = whole(default=1_000_000)
     price_notice_consumer_days: int = 30
     price_notice_business_days: int = 30
 
@@ -155,6 +156,18 @@ class BooksClosed(Table, table=True):
     recorded_at: dt.datetime
     author: str = string()
     reason: str = string()
+
+
+class BooksReopening(Table, table=True):
+    """A step on the way to reopening the books: requested, approved by a second person, or declined."""
+
+    __tablename__ = "books_reopening"
+    id: int | None = key()
+    step: str = string()
+    through: dt.date
+    reason: str = string()
+    recorded_at: dt.datetime
+    author: str = string()
 
 
 class VatRule(Table, table=True):

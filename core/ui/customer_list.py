@@ -121,7 +121,9 @@ def _rows(found: pl.DataFrame) -> None:
         {
             t("Name"): row["name"], t("Customer id"): row["external_id"], t("E-mail"): row["emails"],
             t("Kind"): label(row["kind"]), t("Status"): label(row["status"]), t("Plan"): row["plans"],
-            mrr: money(row["mrr_minor"], row["currency"]) if row["currency"] and row["mrr_minor"] else "",
+            mrr: " + ".join(
+                money(each["mrr_minor"], each["currency"]) for each in row["worth"] or () if each["mrr_minor"]
+            ),
             t("Town"): row["city"], t("Since"): day(row["created_on"]),
         }
         for row in found.iter_rows(named=True)
@@ -157,8 +159,10 @@ class _Export:
     about: dict[str, str]
 
     def table(self) -> Table:
-        """Amounts need a currency; a customer who pays nothing has none."""
-        return Table("Forbli", self.rows.with_columns(pl.col("currency").fill_null("NOK")), self.titles, self.about)
+        """A row for each currency of a customer. Amounts need a currency; a customer who pays nothing has none."""
+        rows = self.rows.drop("currency", "mrr_minor").explode("worth").unnest("worth")
+        rows = rows.with_columns(pl.col("currency").fill_null("NOK"), pl.col("mrr_minor").fill_null(0))
+        return Table("Forbli", rows, self.titles, self.about)
 
     def csv(self) -> bytes:
         """As CSV."""

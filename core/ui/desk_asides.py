@@ -63,7 +63,7 @@ def adjust_form(subject: Subject) -> None:
     effect = session.frames(change_preview.effect, subject.customer_id, "adjust", request, context.today)
     with st.container(border=True):
         show_effect(effect)
-    st.caption(t("Above the company's limit it waits until a second person approves it."))
+    st.caption(t("Above your role's limit it waits until a second person approves it."))
     if st.button(
         t("Put it on the invoice"),
         type="primary",

@@ -58,30 +58,55 @@ def _close(context: session.Context, books: reads.Books) -> None:
 
 
 def _reopen(context: session.Context, books: reads.Books) -> None:
-    """A second person and a reason."""
+    """One asks and says why, another approves."""
     st.subheader(t("Reopen"), anchor=False, help=definition("second approval"))
     if books.closed_through is None:
         st.caption(t("The books are open."))
         return
-    others = {
-        person.person_id: person.name for person in session.people()
-        if person.may(Permission.CLOSE_BOOKS) and person.person_id != context.actor.person_id
-    }  # fmt: skip
-    if not others:
-        st.caption(t("Reopening needs a second person who may close books; there is nobody else."))
+    if books.asked is not None:
+        _answer(context, books.asked)
         return
     before = books.closed_through.replace(day=1) - timedelta(days=1)
     through = pieces.day_input(t("Stay closed through"), before, "reopen:through")
     reason = st.text_input(t("Reason"), key="reopen:reason", placeholder=t("So that the next person understands"))
-    approver = st.selectbox(t("Approved by"), list(others), format_func=others.__getitem__, index=None, key="reopen:by")
-    st.caption(t("Documents can again be dated from {day} on.", day=through + timedelta(days=1)))
-    may = permit(context, Permission.CLOSE_BOOKS) or {"disabled": not reason.strip() or approver is None}
-    if st.button(t("Reopen the books"), key="reopen:go", **may) and session.act(
-        company.reopen_books, key="reopen:go", through=through, reason=reason, approved_by=approver
+    st.caption(
+        t("When a second person approves it, documents can again be dated from {day} on.", day=through + timedelta(days=1))
+    )  # fmt: skip
+    may = permit(context, Permission.CLOSE_BOOKS) or {"disabled": not reason.strip()}
+    if st.button(t("Ask to reopen the books"), key="reopen:ask", **may) and session.act(
+        company.ask_to_reopen, key="reopen:ask", through=through, reason=reason
     ):
         pieces.forget("reopen:")
-        session.say(t("The books are closed through {day}", day=through))
+        session.say(t("A second person must approve it"))
         st.rerun()
+
+
+def _answer(context: session.Context, asked: reads.Row) -> None:
+    """What somebody asked for; another person approves or declines."""
+    own = asked["author"] == context.actor.name
+    st.markdown(
+        t("**{name}** asks to keep the books closed through **{day}** only: {reason}", name=parts.plain(asked["author"]),
+          day=day(asked["through"]), reason=parts.plain(asked["reason"]))
+    )  # fmt: skip
+    st.caption(t("Documents can again be dated from {day} on.", day=asked["through"] + timedelta(days=1)))
+    note = st.text_input(t("Reason for declining"), key="reopen:note")
+    may = permit(context, Permission.CLOSE_BOOKS)
+    with st.container(horizontal=True):
+        own_words = t("Another person must approve what you asked for") if own else None
+        approve = may or {"disabled": own, "help": own_words}
+        if st.button(t("Reopen the books"), type="primary", key="reopen:go", **approve) and session.act(
+            company.reopen_books, key="reopen:go", reopening_id=asked["id"]
+        ):
+            session.say(t("The books are closed through {day}", day=asked["through"]))
+            st.rerun()
+        said = may or {"disabled": not note.strip()}
+        words = t("Take back") if own else t("Decline")
+        if st.button(words, key="reopen:no", **said) and session.act(
+            company.decline_reopening, key="reopen:no", reopening_id=asked["id"], reason=note
+        ):
+            pieces.forget("reopen:")
+            session.say(t("The books stay closed"))
+            st.rerun()
 
 
 def _books_history(books: reads.Books) -> None:
@@ -91,7 +116,7 @@ def _books_history(books: reads.Books) -> None:
         st.subheader(t("History"), anchor=False)
         rows = [
             {t("What"): t("reopened") if row["reopened"] else t("closed"), t("Closed through"): day(row["through"]),
-             t("Reason"): row["reason"], t("Approved by"): row["approver"], **pieces.stamp_columns(row)}
+             t("Reason"): row["reason"], t("Asked by"): row["asked_by"], **pieces.stamp_columns(row)}
             for row in books.history
         ]  # fmt: skip
         if rows:

@@ -25,7 +25,7 @@ COMPANY = (
 )  # fmt: skip
 NUMBERS = (
     "terms_days", "currency", "invoice_prefix", "credit_note_prefix", "review_above_minor", "review_lines_above",
-    "adjustment_limit_minor", "price_notice_consumer_days", "price_notice_business_days",
+    "support_limit_minor", "admin_limit_minor", "price_notice_consumer_days", "price_notice_business_days",
     "late_usage_days", "usage_grace_days", "time_zone", "skip_zero_invoices",
 )  # fmt: skip
 

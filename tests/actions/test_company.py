@@ -8,10 +8,19 @@ from itertools import count
 import pytest
 from sqlalchemy import select
 
-from core.actions.company import add_currency_rate, add_vat_rule, close_books, profile_on, reopen_books, save_company
+from core.actions.company import (
+    add_currency_rate,
+    add_vat_rule,
+    ask_to_reopen,
+    close_books,
+    decline_reopening,
+    profile_on,
+    reopen_books,
+    save_company,
+)
 from core.actions.people import add_person, change_person
 from core.domain.access import SYSTEM, Actor, Role
-from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from core.domain.errors import Conflict, InvalidInput, NotPermitted
 from core.store.billing import books_closed_through, vat_rules
 from core.store.engine import reading
 from core.store.tables import CompanyProfile, CurrencyRate, VatRule, core_table
@@ -205,23 +214,38 @@ def people(company):
 
 
 def test_reopening_needs_a_second_person_who_may_close(company, people):
-    kari = Actor("Kari", Role.FINANCE, people["Kari"])
-    reopen = {"through": date(2026, 3, 31), "reason": "April was reported without a credit note"}
-    for name, refusal in (("Kari", "cannot approve it yourself"), ("Siv", "Siv may not"), ("Per", "Per may not")):
+    kari, ola, siv = (Actor(name, role, people[name]) for name, role in (("Kari", Role.FINANCE), ("Ola", Role.FINANCE), ("Siv", Role.SUPPORT)))  # fmt: skip
+    wanted = {"through": date(2026, 3, 31), "reason": "April was reported without a credit note"}
+    asked = do(company, ask_to_reopen, kari, **wanted)["reopening_id"]
+    for actor, refusal in ((kari, "cannot approve it yourself"), (siv, "may not do this")):
         with pytest.raises(NotPermitted, match=refusal):
-            do(company, reopen_books, kari, **reopen, approved_by=people[name])
-    with pytest.raises(NotFound, match="not known"):
-        do(company, reopen_books, kari, **reopen, approved_by=999)
+            do(company, reopen_books, actor, reopening_id=asked)
     assert closed(company) == date(2026, 4, 30)
-    assert do(company, reopen_books, kari, **reopen, approved_by=people["Ola"])["approver"] == "Ola"
+    assert do(company, reopen_books, ola, reopening_id=asked)["asked_by"] == "Kari"
     assert closed(company) == date(2026, 3, 31)
+    with pytest.raises(Conflict, match="answered or replaced"):
+        do(company, reopen_books, ola, reopening_id=asked)
+
+
+def test_a_request_to_reopen_is_declined_or_replaced(company, people):
+    kari, ola = (Actor(name, Role.FINANCE, people[name]) for name in ("Kari", "Ola"))
+    first = do(company, ask_to_reopen, kari, through=date(2026, 3, 31), reason="x")["reopening_id"]
+    second = do(company, ask_to_reopen, kari, through=date(2026, 2, 28), reason="y")["reopening_id"]
+    with pytest.raises(Conflict, match="replaced"):
+        do(company, reopen_books, ola, reopening_id=first)
+    with pytest.raises(InvalidInput, match="Say why"):
+        do(company, decline_reopening, ola, reopening_id=second, reason=" ")
+    do(company, decline_reopening, ola, reopening_id=second, reason="a credit note does it")
+    with pytest.raises(Conflict, match="answered"):
+        do(company, reopen_books, ola, reopening_id=second)
+    assert closed(company) == date(2026, 4, 30)
 
 
 def test_reopening_goes_back_and_says_why(company, people):
     with pytest.raises(Conflict, match="earlier day"):
-        do(company, reopen_books, through=date(2026, 4, 30), reason="x", approved_by=people["Ola"])
+        do(company, ask_to_reopen, through=date(2026, 4, 30), reason="x")
     with pytest.raises(InvalidInput, match="Say why"):
-        do(company, reopen_books, through=date(2026, 3, 31), reason="", approved_by=people["Ola"])
+        do(company, ask_to_reopen, through=date(2026, 3, 31), reason="")
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.PRODUCT, Role.SUPPORT])

@@ -54,10 +54,13 @@ def test_books_are_closed_with_a_reason_and_reopened_by_two(address, page, world
     expect(page.get_by_text("Documents can again be dated from 1 Dec 2025 on.")).to_be_visible(timeout=WAIT)
     reason.last.fill("an invoice was forgotten")
     reason.last.press("Enter")
-    page.get_by_label("Approved by").click()
+    page.get_by_role("button", name="Ask to reopen the books").click()
+    expect(page.get_by_text("asks to keep the books closed through")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="Reopen the books")).to_be_disabled()
+    page.get_by_role("combobox", name="Acting as").click()
     page.get_by_role("option", name="Ola Bø").click()
     page.get_by_role("button", name="Reopen the books").click()
-    expect(page.get_by_text("30 Nov 2025").first).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="Ask to reopen the books")).to_be_visible(timeout=WAIT)
     assert [row.through for row in world.rows(BooksClosed)] == [date(2025, 12, 31), date(2025, 11, 30)]
 
 

@@ -2,11 +2,12 @@
 
 from datetime import date
 
+import polars as pl
 import pytest
 
 from core.domain.errors import NotFound
 from core.reports import kpis, mrr
-from core.reports.customers import Filters, directory, narrowed, sums
+from core.reports.customers import Filters, alphabetical, directory, narrowed, sums
 from core.reports.one_customer import one_customer, upcoming
 from core.store.engine import reading
 from tests.world import World, charge, fixed, tier
@@ -37,6 +38,23 @@ def test_the_directory_knows_status_and_worth_of_everybody(world):
     assert sorted(known["status"]) == ["active", "ended", "no_subscription"]
     assert active["mrr_minor"].to_list() == [36_000]  # 3 seats at 100 and 2 extras at 30
     assert sums(known).rows() == [("NOK", 36_000)]
+
+
+def test_a_customer_with_two_currencies_counts_in_both(world):
+    euro = world.plan(fixed("20"), currency="EUR")
+    world.start(world.customers[0], euro, JANUARY)
+    with reading(world.engine) as session:
+        known = directory(session, TODAY)
+    assert sums(known).rows() == [("NOK", 36_000), ("EUR", 2_000)]
+    one = known.filter(pl.col("customer_id") == world.customers[0])
+    assert one.select("currency", "mrr_minor").rows() == [("NOK", 36_000)]
+    assert [(each["currency"], each["mrr_minor"]) for each in one["worth"][0]] == [("NOK", 36_000), ("EUR", 2_000)]
+
+
+def test_names_stand_in_the_order_of_the_alphabet():
+    names = ["Åse", "Ærlig", "Østby", "zebra", "Émile", "eva", "Anne", "ål"]
+    rows = pl.DataFrame({"name": names}).sort(alphabetical("name"), "name")
+    assert rows["name"].to_list() == ["Anne", "Émile", "eva", "zebra", "Ærlig", "Østby", "ål", "Åse"]
 
 
 def test_price_periods_are_cut_where_quantity_or_add_ons_change(world):

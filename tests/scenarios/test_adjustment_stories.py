@@ -78,16 +78,25 @@ def test_no_coupon_is_taken_off_a_charge(story: Story) -> None:
     assert totals(story)[-1] == 43_750
 
 
+def test_each_role_has_its_own_limit(story: Story) -> None:
+    """1,000 kr for support and 10,000 kr for administrators, unless Settings say otherwise."""
+    for by, amount, waits in ((SARA, 100_000, 0), (SARA, 100_001, 1), (ANNE, 1_000_000, 0), (ANNE, 1_000_001, 1)):
+        story.sent += 1
+        wanted = frame(subscription_id=1, kind="goodwill", amount_minor=amount, text="Frakt", effective_on=JULY)
+        answer = ask_adjustments(story.engine, by, f"ask {story.sent}", story.now, requests=wanted)
+        assert answer["waiting"] == waits
+
+
 def test_above_the_limit_it_waits_for_a_second_person(story: Story) -> None:
-    wanted = ask(story, "goodwill", 100_001, by=ANNE)
+    wanted = ask(story, "goodwill", 1_000_001, by=ANNE)
     story.bill_on(JULY)
     assert totals(story) == [37_500, 37_500]
     with pytest.raises(NotPermitted, match="another person"):
         decide(story, approve_adjustment, wanted, by=ANNE)
     decide(story, approve_adjustment, wanted)
     story.bill_on(date(2026, 7, 2))
-    # A credit note of 1 000,01 kr and 250 kr VAT.
-    assert (totals(story)[-1], story.documents()[-1].kind) == (125_001, "credit_note")
+    # A credit note of 10 000,01 kr and 2 500 kr VAT.
+    assert (totals(story)[-1], story.documents()[-1].kind) == (1_250_001, "credit_note")
 
 
 def test_what_is_declined_or_withdrawn_is_never_billed(story: Story) -> None:

@@ -8,6 +8,7 @@ from core.store.tables import (
     AdjustmentDecision,
     AuditEntry,
     BooksClosed,
+    BooksReopening,
     Budget,
     ChargeRow,
     Command,
@@ -89,6 +90,7 @@ def stage(session):
     """Everything an invoice refers to: company, published price version 1, draft 2, customer 1, subscription 1."""
     insert_many(session, CompanyProfile, [{"id": 1, "effective_from": JANUARY, **STAMP}])
     insert_many(session, BooksClosed, [{"through": dt.date(2025, 12, 31), **STAMP}])
+    insert_many(session, BooksReopening, [{"step": "requested", "through": dt.date(2025, 11, 30), **STAMP}])
     insert_many(session, Plan, [{"id": 1, "code": "basic", "name": "Basic"}])
     versions = [{"id": i, "plan_id": 1, "number": i, "currency": "NOK", "status": "draft", **STAMP} for i in (1, 2)]
     insert_many(session, PriceVersion, versions)

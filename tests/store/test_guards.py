@@ -36,6 +36,7 @@ COLUMN = {
     "document_tax": "tax_minor = 1",
     "line_discount": "amount_minor = 1",
     "books_closed": "reason = 'x'",
+    "books_reopening": "reason = 'x'",
 }
 
 

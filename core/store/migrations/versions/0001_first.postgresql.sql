@@ -18,6 +18,17 @@ CREATE TABLE books_closed (
     CONSTRAINT pk_books_closed PRIMARY KEY (id)
 );
 
+CREATE TABLE books_reopening (
+    id BIGSERIAL NOT NULL,
+    step TEXT NOT NULL,
+    through DATE NOT NULL,
+    reason TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_books_reopening PRIMARY KEY (id),
+    CONSTRAINT ck_books_reopening_step_value CHECK (step IN ('requested', 'approved', 'declined'))
+);
+
 CREATE TABLE budget (
     id BIGSERIAL NOT NULL,
     month DATE NOT NULL,
@@ -65,7 +76,8 @@ CREATE TABLE company_profile (
     credit_note_prefix TEXT NOT NULL,
     review_above_minor BIGINT NOT NULL,
     review_lines_above INTEGER NOT NULL,
-    adjustment_limit_minor BIGINT NOT NULL,
+    support_limit_minor BIGINT NOT NULL,
+    admin_limit_minor BIGINT NOT NULL,
     price_notice_consumer_days INTEGER NOT NULL,
     price_notice_business_days INTEGER NOT NULL,
     CONSTRAINT pk_company_profile PRIMARY KEY (id)
@@ -906,6 +918,12 @@ BEGIN RAISE EXCEPTION 'books_closed is append-only: its rows are never changed o
 $$;
 
 CREATE TRIGGER books_closed_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON books_closed FOR EACH STATEMENT EXECUTE FUNCTION books_closed_refuse_change();
+
+CREATE FUNCTION books_reopening_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'books_reopening is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER books_reopening_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON books_reopening FOR EACH STATEMENT EXECUTE FUNCTION books_reopening_refuse_change();
 
 CREATE FUNCTION budget_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'budget is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END

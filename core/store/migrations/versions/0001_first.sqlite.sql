@@ -27,6 +27,22 @@ CREATE TABLE books_closed (
     CONSTRAINT ck_books_closed_reason CHECK (typeof("reason") = 'text' AND instr("reason", char(0)) = 0)
 );
 
+CREATE TABLE books_reopening (
+    id INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    through DATE NOT NULL,
+    reason TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_books_reopening PRIMARY KEY (id),
+    CONSTRAINT ck_books_reopening_step_value CHECK (step IN ('requested', 'approved', 'declined')),
+    CONSTRAINT ck_books_reopening_step CHECK (typeof("step") = 'text' AND instr("step", char(0)) = 0),
+    CONSTRAINT ck_books_reopening_through CHECK ("through" IS date("through", '+0 days')),
+    CONSTRAINT ck_books_reopening_reason CHECK (typeof("reason") = 'text' AND instr("reason", char(0)) = 0),
+    CONSTRAINT ck_books_reopening_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_books_reopening_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
 CREATE TABLE budget (
     id INTEGER NOT NULL,
     month DATE NOT NULL,
@@ -84,7 +100,8 @@ CREATE TABLE company_profile (
     credit_note_prefix TEXT NOT NULL,
     review_above_minor INTEGER NOT NULL,
     review_lines_above INTEGER NOT NULL,
-    adjustment_limit_minor INTEGER NOT NULL,
+    support_limit_minor INTEGER NOT NULL,
+    admin_limit_minor INTEGER NOT NULL,
     price_notice_consumer_days INTEGER NOT NULL,
     price_notice_business_days INTEGER NOT NULL,
     CONSTRAINT pk_company_profile PRIMARY KEY (id),
@@ -114,7 +131,8 @@ CREATE TABLE company_profile (
     CONSTRAINT ck_company_profile_credit_note_prefix CHECK (typeof("credit_note_prefix") = 'text' AND instr("credit_note_prefix", char(0)) = 0),
     CONSTRAINT ck_company_profile_review_above_minor CHECK (typeof("review_above_minor") = 'integer'),
     CONSTRAINT ck_company_profile_review_lines_above CHECK (typeof("review_lines_above") = 'integer'),
-    CONSTRAINT ck_company_profile_adjustment_limit_minor CHECK (typeof("adjustment_limit_minor") = 'integer'),
+    CONSTRAINT ck_company_profile_support_limit_minor CHECK (typeof("support_limit_minor") = 'integer'),
+    CONSTRAINT ck_company_profile_admin_limit_minor CHECK (typeof("admin_limit_minor") = 'integer'),
     CONSTRAINT ck_company_profile_price_notice_consumer_days CHECK (typeof("price_notice_consumer_days") = 'integer'),
     CONSTRAINT ck_company_profile_price_notice_business_days CHECK (typeof("price_notice_business_days") = 'integer')
 );
@@ -1340,6 +1358,12 @@ BEGIN SELECT RAISE(ABORT, 'books_closed is append-only: its rows are never chang
 
 CREATE TRIGGER books_closed_refuse_delete BEFORE DELETE ON books_closed
 BEGIN SELECT RAISE(ABORT, 'books_closed is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER books_reopening_refuse_update BEFORE UPDATE ON books_reopening
+BEGIN SELECT RAISE(ABORT, 'books_reopening is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER books_reopening_refuse_delete BEFORE DELETE ON books_reopening
+BEGIN SELECT RAISE(ABORT, 'books_reopening is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER budget_refuse_update BEFORE UPDATE ON budget
 BEGIN SELECT RAISE(ABORT, 'budget is append-only: its rows are never changed or deleted'); END;
