@@ -1,4 +1,4 @@
-"""The MRR ledger of the whole company: read once for a data revision, and every KPI is a sum over it.
+"""The MRR ledger of the whole company: read once, then brought forward by what is recorded; every KPI is a sum over it.
 
 Amounts are twelfths of a minor unit of the company's currency (`calc/recurring.py`, `calc/movements.py`).
 """
@@ -20,7 +20,7 @@ from core.calc.billing.tax import treatments
 from core.domain.errors import Conflict
 from core.domain.subscriptions import CustomerKind
 from core.store import billing, load
-from core.store.tables import CurrencyRate, Plan, Subscription, core_table
+from core.store.tables import CurrencyRate, CustomerVersion, Plan, Subscription, core_table
 
 SUB, CUSTOMER = "subscription_id", "customer_id"
 PEOPLE = {CUSTOMER: pl.Int64, "external_id": pl.String, "name": pl.String, "kind": pl.String, "country": pl.String,
@@ -28,40 +28,137 @@ PEOPLE = {CUSTOMER: pl.Int64, "external_id": pl.String, "name": pl.String, "kind
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What the ledger follows from: frames.CHANGES, recurring.STRETCHES, the `lives` of subscriptions (subscription_id, begins_on,
+    ends_on, cause), their `owners`, and PEOPLE as they are described on `day`.
+
+    `change_id`, `version_id`: the newest change and customer version in it. `settled`: what changes everybody's worth when it
+    changes: coupons, VAT.
+    """
+
+    changes: pl.DataFrame
+    stretches: pl.DataFrame
+    lives: pl.DataFrame
+    owners: pl.DataFrame
+    people: pl.DataFrame
+    day: date
+    change_id: int
+    version_id: int
+    settled: tuple[pl.DataFrame, pl.DataFrame]
+
+
+@dataclass(frozen=True)
 class Ledger:
     """All movements there are, those that are only planned too.
 
-    `steps`: movements.STEPS. `log`: movements.LOG. `people`: PEOPLE, the customers as they are described today. `names`:
-    plan_id → name. `missing`: currencies without a rate, which are left out.
+    `steps`: movements.STEPS. `log`: movements.LOG. `names`: plan_id → name. `missing`: currencies without a rate, which are
+    left out.
     """
 
     home: str
     rates: pl.DataFrame
     steps: pl.DataFrame
     log: pl.DataFrame
-    people: pl.DataFrame
     names: dict[int, str]
     missing: list[str]
     first_day: date | None
+    people: pl.DataFrame
+    facts: Facts
 
 
-def ledger(session: Session, today: date, seen_change_id: int | None = None) -> Ledger:
-    """The ledger by all facts, or by those that were known when `seen_change_id` was the last one."""
+def ledger(
+    session: Session, today: date, seen_change_id: int | None = None, former: Ledger | None = None
+) -> Ledger:  # fmt: skip
+    """The ledger by all facts, or by those that were known when `seen_change_id` was the last one.
+
+    `former`: an earlier answer that is brought forward by what was recorded since; the result is the same.
+    """
+    known = _brought_forward(session, former.facts, today) if former is not None else None
+    facts = known or _read(session, today, seen_change_id)
     home = home_currency(session, today)
-    changes = load.changes(session)
-    if seen_change_id is not None:
-        changes = changes.filter(pl.col("change_id") <= seen_change_id)
-    owners, rates = owners_of(session), currency_rates(session, home)
-    known = stretches(session, changes, owners, today)
-    life = tl.lives(tl.live_changes(changes)).select(SUB, "ends_on", "cause")
-    steps, missing = movements.convertible(movements.steps(known, owners, life), rates, home)
+    rates = currency_rates(session, home)
+    ends = facts.lives.select(SUB, "ends_on", "cause")
+    steps, missing = movements.convertible(movements.steps(facts.stretches, facts.owners, ends), rates, home)
     log = movements.log(steps, rates, home)
     plan = core_table(Plan).c
     names: dict[int, str] = {row[0]: row[1] for row in session.execute(select(plan.id, plan.name))}
     first = log["day"].min()
     return Ledger(
-        home, rates, steps, log, people_of(session, today), names, missing, first if isinstance(first, date) else None,
+        home, rates, steps, log, names, missing, first if isinstance(first, date) else None, facts.people, facts
+    )
+
+
+def _read(session: Session, today: date, seen_change_id: int | None = None) -> Facts:
+    """Everything, from the beginning."""
+    changes = load.changes(session)
+    if seen_change_id is not None:
+        changes = changes.filter(pl.col("change_id") <= seen_change_id)
+    owners = owners_of(session)
+    stretches, lives = _lived(session, changes, owners, today)
+    return Facts(
+        changes, stretches, lives, owners, people_of(session, today), today, _newest(changes),
+        _newest_version(session), _settled(session, changes, today),
     )  # fmt: skip
+
+
+def _brought_forward(session: Session, former: Facts, today: date) -> Facts | None:
+    """The former facts with what was recorded since; None when so much is new that reading all is as quick.
+
+    Facts are only ever added, so a customer without a new one stays as they were.
+    """
+    new = load.changes(session, after_id=former.change_id)
+    changes = pl.concat([former.changes, new]).sort(SUB, "effective_on", "change_id") if new.height else former.changes
+    settled = _settled(session, changes, today)
+    same = all(now.equals(then) for now, then in zip(settled, former.settled, strict=True))
+    if former.day != today or not same or new.height > former.changes.height // 5:
+        return None
+    owners = owners_of(session) if new.height else former.owners
+    touched = owners.join(new.select(SUB).unique(), on=SUB, how="semi")[CUSTOMER].unique()
+    own = owners.filter(pl.col(CUSTOMER).is_in(touched.implode()))
+    stretches, lives = former.stretches, former.lives
+    if own.height:
+        parts = _lived(session, changes.join(own, on=SUB, how="semi", maintain_order="left"), own, today)
+        stretches, lives = (
+            pl.concat([before.join(own, on=SUB, how="anti", maintain_order="left"), part])
+            for before, part in zip((stretches, lives), parts, strict=True)
+        )
+    version = core_table(CustomerVersion).c
+    described = (
+        session.execute(select(version.customer_id).where(version.id > former.version_id).distinct()).scalars().all()
+    )
+    people = former.people
+    if described:
+        again = people_of(session, today, described)
+        people = pl.concat([people.join(again, on=CUSTOMER, how="anti"), again]).sort(CUSTOMER)
+    return Facts(
+        changes, stretches.sort(SUB, "start"), lives, owners, people, today, max(former.change_id, _newest(new)),
+        _newest_version(session), settled,
+    )  # fmt: skip
+
+
+def _lived(
+    session: Session, changes: pl.DataFrame, owners: pl.DataFrame, today: date
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """STRETCHES and lives of the subscriptions of some customers."""
+    lives = tl.lives(tl.live_changes(changes)).select(SUB, "begins_on", "ends_on", "cause")
+    return stretches(session, changes, owners, today), lives
+
+
+def _settled(session: Session, changes: pl.DataFrame, today: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Coupons, and the VAT that prices include."""
+    return load.coupons(session), vat_eras(session, _prices_of(session, changes), today)
+
+
+def _newest(changes: pl.DataFrame) -> int:
+    return int(changes.select(pl.col("change_id").max().fill_null(0)).item())
+
+
+def _newest_version(session: Session) -> int:
+    return int(session.execute(select(func.coalesce(func.max(core_table(CustomerVersion).c.id), 0))).scalar_one())
+
+
+def _prices_of(session: Session, changes: pl.DataFrame) -> frames.Prices:
+    return load.prices(session, changes["price_version_id"].drop_nulls().unique())
 
 
 def home_currency(session: Session, today: date) -> str:
@@ -76,7 +173,7 @@ def home_currency(session: Session, today: date) -> str:
 
 def stretches(session: Session, changes: pl.DataFrame, owners: pl.DataFrame, today: date) -> pl.DataFrame:
     """recurring.STRETCHES by these CHANGES."""
-    prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
+    prices = _prices_of(session, changes)
     return recurring.stretches(changes, prices, load.coupons(session), owners, vat_eras(session, prices, today))
 
 
@@ -87,9 +184,9 @@ def owners_of(session: Session) -> pl.DataFrame:
     return load.frame(session, statement, {SUB: pl.Int64, CUSTOMER: pl.Int64})
 
 
-def people_of(session: Session, today: date) -> pl.DataFrame:
-    """PEOPLE of all customers, as they are described on a day."""
-    return load.customers(session, today).select(list(PEOPLE))
+def people_of(session: Session, today: date, ids: load.Ids = None) -> pl.DataFrame:
+    """PEOPLE of all customers, or of some, as they are described on a day."""
+    return load.customers(session, today, ids, PEOPLE)
 
 
 def currency_rates(session: Session, home: str) -> pl.DataFrame:
@@ -123,7 +220,7 @@ def vat_eras(session: Session, prices: frames.Prices, today: date) -> pl.DataFra
         valid = (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
         best = found.filter(valid).sort("weight", "valid_from", descending=True).unique("category", keep="first")
         parts.append(best.select("rate_ppm", vat_category="category", valid_from=pl.lit(day)))
-    return frames.conform(pl.concat(parts), recurring.VAT) if parts else empty
+    return frames.conform(pl.concat(parts), recurring.VAT).sort("vat_category", "valid_from") if parts else empty
 
 
 def vat_on(session: Session, prices: frames.Prices, day: date) -> pl.DataFrame:

@@ -203,9 +203,9 @@ def invoiced(moved: pl.DataFrame, today: date) -> int:
 
 def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any]:
     """Everything about a scenario, for files and schedulers."""
-    ready = prepared(session, today, scenario.window_months)
-    known = exact_effect(session, ready, scenario)
     ledger = mrr.ledger(session, today)
+    ready = prepared(session, ledger, today, scenario.window_months)
+    known = exact_effect(session, ready, scenario)
     people = lifetimes.people(session, ledger, kpis.Filters(), today)
     found = outcome(known, expectation.expected(known, people, today))
     return {**found, "data_hash": data_hash(session), "gap_ppm": gap(session, ready)}
@@ -320,8 +320,8 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     }
     if frozen is None:
         return pl.DataFrame(schema=schema)
-    base = _base_then(session, frozen["as_of"], frozen["result"]["scenario"])
     ledger = mrr.ledger(session, today)
+    base = _base_then(session, ledger, frozen["as_of"], frozen["result"]["scenario"])
     rows = []
     for told in frozen["result"]["expected"]["months"]:
         month = date.fromisoformat(f"{told['month']}-01")
@@ -344,7 +344,7 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _base_then(session: Session, as_of: date, scenario: dict[str, Any]) -> pl.DataFrame:
+def _base_then(session: Session, ledger: mrr.Ledger, as_of: date, scenario: dict[str, Any]) -> pl.DataFrame:
     """The subscriptions that the prediction was about."""
-    ready = prepared(session, as_of)
+    ready = prepared(session, ledger, as_of)
     return exact_effect(session, ready, from_json(scenario)).rows.select(SUB)

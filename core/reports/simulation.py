@@ -38,20 +38,19 @@ class Prepared:
     today: date
 
 
-def prepared(session: Session, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
-    """Read and prepare everything that re-rating needs; once for a data revision."""
-    changes = load.changes(session)
-    owners = mrr.owners_of(session)
+def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
+    """Read and prepare everything that re-rating needs beside the ledger; once for a data revision."""
+    changes, owners = known.facts.changes, known.facts.owners
     prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
     since = date(today.year - 1 - window_months // 12, today.month, 1)
     facts = frames.Facts(changes, *prices, usage=load.usage(session, start=since, end=today))
     coupons = load.coupons(session)
     base = exact.prepare(
-        mrr.stretches(session, changes, owners, today), facts, coupons, vat=mrr.vat_on(session, prices, today), today=today,
+        known.facts.stretches, facts, coupons, vat=mrr.vat_on(session, prices, today), today=today,
         window_months=window_months,
     )  # fmt: skip
     named = base.subs.join(owners, on="subscription_id", how="left", maintain_order="left")
-    return Prepared(_with(base, named), prices, mrr.people_of(session, today), today)
+    return Prepared(_with(base, named), prices, known.people, today)
 
 
 def _with(base: exact.Base, subs: pl.DataFrame) -> exact.Base:

@@ -116,12 +116,12 @@ def subscriptions(session: Session, ids: Ids = None) -> pl.DataFrame:
     return frame(session, statement, frames.SUBSCRIPTIONS)
 
 
-def changes(session: Session, subscription_ids: Ids = None) -> pl.DataFrame:
-    """frames.CHANGES by subscription, day and id; of all subscriptions or of these."""
+def changes(session: Session, subscription_ids: Ids = None, after_id: int = 0) -> pl.DataFrame:
+    """frames.CHANGES by subscription, day and id; of all subscriptions or of these; those recorded after a change."""
     table = core_table(SubscriptionChange).c
     statement = (
         select(table.id.label("change_id"), *_named(table, frames.CHANGES, 1))
-        .where(among(session, table.subscription_id, subscription_ids))
+        .where(among(session, table.subscription_id, subscription_ids), table.id > after_id)
         .order_by(table.subscription_id, table.effective_on, table.id)
     )
     return frame(session, statement, frames.CHANGES)
@@ -186,24 +186,26 @@ def coupons(session: Session) -> pl.DataFrame:
     return frame(session, statement, frames.COUPONS)
 
 
-def customers(session: Session, as_of: date, ids: Ids = None) -> pl.DataFrame:
-    """frames.CUSTOMERS as of a day: of each customer the version in force; by customer."""
+def customers(session: Session, as_of: date, ids: Ids = None, schema: frames.Schema = frames.CUSTOMERS) -> pl.DataFrame:
+    """frames.CUSTOMERS, or some of its columns, as of a day: of each customer the version in force; by customer."""
     version, customer = core_table(CustomerVersion), core_table(Customer).c
     newest_first = func.row_number().over(
         partition_by=version.c.customer_id, order_by=(version.c.effective_from.desc(), version.c.id.desc())
     )
+    of_customer = {"external_id": customer.external_id, "created_on": customer.created_on}
+    own = [name for name in schema if name not in of_customer]
     ranked = (
-        select(*version.c, newest_first.label("place"))
+        select(*(version.c[name] for name in {*own, "customer_id"}), newest_first.label("place"))
         .where(version.c.effective_from <= as_of, among(session, version.c.customer_id, ids))
         .subquery()
     )
     statement = (
-        select(ranked.c.customer_id, customer.external_id, customer.created_on, *_named(ranked.c, frames.CUSTOMERS, 3))
+        select(*(of_customer[name] if name in of_customer else ranked.c[name] for name in schema))
         .join_from(ranked, core_table(Customer), customer.id == ranked.c.customer_id)
         .where(ranked.c.place == 1)
         .order_by(ranked.c.customer_id)
     )
-    return frame(session, statement, frames.CUSTOMERS)
+    return frame(session, statement, schema)
 
 
 def billed_lines(session: Session, subscription_ids: Ids = None, period_end_after: date | None = None) -> pl.DataFrame:

@@ -22,14 +22,14 @@ MOST_ROWS = 500
 
 def read(db: Session, month_: date, today: date) -> Bridge:
     """The bridge of a month, by the shared ledger."""
-    return bridge(db, session.frames(mrr.ledger, today), month_, today)
+    return bridge(db, session.carried(mrr.ledger, today), month_, today)
 
 
 def usage(db: Session, today: date) -> int:
     """Usage MRR: a third of the metered revenue of the last three whole months."""
     this_month = today.replace(day=1)
     rows = usage_by_month(
-        db, session.frames(mrr.ledger, today), after_months(this_month, -3), this_month - timedelta(days=1)
+        db, session.carried(mrr.ledger, today), after_months(this_month, -3), this_month - timedelta(days=1)
     )
     return round(int(rows["usage_minor"].sum()) / 3)
 

@@ -23,7 +23,7 @@ FIELDS = ("plan", "kind", "country", "channel", "payment_option", "currency")
 
 def ledger(context: session.Context) -> mrr.Ledger:
     """The MRR ledger, read once for a data revision."""
-    found: mrr.Ledger = session.frames(mrr.ledger, context.today)
+    found: mrr.Ledger = session.carried(mrr.ledger, context.today)
     return found
 
 
@@ -102,12 +102,12 @@ def words(filters: Filters, known: mrr.Ledger) -> str:
 
 def people(db: Session, filters: Filters, today: date) -> lifetimes.People:
     """The customers of a segment as survival subjects, by the shared ledger."""
-    return lifetimes.people(db, session.frames(mrr.ledger, today), filters, today)
+    return lifetimes.people(db, session.carried(mrr.ledger, today), filters, today)
 
 
 def reasons(db: Session, filters: Filters, first: date, today: date) -> pl.DataFrame:
     """Stated reasons of the segment's churn, by the shared ledger."""
-    return churn.reasons(db, session.frames(mrr.ledger, today), filters, first, today)
+    return churn.reasons(db, session.carried(mrr.ledger, today), filters, first, today)
 
 
 def at_risk(db: Session, filters: Filters, today: date) -> pl.DataFrame:

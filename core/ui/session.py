@@ -127,6 +127,28 @@ def derived(function: Callable[..., T], source: Any, /, *arguments: Any) -> T:
     return found
 
 
+def carried(function: Callable[..., T], /, *arguments: Any) -> T:
+    """Like `frames`, for an answer that costs much: after the data have changed, `former` is the answer from before."""
+    key = f"{inspect.getmodule(function).__name__}.{function.__qualname__}"  # type: ignore[union-attr]
+    box = _former(database_url(), key)
+    found: T = _carried(database_url(), revision(), key, repr(arguments), function, arguments, box)
+    box["answer"] = found
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _former(url: str, key: str) -> dict[str, Any]:
+    return {}
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _carried(
+    url: str, revision: int, key: str, content: str, _function: Callable[..., T], _arguments: Any, _box: dict[str, Any]
+) -> T:
+    with reading(engine()) as session:
+        return _function(session, *_arguments, former=_box.get("answer"))
+
+
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _derived(source_id: int, key: str, content: str, _function: Callable[..., T], _source: Any, _arguments: Any) -> T:
     return _function(_source, *_arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from core.domain.access import Actor
 from core.domain.errors import ForbliError
 from core.language import LANGUAGES
+from core.reports import mrr
 from core.ui import demo, finder, parts, session
 from core.ui.start import is_frozen, warm_up
 from core.ui.text import KEY, browser_language, label, refusal, t
@@ -32,7 +34,16 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
             f"Forbli has no sign-in yet and serves on this machine only: server.address is {address!r}, not 127.0.0.1"
         )
     warm_up()
+    threading.Thread(target=read_ahead, daemon=True).start()
     yield {}
+
+
+def read_ahead() -> None:
+    """What the first page needs and takes longest, while nobody waits for it yet."""
+    try:
+        session.carried(mrr.ledger, session.clock().astimezone(session.TIME_ZONE).date())
+    except (ForbliError, SQLAlchemyError):
+        return  # whoever opens the page is told
 
 
 def health(_request: Request) -> JSONResponse:

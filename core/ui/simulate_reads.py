@@ -36,7 +36,7 @@ class Series:
 
 def prepared(db: Session, today: date) -> Prepared:
     """The base, prepared once."""
-    return simulation.prepared(db, today)
+    return simulation.prepared(db, session.carried(mrr.ledger, today), today)
 
 
 def series(db: Session, today: date) -> list[Series]:
@@ -72,7 +72,7 @@ def exact(db: Session, scenario: Scenario, today: date) -> Exact:
 
 def people(db: Session, today: date) -> lifetimes.People:
     """All customers as survival subjects."""
-    return lifetimes.people(db, session.frames(mrr.ledger, today), kpis.Filters(), today)
+    return lifetimes.people(db, session.carried(mrr.ledger, today), kpis.Filters(), today)
 
 
 def hoped(_db: Session, scenario: Scenario, today: date) -> Expected:

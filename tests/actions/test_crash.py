@@ -98,7 +98,7 @@ def start_and_kill(url: str, delay_seconds: float) -> None:
 def test_killed_at_random_moments_the_books_hold_each_time_and_a_rerun_completes_them(world: World) -> None:
     dice = random.Random(20260201)
     whole_chunks = set()
-    for _ in range(6):
+    for _ in range(4):
         start_and_kill(url_of(world.engine), dice.uniform(0.02, 0.25))
         assert_books_hold(world)
         whole_chunks.add(len(world.documents()))

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from core.actions.figures import close_month
 from core.calc import movements
@@ -14,7 +15,7 @@ from core.domain.errors import Conflict
 from core.reports import bridge, figures, kpis, mrr
 from core.reports.subscriber_base import base_on
 from core.store.engine import reading
-from core.store.tables import CurrencyRate
+from core.store.tables import CurrencyRate, CustomerVersion, SubscriptionChange
 from tests.figures import agrees
 from tests.world import STAMP, World, charge, fixed, tier
 
@@ -298,3 +299,49 @@ def test_a_day_has_no_memory_of_the_order_in_which_facts_were_told(sqlite_engine
     assert before["kind"].to_list() == ["new", "churn"]
     assert ledger(sqlite_engine).log["kind"].to_list() == ["new"]
     assert ledger(sqlite_engine).log["day"].to_list() == [JANUARY + timedelta(days=0)]
+
+
+# --- brought forward by what was recorded since ---------------------------------------------------------------------------
+
+
+def assert_alike(one: mrr.Ledger, other: mrr.Ledger) -> None:
+    for name in ("steps", "log", "people"):
+        assert_frame_equal(getattr(one, name), getattr(other, name))
+    for name in ("changes", "stretches", "lives"):
+        left, right = (getattr(side.facts, name).sort(pl.all()) for side in (one, other))
+        assert_frame_equal(left, right)
+    assert (one.names, one.first_day, one.facts.change_id) == (other.names, other.first_day, other.facts.change_id)
+
+
+def test_a_ledger_brought_forward_is_the_ledger_made_anew(engine):
+    """One fact after another, on both databases; a coupon for a whole invoice reaches the customer's other subscription."""
+    world = World(engine)
+    basic, pro = world.plan(fixed("100")), world.plan(fixed("50"), charge("seats", "seat", "per_unit", tier(unit="30")))
+    wide = world.coupon(rate_ppm=200_000, scope="invoice", duration="forever")
+    for _ in range(12):  # enough that one fact more is little
+        world.start(world.customer(), basic, JANUARY)
+    first, other = world.customer(), world.customer(kind="business")
+    one, two = world.start(first, basic, JANUARY), world.start(first, pro, date(2026, 2, 1), 3)
+    known = ledger(engine)
+    steps = [
+        lambda: world.change(two, "quantity", date(2026, 3, 1), quantity_micro=5_000_000),
+        lambda: world.change(one, "coupon", date(2026, 4, 1), coupon_id=wide),
+        lambda: world.start(other, pro, date(2026, 4, 3)),
+        lambda: world.change(one, "cancel", date(2026, 5, 1), cause="voluntary"),
+        lambda: world.change(one, "undo", date(2026, 4, 20), undoes_id=world.rows(SubscriptionChange)[-1].id),
+        lambda: world.add(CustomerVersion, customer_id=other, effective_from=date(2026, 5, 1), kind="business", name="Nytt navn", **STAMP),
+        lambda: world.add(CurrencyRate, currency="EUR", on_date=JANUARY, rate="11.5", **STAMP),
+        lambda: world.start(world.customer(), world.plan(fixed("20"), currency="EUR"), date(2026, 6, 1), currency="EUR"),
+    ]  # fmt: skip
+    for step in steps:
+        step()
+        with reading(engine) as session:
+            forward = mrr.ledger(session, TODAY, former=known)
+        assert forward.facts.changes.height >= known.facts.changes.height
+        assert_alike(forward, ledger(engine))
+        known = forward
+    world.coupon(
+        rate_ppm=100_000, scope="invoice", duration="forever"
+    )  # what may change everybody's worth is read anew
+    with reading(engine) as session:
+        assert_alike(mrr.ledger(session, TODAY, former=known), ledger(engine))

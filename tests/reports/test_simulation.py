@@ -18,6 +18,7 @@ from core.domain.access import Actor, Role
 from core.domain.errors import Conflict, ForbliError, InvalidInput, NotPermitted
 from core.domain.scenarios import Edit, Existing, Scenario, from_toml, to_json
 from core.reports import scenarios, simulation
+from core.reports.mrr import ledger
 from core.reports.simulation import exact_effect, prepared
 from core.store.engine import reading
 from core.store.tables import METADATA, DocumentLine, core_table
@@ -62,7 +63,7 @@ SCENARIO = Scenario("Dearer", "pro", "NOK", edits=(Edit("fee", "flat_amount", "3
 
 def effect(engine, scenario=SCENARIO, today=TODAY):
     with reading(engine) as session:
-        return exact_effect(session, prepared(session, today), scenario)
+        return exact_effect(session, prepared(session, ledger(session, today), today), scenario)
 
 
 def test_the_looked_at_invoices_are_those_that_were_billed(engine):
@@ -70,7 +71,7 @@ def test_the_looked_at_invoices_are_those_that_were_billed(engine):
     for month in (3, 4, 5, 6):
         world.bill(date(2026, month, 14))
     with reading(engine) as session:
-        ready = prepared(session, TODAY)
+        ready = prepared(session, ledger(session, TODAY), TODAY)
         rated = exact.rerate(ready.base, ready.prices)
         line = core_table(DocumentLine).c
         rows = session.execute(
@@ -96,7 +97,7 @@ def test_a_candidate_rated_for_the_base_is_each_subscription_rated_alone(sqlite_
     company(sqlite_engine)
     known = effect(sqlite_engine)
     with reading(sqlite_engine) as session:
-        ready = prepared(session, TODAY)
+        ready = prepared(session, ledger(session, TODAY), TODAY)
     for position in range(4):
         one = simulation.narrowed(ready.base, ready.base.subs["position"].slice(position, 1))
         alone = exact.rerate(one, known.candidate.prices).worth[0]
@@ -279,7 +280,7 @@ def test_what_is_rolled_out_is_billed_as_it_was_simulated(engine):
 
     # Each customer uses in the first new period what they used in the newest looked-at one.
     with reading(engine) as session:
-        ready = prepared(session, TODAY)
+        ready = prepared(session, ledger(session, TODAY), TODAY)
     for subscription, quantity in newest_usage(ready, subscriptions).items():
         start = known.rows.filter(pl.col("subscription_id") == subscription)["starts_on"][0]
         world.use(subscription, "calls", start, quantity)

@@ -1,0 +1,197 @@
+"""How customers reacted to price changes of the past: a difference in hazards between those whose bill changed and those whose did not.
+
+Monthly chance of leaving with a complementary log-log link, so that coefficients are log hazard ratios:
+`segment + tenure + calendar month + due + exposure·x + Σ β_b·x·1{months since the change in b} + γ·1{after} + leads`.
+Customers who are not renewed yet, keep their prices, or have other plans are the comparison; errors are clustered by customer.
+Exposure and leads look ahead, so only changes that were planned beforehand may enter there: of others we know only those who stayed
+until their day, and before it they could not have left.
+Source: simulation.md section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from core.calc.simulation.response import Reaction
+
+# Lives: a row a subscription. Months are counted from year 0 (year·12 + month − 1); `until` is the month in which it ended, or the
+# first one that is not known; `left`: it ended because the customer wanted.
+LIVES = {"subject_id": pl.Int64, "segment": pl.String, "since": pl.Int64, "until": pl.Int64, "left": pl.Boolean}
+# Price changes that somebody lived through: x = log of the bill after ÷ before, with the same things bought. `planned`: the schedule
+# is known, so those who left before their day have a row too.
+RISES = {"subject_id": pl.Int64, "month": pl.Int64, "x": pl.Float64, "planned": pl.Boolean}
+BINS = ((0, 2), (3, 5), (6, 11))  # months since the change
+LEADS = (-3, -1)
+TENURES = (3, 6, 12, 24)  # months at which a new band begins
+BEFORE, AFTER = 6, 11  # months around the changes that are looked at
+FEWEST_EXITS = 30
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`kappa`: log-hazard elasticity of the bill, with its standard error. `bins`: (first month, last month, estimate, error) since the
+    change. `notice`: (estimate, error). `lead`: the same of the three months before planned changes, None without such; far from zero
+    it says that something else was going on. `exposed`, `compared`: subscriptions with and without a change; `exits`: how many left in the twelve months after one; `changes`: month of each change.
+    """
+
+    kappa: float
+    error: float
+    bins: tuple[tuple[int, int, float, float], ...]
+    lead: tuple[float, float] | None
+    notice: tuple[float, float]
+    exposed: int
+    compared: int
+    exits: int
+    changes: tuple[int, ...]
+
+    @property
+    def low(self) -> float:
+        """The lower end of the 90 % interval."""
+        return self.kappa - 1.6449 * self.error
+
+    @property
+    def high(self) -> float:
+        """The upper end of the 90 % interval."""
+        return self.kappa + 1.6449 * self.error
+
+    def on_log_scale(self) -> tuple[float, float] | None:
+        """Logarithm and its error, to be combined with a prior; None when history shows no reaction at all."""
+        return (float(np.log(self.kappa)), self.error / self.kappa) if self.kappa > 0 else None
+
+
+def estimate(lives: pl.DataFrame, rises: pl.DataFrame) -> Estimate | None:
+    """The reaction that LIVES and RISES show; None with fewer than `FEWEST_EXITS` who left in the year after a change."""
+    if rises.is_empty():
+        return None
+    rows = _person_months(lives, rises)
+    exposed = rows.filter(pl.col("after") > 0)
+    exits = int(exposed["left"].sum())
+    if exits < FEWEST_EXITS:
+        return None
+    cells = rows.group_by(_KEY, maintain_order=True).agg(n=pl.len(), left=pl.col("left").sum()).with_row_index("cell")
+    design, at = _design(cells)
+    beta, information = _fit(design, cells["n"].to_numpy(), cells["left"].to_numpy())
+    covariance = _clustered(design, beta, information, rows, cells)
+    effects = [at[f"bin{place}"] for place in range(len(BINS))]
+    b, v = beta[effects], covariance[np.ix_(effects, effects)]
+    d = np.array([_mean_decay(*months) for months in BINS])
+    weight = np.linalg.solve(v, d)
+    kappa, error = float(weight @ b / (weight @ d)), float((weight @ d) ** -0.5)
+
+    def told(name: str) -> tuple[float, float]:
+        return float(beta[at[name]]), float(np.sqrt(covariance[at[name], at[name]]))
+
+    hit = exposed["subject_id"].n_unique()
+    return Estimate(
+        kappa, error,
+        tuple((first, last, *told(f"bin{place}")) for place, (first, last) in enumerate(BINS)),
+        told("lead") if rises["planned"].any() else None, told("after"), hit, lives.height - hit, exits, tuple(rises["month"].unique().sort()),
+    )  # fmt: skip
+
+
+_KEY = [
+    "segment",
+    "tenure",
+    "month",
+    "due",
+    "exposure",
+    "lead",
+    *(f"bin{place}" for place in range(len(BINS))),
+    "after",
+]
+
+
+def _person_months(lives: pl.DataFrame, rises: pl.DataFrame) -> pl.DataFrame:
+    """A row a subscription and month at risk near the changes: subject_id, left, and _KEY."""
+    first, last = rises["month"].min(), rises["month"].max()
+    assert isinstance(first, int)
+    assert isinstance(last, int)
+    rows = (
+        lives.with_columns(_from=pl.max_horizontal("since", pl.lit(first - BEFORE)), _to=pl.min_horizontal("until", pl.lit(last + AFTER)))
+        .filter(pl.col("_from") <= pl.col("_to"))
+        .with_columns(month=pl.int_ranges("_from", pl.col("_to") + 1)).explode("month")
+        .filter((pl.col("month") < pl.col("until")) | pl.col("left"))
+        .with_columns(left=pl.col("left") & (pl.col("month") == pl.col("until")))
+    )  # fmt: skip
+    since = pl.col("month") - pl.col("changed")
+    around = rows.select("subject_id", "month").join(rises.rename({"month": "changed"}), on="subject_id")
+
+    def felt(low: int, high: int) -> pl.Expr:
+        # A planned day looks ahead, the others count from their day on.
+        known = since.is_between(low, high) & (pl.col("planned") | (since >= 0))
+        return pl.col("x").filter(known).sum().round(2)
+
+    steps = around.group_by("subject_id", "month").agg(
+        due=pl.col("planned").any().cast(pl.Int8), exposure=pl.col("x").filter("planned").sum().round(2), lead=felt(*LEADS), after=(since.is_between(0, AFTER)).any().cast(pl.Int8),
+        **{f"bin{place}": felt(*months) for place, months in enumerate(BINS)},
+    )  # fmt: skip
+    tenure = (pl.col("month") - pl.col("since")).cut(
+        [edge - 1 for edge in TENURES], labels=[str(k) for k in range(len(TENURES) + 1)]
+    )
+    return (
+        rows.join(steps, on=["subject_id", "month"], how="left")
+        .with_columns(pl.col("due", "exposure", "lead", "after", *(f"bin{place}" for place in range(len(BINS)))).fill_null(0))
+        .with_columns(tenure=tenure.cast(pl.String))
+        .select("subject_id", "left", *_KEY)
+    )  # fmt: skip
+
+
+def _design(cells: pl.DataFrame) -> tuple[np.ndarray, dict[str, int]]:
+    """One column a coefficient, and where each named one stands."""
+    columns: list[np.ndarray] = [np.ones(cells.height)]
+    at: dict[str, int] = {}
+    for name in ("segment", "tenure", "month"):
+        values = cells[name].unique().sort()
+        columns += [(cells[name] == value).cast(pl.Float64).to_numpy() for value in values[1:]]
+    for name in ("due", "exposure", "lead", "after", *(f"bin{place}" for place in range(len(BINS)))):
+        at[name] = len(columns)
+        columns.append(cells[name].cast(pl.Float64).to_numpy())
+    return np.column_stack(columns), at
+
+
+def _fit(design: np.ndarray, n: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maximum likelihood by scoring: the coefficients, and Fisher's information at them."""
+    beta = np.zeros(design.shape[1])
+    rate = max(left.sum() / n.sum(), 1e-6)
+    beta[0] = np.log(-np.log1p(-rate))
+    # A whiff of a prior (variance 100) keeps coefficients finite where a month or band saw nobody leave.
+    ridge = np.full(beta.size, 1e-2)
+    ridge[0] = 0.0
+    information = np.eye(beta.size)
+    for _ in range(60):
+        u = np.exp(np.clip(design @ beta, -30, 5))
+        stays = np.exp(-u)
+        score = design.T @ (left * u * stays / (1 - stays) - (n - left) * u) - ridge * beta
+        information = (design * (n * u * u * stays / (1 - stays))[:, None]).T @ design + np.diag(ridge)
+        step = np.linalg.solve(information, score)
+        beta = beta + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-8:
+            break
+    return beta, information
+
+
+def _clustered(
+    design: np.ndarray, beta: np.ndarray, information: np.ndarray, rows: pl.DataFrame, cells: pl.DataFrame
+) -> np.ndarray:
+    """The covariance of the coefficients, clustered by subject: inverse information around the sum of squared scores."""
+    from scipy.sparse import csr_array
+
+    u = np.exp(np.clip(design @ beta, -30, 5))
+    stays = np.exp(-u)
+    known = rows.join(cells.select("cell", *_KEY), on=_KEY, how="left", maintain_order="left")
+    cell, left = known["cell"].to_numpy(), known["left"].to_numpy()
+    residual = np.where(left, (u * stays / (1 - stays))[cell], -u[cell])
+    subject = known["subject_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    summed = csr_array((residual, (subject, cell)), shape=(int(subject.max()) + 1, cells.height)) @ design
+    bread = np.linalg.inv(information)
+    return np.asarray(bread @ (summed.T @ summed) @ bread)
+
+
+def _mean_decay(first: int, last: int) -> float:
+    """Mean of d(t) = ρ + (1 − ρ)·2^(−t/T½) over the months of a bin, at the medians of ρ and T½."""
+    usual = Reaction()
+    months = np.arange(first, last + 1)
+    return float(np.mean(usual.rho + (1 - usual.rho) * np.power(2.0, -months / usual.half_life)))
