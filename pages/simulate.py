@@ -7,6 +7,7 @@ import streamlit as st
 from core.domain.errors import ForbliError
 from core.ui import overview_page, parts, session, simulate_decide, simulate_reads
 from core.ui import simulate_answer as answer
+from core.ui import simulate_assumptions as assumptions
 from core.ui import simulate_sentence as sentence
 from core.ui.text import refusal, t
 
@@ -40,16 +41,8 @@ if not known:
 
 row = simulate_decide.kept_ones(context)
 scenario = sentence.build(known, context)
-assumed = {
-    name: st.session_state[f"{sentence.KEY}:assume:{name}"]
-    for name in ("kappa", "rho", "half_life", "acquisition") if f"{sentence.KEY}:assume:{name}" in st.session_state
-}  # fmt: skip
-usual = {"kappa": 2.5, "rho": 0.30, "half_life": 3.0, "acquisition": -1.0}
-scenario = replace(
-    scenario,
-    notes=st.session_state.get(f"{sentence.KEY}:notes", "") or "",
-    assumptions=tuple((name, float(number)) for name, number in assumed.items() if number != usual[name]),
-)
+assumed, notes = assumptions.chosen()
+scenario = replace(scenario, notes=notes, assumptions=assumed)
 st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:
     exact = session.frames(simulate_reads.exact, scenario, context.today)
@@ -69,6 +62,7 @@ with st.container(border=True):
     answer.who_is_hit(exact, found, scenario.currency)
 with st.container(border=True):
     answer.why(found, hoped, scenario, scenario.currency)
+    assumptions.show(hoped, context)
 left, right = st.columns([3, 2])
 with left.container(border=True, height="stretch"):
     answer.months_chart(hoped, scenario.currency)

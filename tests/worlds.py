@@ -10,7 +10,7 @@ import polars as pl
 
 from core.calc.simulation.history import LIVES, RISES
 
-KAPPA, RHO, HALF_LIFE = 2.5, 0.30, 3.0
+KAPPA, RHO, HALF_LIFE, NOTICE = 2.5, 0.30, 3.0, 0.0953
 MONTHS, ANNOUNCED = 36, 12
 DRIFT = 0.04  # churn of everybody rises by so much a month
 
@@ -20,8 +20,7 @@ def world(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """LIVES and RISES: two plans, renewals spread over a year, a quarter of the customers keep their prices.
 
-    With `planned` the schedule is known, and those who keep their prices are calmer customers from the beginning; without it only
-    changes that were lived through are seen, and those who keep their prices differ in nothing else.
+    With `planned` the schedule is known; without it only changes that were lived through are seen.
     """
     rng = np.random.default_rng(seed)
     since = rng.integers(-24, MONTHS - 6, customers)
@@ -35,10 +34,10 @@ def world(
     for month in range(MONTHS):
         there = (since <= month) & ~left
         age, after = month - since, month - changed
-        base = 0.02 * np.where(plan == 0, 1.0, 0.7) * np.where(age < 6, 1.6, 1.0) * np.where(keeps & planned, 0.8, 1.0)
+        base = 0.02 * np.where(plan == 0, 1.0, 0.7) * np.where(age < 6, 1.6, 1.0)
         base = base * np.exp(DRIFT * (month - ANNOUNCED))
-        decay = RHO + (1 - RHO) * np.power(2.0, -np.maximum(after, 0) / HALF_LIFE)
-        ratio = np.where(after >= 0, np.exp(kappa * x * decay), 1.0)
+        fade = np.power(2.0, -np.maximum(after, 0) / HALF_LIFE)
+        ratio = np.where(after >= 0, np.exp(kappa * x * (RHO + (1 - RHO) * fade) + NOTICE * fade), 1.0)
         goes = there & (rng.random(customers) < 1 - np.power(1 - np.minimum(base, 0.5), ratio))
         until[goes], left[goes] = month, True
     lives = pl.DataFrame(

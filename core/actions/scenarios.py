@@ -26,6 +26,7 @@ from core.store.tables import (
     MigrationPlan,
     Plan,
     PriceVersion,
+    ReactionEstimate,
     ScenarioDecision,
     ScenarioResult,
     core_table,
@@ -44,6 +45,12 @@ def save_scenario(work: Work, *, scenario: Mapping[str, Any], replaces_id: int |
     content = json.dumps(to_json(wanted), sort_keys=True)
     key = add_row(work, ScenarioRow, {"name": readable(wanted.name), "content": content, "replaces_id": replaces_id})
     return {"scenario_id": key}
+
+
+@command("scenarios.learn", Permission.SIMULATE_PRICES)
+def learn(work: Work, *, estimate: Mapping[str, Any]) -> Answer:
+    """Assume from now on what own price changes showed: reports.reaction.content. Scenarios that are kept stay as they are."""
+    return {"estimate_id": add_row(work, ReactionEstimate, {"content": json.dumps(estimate, sort_keys=True)})}
 
 
 @command("scenarios.request", Permission.SIMULATE_PRICES)

@@ -48,15 +48,21 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
         ) if text],
         "assumed_title": t("What is assumed"),
         "assumed": [
-            t("Sensitivity κ {kappa}: default from Netflix 2022 (Antenna); lasting share, fading and notice as in Forbli's defaults unless noted.", kappa=formats.number(hoped["kappa"], words.language, places=2)),
+            t("Unless said otherwise: sensitivity κ {kappa} from Netflix 2022 (Antenna), being told from Ascarza and others 2016; lasting share and fading are pure assumptions.", kappa=formats.number(2.5, words.language, places=1)),
+            *(t("{assumption}: {number} instead of the default", assumption=words.label(name), number=formats.number(value, words.language, places=2)) for name, value in _pairs(scenario["assumptions"])),
             t("Monthly churn {churn} from own history, {events} who left.", churn=share(hoped["base_churn"], 2), events=hoped["churn_events"]),
             *([notes] if notes else []),
         ],
         "mind_title": t("What would change our mind"),
-        "mind": [t("{assumption}: {low} to {high}", assumption=row["assumption"].replace("_", " "), low=amount(row["low"]), high=amount(row["high"])) for row in hoped["tornado"][:3]],
+        "mind": [t("{assumption}: {low} to {high}", assumption=words.label(row["assumption"]), low=amount(row["low"]), high=amount(row["high"])) for row in hoped["tornado"][:3]],
         "gap": t("Re-rated history differs from the invoices by {gap}.", gap=share(found.get("gap_ppm", 0) / 1e6, 3)), "link": link,
     }  # fmt: skip
     return Made(pdf("memo", content, t("Decision memo"), words.language), f"memo-{found['as_of']}.pdf")
+
+
+def _pairs(given: Any) -> list[tuple[str, float]]:
+    """What is assumed other than usual, however the scenario was written down."""
+    return list(given.items()) if isinstance(given, dict) else [(name, value) for name, value in given]
 
 
 def _band(band: dict[str, Any], share: Any) -> str:

@@ -38,6 +38,25 @@ class Step(StrEnum):
     STOPPED = "stopped"
 
 
+class Assumption(StrEnum):
+    """What is assumed of customers; the numbers stand in `calc/simulation/response.py` and `value.py`."""
+
+    KAPPA = "kappa"
+    KAPPA_SPREAD = "kappa_spread"
+    RHO = "rho"
+    HALF_LIFE = "half_life"
+    NOTICE = "notice"
+    CUTS = "cuts"
+    ACQUISITION = "acquisition"
+    USAGE = "usage_elasticity"
+    CHOICE = "choice"
+    INERTIA = "inertia"
+    ATTENTION = "attention"
+    ATTENTION_AFTER_NOTICE = "attention_after_notice"
+    SPILL_OVER = "spill_over"
+    HAZARD_SHIFT = "hazard_shift"
+
+
 @dataclass(frozen=True)
 class Edit:
     """One cell of the prices that changes: `charge`.`column` of tier `tier` (from 0) becomes `value`, as people type it."""

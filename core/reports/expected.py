@@ -30,7 +30,7 @@ SIGN_UP_MONTHS = 6
 
 @dataclass(frozen=True)
 class Expected:
-    """`gain`: ΔNPV over the horizon. `steady`: change of monthly revenue from today's base at its end. `parts`: exact, reaction, switching,
+    """`gain`: ΔNPV over the horizon. `steady`: change of monthly revenue from today's base at its end. `parts`: exact, usage, churn, switching,
     acquisition of the ΔNPV at the medians. `months`: month, before, after, low, high (revenue of today's base), customers_before,
     customers_after. `nrr`: expected revenue of month 12 ÷ today's. `break_even_loss`, `break_even_churn`, `break_even_kappa`. `tornado`:
     (assumption, gain at its 10 % point, at its 90 % point). `base_churn`: mean monthly chance of leaving as it is, with `events` behind it.
@@ -54,10 +54,10 @@ class Expected:
     reaction: Reaction
 
 
-def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, float] | None = None) -> Expected:
-    """The expectation of an exact effect. `own_kappa`: log of the estimate from own history and its error, combined with the prior."""
+def expected(known: Exact, people: People, today: date) -> Expected:
+    """The expectation of an exact effect."""
     scenario = known.scenario
-    priors, base = assumptions(scenario, own_kappa)
+    priors, base = assumptions(scenario)
     rows, events = _with_hazard(known, people)
     cells = _cells(rows, today, scenario.horizon_months)
     cost = to_minor(unit_cost(scenario), scenario.currency)
@@ -82,8 +82,13 @@ def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, 
             value.present((path.revenue - beside.revenue) - cost * (path.customers - beside.customers), yearly)
         )
 
+    used = npv(still, stays)
+    exactly = used
+    if base.usage_elasticity:
+        plain = _cells(rows.with_columns(felt="after"), today, scenario.horizon_months)
+        exactly = npv(project(plain, base.off(), months), project(plain, base.off(), months, changed=False))
     parts = {
-        "exact": npv(still, stays), "churn": npv(no_switch, none) - npv(still, stays), "switching": npv(mid, none) - npv(no_switch, none),
+        "exact": exactly, "usage": used - exactly, "churn": npv(no_switch, none) - used, "switching": npv(mid, none) - npv(no_switch, none),
         "acquisition": stream.gain(middle),
     }  # fmt: skip
     per_month = np.percentile(with_change.revenue, [10, 90], axis=0)
@@ -112,14 +117,9 @@ def expected(known: Exact, people: People, today: date, own_kappa: tuple[float, 
     )  # fmt: skip
 
 
-def assumptions(scenario: Scenario, own_kappa: tuple[float, float] | None = None) -> tuple[dict[str, Prior], Reaction]:
-    """Priors and fixed numbers with what the scenario says instead; an own estimate of the elasticity joins its prior."""
-    from core.calc.simulation.response import combined
-
+def assumptions(scenario: Scenario) -> tuple[dict[str, Prior], Reaction]:
+    """Priors and fixed numbers with what the scenario says instead."""
     priors, base = dict(PRIORS), Reaction()
-    if own_kappa is not None:
-        median, spread = combined((float(np.log(PRIORS["kappa"].median)), PRIORS["kappa"].spread), own_kappa)
-        priors["kappa"] = Prior(float(np.exp(median)), spread)
     for name, number in scenario.assumptions:
         if name.removesuffix("_spread") in priors and name.endswith("_spread"):
             plain = name.removesuffix("_spread")
@@ -187,8 +187,8 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
     known = rows.filter(pl.col("before") > 0).with_columns(
         term=pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32)),
         start=pl.when(moved).then(start.clip(0, horizon)).otherwise(horizon + 1),
-        x=pl.when(moved).then((pl.col("after") / pl.col("before")).log()).otherwise(0.0),
-        way_out=pl.when(moved & (pl.col("cheapest") < pl.col("after"))).then(pl.col("cheapest") / pl.col("after")),
+        x=pl.when(moved).then((pl.col("felt") / pl.col("before")).log()).otherwise(0.0),
+        way_out=pl.when(moved & (pl.col("cheapest") < pl.col("felt"))).then(pl.col("cheapest") / pl.col("felt")),
     ).with_columns(
         renewal=pl.when(pl.col("term") > 1).then(renewal).otherwise(0),
         x_bin=(pl.col("x") * 100).round(0), out_bin=(pl.col("way_out") * 20).round(0), hazard_bin=(pl.col("hazard") * 1000).round(0),
@@ -198,7 +198,7 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
     ).agg(
         n=pl.len(),
         before=pl.col("before").mean() / 12,
-        after=pl.col("after").mean() / 12,
+        after=pl.col("felt").mean() / 12,
         hazard=pl.col("hazard").mean(),
         cheapest=(pl.col("cheapest").filter(pl.col("way_out").is_not_null())).mean() / 12,
     )

@@ -18,7 +18,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
 from core.domain.plans import ChargeKind, PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
-from core.domain.scenarios import Existing, Scenario, check
+from core.domain.scenarios import Assumption, Existing, Scenario, check
 from core.reports import mrr
 from core.store import billing, catalogue, load
 from core.store.tables import Plan, PriceVersion, core_table
@@ -181,7 +181,7 @@ class Exact:
 
     `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
-    month), starts_on, wave, cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
+    month), felt (after, with the usage that the scenario assumes), starts_on, wave, cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
     `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers.
     """
 
@@ -210,16 +210,14 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         raise InvalidInput("Nobody has these prices", code="empty_scope")
     base = narrowed(ready.base, subs["position"])
     before, after = exact.rerate(base, ready.prices), exact.rerate(base, new.prices)
-    limits = exact.limited(before.invoices, after.invoices, scenario.cap_ppm, scenario.floor_ppm)
-    one = exact.limited(before.invoices, after.invoices, scenario.cap_one_ppm, None)
-    capped = subs["external_id"].is_in(list(scenario.capped)).gather(base.invoices["position"])
-    line = pl.DataFrame({"all": limits, "one": one, "capped": capped}).select(
-        pl.when("capped").then(pl.min_horizontal("all", "one")).otherwise("all").alias("limit")
-    )["limit"]
+    line = _limits(before, after, subs, base, scenario)
+    usage = dict(scenario.assumptions).get(Assumption.USAGE, 0.0)
+    felt = exact.rerate(exact.responding(base, ready.prices, new.prices, usage), new.prices) if usage else after
     rows = subs.drop("position").with_columns(
         before=before.worth,
         priced=after.worth,
         limited=exact.monthly(base, after.invoices + line),
+        felt=exact.monthly(base, felt.invoices + _limits(before, felt, subs, base, scenario)),
         addon=_bundled_worth(base, ready.prices, scenario),
     )
     scoped = _scoped(rows, new, scenario)
@@ -229,11 +227,25 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     dated = _dated(scoped, scenario, _least_notice(session, ready.today), ready.today)
     told = dated.with_columns(
         priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
+        felt=pl.when(moved).then("felt").otherwise("before"),
         addon=pl.when(moved).then("addon").otherwise(0),
     ).with_columns(limit=pl.col("after") - pl.col("priced"))  # fmt: skip
     cheapest = _cheapest(session, ready, base, scenario, family)
     ratio = float(after.worth.sum()) / max(float(before.worth.sum()), 1.0)
     return Exact(scenario, new, told.with_columns(cheapest=cheapest).drop("limited"), after.coupled, ready.today, ratio)
+
+
+def _limits(
+    before: exact.Rerated, after: exact.Rerated, subs: pl.DataFrame, base: exact.Base, scenario: Scenario
+) -> pl.Series:
+    """The limit's line of each invoice: the scenario's, and the tighter one of customers who are limited by name."""
+    limits = exact.limited(before.invoices, after.invoices, scenario.cap_ppm, scenario.floor_ppm)
+    if not scenario.capped:
+        return limits
+    one = exact.limited(before.invoices, after.invoices, scenario.cap_one_ppm, None)
+    capped = subs["external_id"].is_in(list(scenario.capped)).gather(base.invoices["position"])
+    tighter = pl.when("capped").then(pl.min_horizontal("all", "one")).otherwise("all").alias("limit")
+    return pl.DataFrame({"all": limits, "one": one, "capped": capped}).select(tighter)["limit"]
 
 
 def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:

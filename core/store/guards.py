@@ -32,7 +32,7 @@ APPEND_ONLY = (
     "adjustment", "adjustment_decision", "audit_entry", "books_closed", "books_reopening", "budget", "command", "company_profile",
     "currency_rate", "customer_note", "customer_version", "document", "document_line", "document_tax", "ledger_entry",
     "ledger_posting", "ledger_seal", "line_discount", "month_close", "plan_margin", "saved_view", "scenario",
-    "scenario_decision", "scenario_result", "subscription_change", "time_mark", "usage_event", "vat_rule",
+    "reaction_estimate", "scenario_decision", "scenario_result", "subscription_change", "time_mark", "usage_event", "vat_rule",
 )  # fmt: skip
 ERASABLE = (
     "name", "contact", "address", "postal_code", "city", "emails", "phone", "organisation_number", "vat_number",

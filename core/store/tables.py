@@ -873,6 +873,16 @@ class ScenarioDecision(Table, table=True):
     command_id: str = string(index=True)
 
 
+class ReactionEstimate(Table, table=True):
+    """What was learned from past price changes, with the estimate behind it (JSON); the last row is assumed from then on."""
+
+    __tablename__ = "reaction_estimate"
+    id: int | None = key()
+    content: str = string()
+    recorded_at: dt.datetime
+    author: str = string()
+
+
 class MigrationPlan(Table, table=True):
     """When a subscription is to get an approved scenario's prices and when its customer is told; `change_id` once it is done."""
 

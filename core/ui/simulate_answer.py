@@ -9,7 +9,6 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
-from core.calc.simulation.response import leavers_of_hundred
 from core.domain.money import exponent_of
 from core.domain.scenarios import Scenario
 from core.reports import scenarios
@@ -18,7 +17,7 @@ from core.reports.simulation import Exact
 from core.ui import charts, parts
 from core.ui.format import day, money, month, number, whole_money
 from core.ui.simulate_sentence import KEY
-from core.ui.text import t
+from core.ui.text import label, t
 
 MOST_ROWS = 300
 
@@ -212,6 +211,7 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     scale = 10 ** exponent_of(currency)
     words = {
         "exact": t("Exact, nobody reacting"),
+        "usage": t("Other usage"),
         "churn": t("More leave"),
         "switching": t("More change plan"),
         "acquisition": t("Others come"),
@@ -219,6 +219,8 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     height, rows = 0.0, []
     for name, said in words.items():
         part = hoped.parts[name] / scale
+        if name == "usage" and not part:
+            continue
         rows.append(
             (
                 said,
@@ -268,22 +270,12 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
             )
     with right:
         _tornado(hoped, currency)
-    _assumptions(hoped, scenario)
-
-
-def assumption_words() -> dict[str, str]:
-    """What the numbers of the reaction are called."""
-    return {
-        "kappa": t("How many leave for a rise"), "rho": t("How much of it lasts"), "half_life": t("How fast it fades"), "notice": t("Being told of a change"),
-        "acquisition": t("How many fewer come"), "choice": t("How sharply plans are compared"), "hazard_shift": t("Churn as it is, uncertain"),
-    }  # fmt: skip
 
 
 def _tornado(hoped: Expected, currency: str) -> None:
     """Each assumption at its 10 % and 90 % point."""
     scale = 10 ** exponent_of(currency)
-    words = assumption_words()
-    rows = [(words[name], low / scale, high / scale) for name, low, high in hoped.tornado if abs(low - high) >= 1]
+    rows = [(label(name), low / scale, high / scale) for name, low, high in hoped.tornado if abs(low - high) >= 1]
     if not rows:
         return
     frame = pl.DataFrame(rows, schema=["what", "low", "high"], orient="row")
@@ -293,47 +285,6 @@ def _tornado(hoped: Expected, currency: str) -> None:
     )  # fmt: skip
     st.altair_chart(charts.styled(chart, height=240), width="stretch", key="tornado", alt=t("Which assumption decides"))
     st.caption(t("The longest bar is the assumption that decides."))
-
-
-def _assumptions(hoped: Expected, scenario: Scenario) -> None:
-    """The assumption drawer: plain words, sources, and a note for whoever changes one."""
-    with st.expander(t("Assumptions and where they come from"), icon=":material/science:"):
-        leave = leavers_of_hundred(0.10, max(hoped.base_churn, 1e-4), 12, hoped.reaction)
-        st.markdown(
-            t("For a rise of 10 % **{extra} of 100** more leave within a year, at a monthly churn of {churn} (from your history, {events} who left).",
-              extra=number(leave, places=1), churn=percent(hoped.base_churn, 2), events=number(hoped.events))
-        )  # fmt: skip
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(
-                t("Sensitivity κ"),
-                0.0,
-                20.0,
-                2.5,
-                0.1,
-                key=f"{KEY}:assume:kappa",
-                width=150,
-                help=t(
-                    "2.5, in 9 of 10 cases between 1.1 and 5.7: gives 1.45 times the churn for +10.7 %, as Netflix saw in 2022."
-                ),
-            )
-            st.number_input(t("Share that lasts"), 0.0, 1.0, 0.30, 0.05, key=f"{KEY}:assume:rho", width=150)
-            st.number_input(
-                t("Months until half has faded"), 0.5, 24.0, 3.0, 0.5, key=f"{KEY}:assume:half_life", width=190
-            )
-            st.number_input(
-                t("Elasticity of new customers"),
-                -5.0,
-                0.0,
-                -1.0,
-                0.1,
-                key=f"{KEY}:assume:acquisition",
-                width=190,
-                help=t("−1: the revenue from new customers stays, so no gain can come from it."),
-            )
-        st.text_input(t("Why these numbers"), key=f"{KEY}:notes", placeholder=t("Kept in the memo"))
-        st.caption(
-            t("Sources: Antenna on Netflix 2022; Ascarza, Iyengar and Schleicher 2016 on being told; Bar-Gill and Stone on staying with a dear plan. How fast an effect fades is a pure assumption: no public study was found.")
-        )  # fmt: skip
 
 
 def months_chart(hoped: Expected, currency: str) -> None:

@@ -10,11 +10,12 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.calc.simulation.history import Estimate
 from core.domain.periods import INTERVALS
 from core.domain.plans import PriceStatus, PriceTerms
 from core.domain.scenarios import Scenario
 from core.reports import expected as expectation
-from core.reports import kpis, lifetimes, mrr, scenarios, simulation
+from core.reports import kpis, lifetimes, mrr, reaction, scenarios, simulation
 from core.reports.expected import Expected
 from core.reports.simulation import Exact, Prepared
 from core.store import catalogue
@@ -83,6 +84,11 @@ def hoped(_db: Session, scenario: Scenario, today: date) -> Expected:
 def outcome(_db: Session, scenario: Scenario, today: date) -> dict[str, Any]:
     """Every number of a scenario."""
     return scenarios.outcome(session.frames(exact, scenario, today), session.frames(hoped, scenario, today))
+
+
+def own_reaction(db: Session, today: date) -> Estimate | None:
+    """What own price changes of the past showed."""
+    return reaction.own_reaction(db, session.carried(mrr.ledger, today), today)
 
 
 def gap(db: Session, today: date) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -19,6 +20,16 @@ from core.ui.simulate_reads import Series
 from core.ui.text import label, t
 
 KEY = "simulate"
+# What is assumed until somebody says otherwise; being told as a factor of the churn, not as its logarithm.
+USUAL = {
+    "kappa": 2.5,
+    "rho": 0.30,
+    "half_life": 3.0,
+    "notice": 1.10,
+    "acquisition": -1.0,
+    "usage_elasticity": 0.0,
+    "spill_over": 0.0,
+}
 CELLS = ("flat_amount", "unit_amount", "rate_percent")
 
 
@@ -254,5 +265,11 @@ def restore(scenario: Scenario) -> None:
         st.session_state[f"{KEY}:from"] = scenario.from_on
     if scenario.existing_on:
         st.session_state[f"{KEY}:on"] = scenario.existing_on
-    for name, value in scenario.assumptions:
-        st.session_state[f"{KEY}:assume:{name}"] = value
+    kept = dict(scenario.assumptions)
+    st.session_state[f"{KEY}:assumed"] = scenario.assumptions
+    for name, usual in USUAL.items():
+        value = kept.get(name, usual)
+        st.session_state[f"{KEY}:assume:{name}"] = (
+            round(math.exp(value), 4) if name == "notice" and name in kept else value
+        )
+    st.session_state[f"{KEY}:notes"] = scenario.notes

@@ -3,6 +3,7 @@
 rating   the invoice run and the preview (goals: performance.md section 0); `rating --help` lists its options
 billing  a billing run through the database, with its peak memory: `billing [subscriptions]`
 metrics  movements, cohorts, survival, lifetime fits: `metrics [customers …]`
+estimator  bias and coverage of the estimator of past reactions on simulated worlds: `estimator [worlds]`
 simulation  a price scenario on a prepared base: `simulation [subscriptions …]`
 saving   issued documents into the database: `saving [sqlite|postgresql] [documents] [rounds]`
 """
@@ -21,6 +22,10 @@ def main() -> None:
         from tests.benchmarks.metrics import main as metrics
 
         metrics(arguments)
+    elif name == "estimator":
+        from tests.benchmarks.estimator import main as estimator
+
+        estimator(arguments)
     elif name == "simulation":
         from tests.benchmarks.simulation import main as simulation
 

@@ -6,8 +6,11 @@ from datetime import date
 
 import pytest
 
+from core.reports import reaction
+from core.store.engine import reading
 from core.store.tables import Person
 from tests.apps import open_page, texts
+from tests.reports.test_simulation import rising
 from tests.world import World, charge, fixed, tier
 
 TODAY = "2026-06-15T10:00:00+00:00"
@@ -127,3 +130,26 @@ def test_it_speaks_norwegian(sqlite_engine, page):
     company(sqlite_engine)
 
     assert page(sqlite_engine, language="nb").title[0].value == "Simuler"
+
+
+def test_history_is_told_and_learned_from_with_one_click(sqlite_engine, page):
+    rising(sqlite_engine)
+    person = World(sqlite_engine).add(Person, name="Kari", email="kari@example.com", role="product")
+    app = page(sqlite_engine, person=person)
+    fee(app).set_value(150.0).run()
+    assert "lived through a rise" in texts(app)
+    kappa = next(box for box in app.number_input if box.key.endswith("assume:kappa"))
+    assert kappa.value == 2.5
+    app.button(key="scenario:learn").click().run()
+    assert not app.exception
+    learned = next(box for box in app.number_input if box.key.endswith("assume:kappa")).value
+    assert learned != 2.5
+    with reading(sqlite_engine) as session:
+        assert reaction.learned(session).kappa == learned
+
+
+def test_without_own_rises_history_says_nothing(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    assert "history says nothing yet" in texts(app)

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy import select, text
 
 from core.actions import prices
-from core.actions.scenarios import approve, decline, request_approval, roll_out, save_scenario, stop
+from core.actions.scenarios import approve, decline, learn, request_approval, roll_out, save_scenario, stop
 from core.calc.simulation import exact
 from core.domain.access import Actor, Role
 from core.domain.errors import Conflict, ForbliError, InvalidInput, NotPermitted
 from core.domain.scenarios import Edit, Existing, Scenario, from_toml, to_json
-from core.reports import scenarios, simulation
+from core.reports import reaction, scenarios, simulation
 from core.reports.mrr import ledger
 from core.reports.simulation import exact_effect, prepared
 from core.store.engine import reading
-from core.store.tables import METADATA, DocumentLine, core_table
+from core.store.tables import METADATA, DocumentLine, ReactionEstimate, core_table
 from tests.world import World, charge, fixed, tier
 
 TODAY = date(2026, 6, 15)
@@ -386,3 +386,89 @@ def from_toml_again(scenario):
     from core.domain.scenarios import from_json
 
     return from_json(json.loads(json.dumps(to_json(scenario))))
+
+
+# --- usage that answers to its price, and what own history says -------------------------------------------------------------
+
+
+def test_people_may_use_less_of_what_costs_more_and_the_exact_number_stays(sqlite_engine):
+    company(sqlite_engine)
+    dearer = replace(SCENARIO, edits=(Edit("calls", "unit_amount", "1.0"), Edit("calls", "unit_amount", "0.5", 1)))
+    asked = {"as before": dearer, "less": replace(dearer, assumptions=(("usage_elasticity", -0.5),))}
+    rows = {name: effect(sqlite_engine, scenario).rows for name, scenario in asked.items()}
+    assert rows["as before"]["felt"].equals(rows["as before"]["after"])
+    assert rows["less"]["after"].equals(rows["as before"]["after"])
+    risen = rows["less"].filter(pl.col("after") > pl.col("before"))
+    assert risen.height > 5
+    assert (risen["felt"] < risen["after"]).all()
+    assert (risen["felt"] > risen["before"]).all()
+
+
+def test_usage_follows_the_price_of_one_more_unit(sqlite_engine):
+    company(sqlite_engine)
+    with reading(sqlite_engine) as session:
+        ready = prepared(session, ledger(session, TODAY), TODAY)
+        new = simulation.candidate(session, ready, replace(SCENARIO, edits=(Edit("calls", "unit_amount", "1.0"),)))
+    answered = exact.responding(ready.base, ready.prices, new.prices, -0.5)
+    both = ready.base.pairs.with_columns(after=answered.pairs["quantity_micro"]).filter(pl.col("quantity_micro") > 0)
+    for row in both.iter_rows(named=True):
+        units = row["quantity_micro"] // 10**6
+        first_tier = 20 <= units < 120  # 20 included, 100 at the price that doubles
+        assert row["after"] == (round(row["quantity_micro"] * 2**-0.5) if first_tier else row["quantity_micro"])
+
+
+def rising(engine, customers=240):
+    """A plan whose price rises for half of its customers, of whom more leave."""
+    world = World(engine, NOW)
+    old = world.plan(fixed("100"), code="net", valid_from=date(2024, 1, 1))
+    new = world.plan(fixed("130"), plan_id=1, number=2, valid_from=date(2025, 1, 1))
+    for number in range(customers):
+        one = world.start(world.customer(), old, date(2024, 1 + number % 12, 1))
+        if number % 2:
+            world.change(one, "price", date(2025, 3 + number % 6, 1), price_version_id=new)
+        if (
+            number % 4 == 1 or number % 24 == 2
+        ):  # those who pay more leave in the three months after, the others at any time
+            month = 3 + number % 6 + number // 12 % 3 if number % 2 else 3 + number // 24
+            world.change(one, "cancel", date(2025, month, 10), cause="voluntary")
+    return world
+
+
+def test_own_history_is_learned_from_and_kept_scenarios_stay(sqlite_engine):
+    rising(sqlite_engine)
+    with reading(sqlite_engine) as session:
+        own = reaction.own_reaction(session, ledger(session, TODAY), TODAY)
+        assert reaction.learned(session) is None
+    assert own.exposed + own.compared == 240
+    assert own.lead is None
+    assert own.exits >= 30
+    assert own.kappa > 0
+    joined = reaction.joined(own)
+    wanted = reaction.content(own, joined, TODAY)
+    for _ in range(2):  # the same command has one effect
+        learn(sqlite_engine, ASKER, "learn", NOW, estimate=wanted)
+    with reading(sqlite_engine) as session:
+        assert reaction.learned(session) == joined
+        assert reaction.learned_row(session)["author"] == "Kari"
+        assert len(session.execute(select(core_table(ReactionEstimate))).all()) == 1
+    with pytest.raises(NotPermitted):
+        learn(sqlite_engine, Actor("Siv", Role.SUPPORT, 3), "learn 2", NOW, estimate=wanted)
+
+
+def test_an_agreed_price_another_interval_and_a_fall_are_no_rise(sqlite_engine):
+    world = World(sqlite_engine, NOW)
+    monthly = world.plan(fixed("100"), code="net")
+    yearly = world.plan(fixed("2000"), plan_id=1, number=2, interval_unit="year")
+    cheaper = world.plan(fixed("90"), plan_id=1, number=3)
+    for version in (yearly, cheaper):
+        world.change(
+            world.start(world.customer(), monthly, date(2025, 1, 1)),
+            "price",
+            date(2025, 6, 1),
+            price_version_id=version,
+        )
+    one = world.start(world.customer(), monthly, date(2025, 1, 1))
+    agreed = world.plan(fixed("120"), plan_id=1, number=4, subscription_id=one)
+    world.change(one, "price", date(2025, 6, 1), price_version_id=agreed)
+    with reading(sqlite_engine) as session:
+        assert reaction.rises(session, ledger(session, TODAY).facts.stretches, TODAY).is_empty()

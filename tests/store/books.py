@@ -30,6 +30,7 @@ from core.store.tables import (
     Plan,
     PlanMargin,
     PriceVersion,
+    ReactionEstimate,
     SavedView,
     Scenario,
     ScenarioDecision,
@@ -120,6 +121,7 @@ def stage(session):
     insert_many(session, CustomerNote, [{"customer_id": 1, "text": "Ring", **STAMP}])
     insert_many(session, VatRule, [{"seller_country": "NO", "valid_from": JANUARY, **STAMP}])
     insert_many(session, CurrencyRate, [{"currency": "EUR", "on_date": JANUARY, "rate": "11.5", **STAMP}])
+    insert_many(session, ReactionEstimate, [{"content": "{}", **STAMP}])
     insert_many(session, Budget, [{"month": JANUARY, "mrr_minor": 100, **STAMP}])
     insert_many(session, PlanMargin, [{"plan_id": 1, "effective_from": JANUARY, **STAMP}])
     insert_many(session, MonthClose, [{"month": JANUARY, "content": "{}", **STAMP}])

@@ -37,6 +37,7 @@ COLUMN = {
     "line_discount": "amount_minor = 1",
     "books_closed": "reason = 'x'",
     "books_reopening": "reason = 'x'",
+    "reaction_estimate": "content = 'x'",
 }
 
 

@@ -8,7 +8,7 @@ a month. Source: simulation.md section 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -23,7 +23,7 @@ from core.calc.billing.discounts import percentage
 from core.calc.billing.expected import TRUE_UP
 from core.calc.billing.tax import net_of
 from core.calc.calendar import OPEN, boundary, index_on
-from core.calc.pricebook import compile_book
+from core.calc.pricebook import MICRO, compile_book
 from core.calc.rating import rate
 from core.domain.coupons import CouponKind, Scope
 from core.domain.plans import ChargeKind, ChargeModel
@@ -353,6 +353,30 @@ def _by_engine(base: Base, prices: frames.Prices, given: pl.DataFrame, lines: pl
     )  # fmt: skip
     done, _ = discounts.discount(told, grants, pl.DataFrame(schema=frames.USED_DISCOUNTS))
     return done
+
+
+# --- usage that answers to its price ----------------------------------------------------------------------------------------
+
+
+def responding(base: Base, before: frames.Prices, after: frames.Prices, elasticity: float) -> Base:
+    """The base with the usage that other prices lead to: Q1 = Q0·(price of one more unit after ÷ before)^ε (simulation.md 2.3).
+
+    An assumption, never part of the exact layer. What is charged event by event, and what costs nothing on either side, stays.
+    """
+    more = replace(base, pairs=base.pairs.with_columns(pl.col("quantity_micro") + MICRO))
+
+    def one_more(prices: frames.Prices) -> pl.Series:
+        amounts = [
+            _summed(base.pairs.height, lines["pair"], lines["amount_minor"])
+            for lines in (_pair_lines(more, prices), _pair_lines(base, prices))
+        ]
+        return amounts[0] - amounts[1]
+
+    known = base.pairs.with_columns(one_more(before).alias("_before"), one_more(after).alias("_after"))
+    told = (pl.col("_before") > 0) & (pl.col("_after") > 0)
+    factor = pl.when(told).then((pl.col("_after") / pl.col("_before")) ** elasticity).otherwise(1.0)
+    quantity = (pl.col("quantity_micro") * factor).round().cast(pl.Int64)
+    return replace(base, pairs=known.with_columns(quantity_micro=quantity).drop("_before", "_after"))
 
 
 # --- limits on the rise --------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Reaction:
     `kappa`: log-hazard elasticity of the bill; `rho`: the share of the effect that lasts; `half_life`: months in which the rest
     halves; `notice`: log hazard ratio of being told of a change; `cuts`: how much a fall counts beside a rise; `acquisition`:
     elasticity of new customers by price; `choice`, `inertia`: how sharply, and from what saving on, a customer who looks changes
-    plan; `attention`, `attention_after_notice`: the share that looks in a month; `spill_over`: log hazard ratio of those whose
+    plan; `usage_elasticity`: elasticity of usage by the price of one more unit; `attention`, `attention_after_notice`: the share that looks in a month; `spill_over`: log hazard ratio of those whose
     price stays while others' rises; `hazard_shift`: what the base hazard's own uncertainty adds to its logarithm.
     """
 
@@ -38,13 +38,21 @@ class Reaction:
     inertia: float | np.ndarray = 0.13
     attention: float | np.ndarray = 0.01
     attention_after_notice: float | np.ndarray = 0.09
+    usage_elasticity: float | np.ndarray = 0.0
     spill_over: float | np.ndarray = 0.0
     hazard_shift: float | np.ndarray = 0.0
 
     def off(self) -> Reaction:
         """Nobody reacts to anything."""
         return replace(
-            self, kappa=0.0, notice=0.0, acquisition=0.0, attention=0.0, attention_after_notice=0.0, spill_over=0.0
+            self,
+            kappa=0.0,
+            notice=0.0,
+            acquisition=0.0,
+            attention=0.0,
+            attention_after_notice=0.0,
+            usage_elasticity=0.0,
+            spill_over=0.0,
         )
 
     def draw(self, index: int) -> Reaction:

@@ -169,6 +169,14 @@ CREATE TABLE plan (
     CONSTRAINT uq_plan_code UNIQUE (code)
 );
 
+CREATE TABLE reaction_estimate (
+    id BIGSERIAL NOT NULL,
+    content TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_reaction_estimate PRIMARY KEY (id)
+);
+
 CREATE TABLE revision (
     id INTEGER NOT NULL,
     value BIGINT NOT NULL,
@@ -1026,6 +1034,12 @@ BEGIN RAISE EXCEPTION 'scenario is append-only: its rows are never changed or de
 $$;
 
 CREATE TRIGGER scenario_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON scenario FOR EACH STATEMENT EXECUTE FUNCTION scenario_refuse_change();
+
+CREATE FUNCTION reaction_estimate_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'reaction_estimate is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER reaction_estimate_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON reaction_estimate FOR EACH STATEMENT EXECUTE FUNCTION reaction_estimate_refuse_change();
 
 CREATE FUNCTION scenario_decision_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'scenario_decision is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END

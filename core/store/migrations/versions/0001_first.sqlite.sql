@@ -260,6 +260,17 @@ CREATE TABLE "plan" (
     CONSTRAINT ck_plan_archived CHECK ("archived" IN (0, 1))
 );
 
+CREATE TABLE reaction_estimate (
+    id INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    CONSTRAINT pk_reaction_estimate PRIMARY KEY (id),
+    CONSTRAINT ck_reaction_estimate_content CHECK (typeof("content") = 'text' AND instr("content", char(0)) = 0),
+    CONSTRAINT ck_reaction_estimate_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_reaction_estimate_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0)
+);
+
 CREATE TABLE revision (
     id INTEGER NOT NULL,
     value INTEGER NOT NULL,
@@ -1463,6 +1474,12 @@ BEGIN SELECT RAISE(ABORT, 'scenario is append-only: its rows are never changed o
 
 CREATE TRIGGER scenario_refuse_delete BEFORE DELETE ON scenario
 BEGIN SELECT RAISE(ABORT, 'scenario is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER reaction_estimate_refuse_update BEFORE UPDATE ON reaction_estimate
+BEGIN SELECT RAISE(ABORT, 'reaction_estimate is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER reaction_estimate_refuse_delete BEFORE DELETE ON reaction_estimate
+BEGIN SELECT RAISE(ABORT, 'reaction_estimate is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER scenario_decision_refuse_update BEFORE UPDATE ON scenario_decision
 BEGIN SELECT RAISE(ABORT, 'scenario_decision is append-only: its rows are never changed or deleted'); END;
