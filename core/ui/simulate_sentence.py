@@ -265,11 +265,11 @@ def restore(scenario: Scenario) -> None:
         st.session_state[f"{KEY}:from"] = scenario.from_on
     if scenario.existing_on:
         st.session_state[f"{KEY}:on"] = scenario.existing_on
-    kept = dict(scenario.assumptions)
+    assumed = dict(scenario.assumptions)
     st.session_state[f"{KEY}:assumed"] = scenario.assumptions
     for name, usual in USUAL.items():
-        value = kept.get(name, usual)
+        value = assumed.get(name, usual)
         st.session_state[f"{KEY}:assume:{name}"] = (
-            round(math.exp(value), 4) if name == "notice" and name in kept else value
+            round(math.exp(value), 4) if name == "notice" and name in assumed else value
         )
     st.session_state[f"{KEY}:notes"] = scenario.notes

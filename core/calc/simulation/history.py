@@ -75,8 +75,11 @@ def estimate(lives: pl.DataFrame, rises: pl.DataFrame) -> Estimate | None:
         return None
     cells = rows.group_by(_KEY, maintain_order=True).agg(n=pl.len(), left=pl.col("left").sum()).with_row_index("cell")
     design, at = _design(cells)
-    beta, information = _fit(design, cells["n"].to_numpy(), cells["left"].to_numpy(), at["after"])
-    covariance = _clustered(design, beta, information, rows, cells, at["after"])
+    prior = _precision(design.shape[1], at["after"])
+    beta, information = _fit(design, cells["n"].to_numpy(), cells["left"].to_numpy(), prior)
+    covariance = (
+        np.linalg.inv(information) @ (_spread(design, beta, rows, cells) + np.diag(prior)) @ np.linalg.inv(information)
+    )
     effects = [at[f"bin{place}"] for place in range(len(BINS))]
     b, v = beta[effects], covariance[np.ix_(effects, effects)]
     d = np.array([_mean_decay(*months) for months in BINS])
@@ -154,20 +157,24 @@ def _design(cells: pl.DataFrame) -> tuple[np.ndarray, dict[str, int]]:
     return np.column_stack(columns), at
 
 
-def _fit(design: np.ndarray, n: np.ndarray, left: np.ndarray, told: int) -> tuple[np.ndarray, np.ndarray]:
-    """Maximum likelihood by scoring, with the prior of being told: the coefficients, and Fisher's information at them."""
-    beta = np.zeros(design.shape[1])
-    rate = max(left.sum() / n.sum(), 1e-6)
-    beta[0] = np.log(-np.log1p(-rate))
-    ridge = _ridge(beta.size, told)
-    centre = np.zeros(beta.size)
-    centre[told] = Reaction().notice
+def _precision(size: int, told: int) -> np.ndarray:
+    """Precision of the priors: that of being told; a whiff (variance 100) keeps the others finite where a month saw nobody leave."""
+    prior = np.full(size, 1e-2)
+    prior[0], prior[told] = 0.0, NOTICE_ERROR**-2
+    return prior
+
+
+def _fit(design: np.ndarray, n: np.ndarray, left: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maximum likelihood with priors by scoring: the coefficients, and Fisher's information at them."""
+    beta, centre = np.zeros(prior.size), np.zeros(prior.size)
+    beta[0] = np.log(-np.log1p(-max(left.sum() / n.sum(), 1e-6)))
+    centre[prior == NOTICE_ERROR**-2] = Reaction().notice
     information = np.eye(beta.size)
     for _ in range(60):
         u = np.exp(np.clip(design @ beta, -30, 5))
         stays = np.exp(-u)
-        score = design.T @ (left * u * stays / (1 - stays) - (n - left) * u) - ridge * (beta - centre)
-        information = (design * (n * u * u * stays / (1 - stays))[:, None]).T @ design + np.diag(ridge)
+        score = design.T @ (left * u * stays / (1 - stays) - (n - left) * u) - prior * (beta - centre)
+        information = (design * (n * u * u * stays / (1 - stays))[:, None]).T @ design + np.diag(prior)
         step = np.linalg.solve(information, score)
         beta = beta + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-8:
@@ -175,17 +182,8 @@ def _fit(design: np.ndarray, n: np.ndarray, left: np.ndarray, told: int) -> tupl
     return beta, information
 
 
-def _ridge(size: int, told: int) -> np.ndarray:
-    """Precision of the priors: that of being told; a whiff (variance 100) keeps the others finite where a month saw nobody leave."""
-    ridge = np.full(size, 1e-2)
-    ridge[0], ridge[told] = 0.0, NOTICE_ERROR**-2
-    return ridge
-
-
-def _clustered(
-    design: np.ndarray, beta: np.ndarray, information: np.ndarray, rows: pl.DataFrame, cells: pl.DataFrame, told: int
-) -> np.ndarray:
-    """The covariance of the coefficients, clustered by subject: inverse information around squared scores and priors."""
+def _spread(design: np.ndarray, beta: np.ndarray, rows: pl.DataFrame, cells: pl.DataFrame) -> np.ndarray:
+    """Σ of squared scores by subject, so that errors are clustered by subject."""
     from scipy.sparse import csr_array
 
     u = np.exp(np.clip(design @ beta, -30, 5))
@@ -195,8 +193,7 @@ def _clustered(
     residual = np.where(left, (u * stays / (1 - stays))[cell], -u[cell])
     subject = known["subject_id"].rank("dense").to_numpy().astype(np.int64) - 1
     summed = csr_array((residual, (subject, cell)), shape=(int(subject.max()) + 1, cells.height)) @ design
-    bread = np.linalg.inv(information)
-    return np.asarray(bread @ (summed.T @ summed + np.diag(_ridge(beta.size, told))) @ bread)
+    return np.asarray(summed.T @ summed)
 
 
 def _mean_decay(first: int, last: int) -> float:
