@@ -69,7 +69,7 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     sign_ups = _sign_ups(known, people, today)
     mean = float((rows["hazard"] * rows["before"]).sum()) / max(float(rows["before"].sum()), 1.0)
     stream = _Stream(sign_ups, *_new_bills(known), hazard=mean, cost=cost, months=months, yearly=yearly)
-    acquisition = np.array([stream.gain(draws.draw(k)) for k in range(value.DRAWS)])
+    acquisition = stream.gain(draws)
     gains = value.present(flows, yearly) + acquisition
     mid, none = project(cells, middle, months), project(cells, middle, months, changed=False)
     noise = value.chance_spread(mid, none)
@@ -89,7 +89,7 @@ def expected(known: Exact, people: People, today: date) -> Expected:
         exactly = npv(project(plain, base.off(), months), project(plain, base.off(), months, changed=False))
     parts = {
         "exact": exactly, "usage": used - exactly, "churn": npv(no_switch, none) - used, "switching": npv(mid, none) - npv(no_switch, none),
-        "acquisition": stream.gain(middle),
+        "acquisition": float(stream.gain(middle)),
     }  # fmt: skip
     per_month = np.percentile(with_change.revenue, [10, 90], axis=0)
     table = pl.DataFrame({
@@ -102,7 +102,7 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     kappa = value.break_even_kappa(cells, middle, months, yearly, cost) if rise else None
     at12 = min(12, months - 1)
     decided = value.tornado(
-        priors, middle, lambda r: float(value.gain(cells, r, months, yearly, cost)) + stream.gain(r)
+        priors, middle, lambda r: float(value.gain(cells, r, months, yearly, cost)) + float(stream.gain(r))
     )
     return Expected(
         gain=value.range_of(gains, noise), steady=value.range_of(with_change.revenue[:, -1] - without.revenue[:, -1]),
@@ -257,12 +257,14 @@ class _Stream:
     months: int
     yearly: float
 
-    def gain(self, r: Reaction) -> float:
-        """ΔNPV from another number of newcomers at another bill, who leave as those do who are there."""
+    def gain(self, r: Reaction) -> np.ndarray:
+        """ΔNPV from another number of newcomers at another bill, who leave as those do who are there; one a draw."""
         if self.before <= 0:
-            return 0.0
-        coming = newcomers(self.sign_ups, self.before, self.after, float(r.acquisition))
+            return np.zeros(np.shape(r.acquisition))
+        coming = newcomers(self.sign_ups, self.before, self.after, r.acquisition)
         stay = (1 - self.hazard) ** np.arange(self.months)
         there = np.cumsum(stay)  # customers of a steady stream of one a month who are there in each month
-        flow = coming * there * (self.after - self.cost) - self.sign_ups * there * (self.before - self.cost)
-        return float(value.present(flow, self.yearly))
+        flow = np.multiply.outer(coming, there) * (self.after - self.cost) - self.sign_ups * there * (
+            self.before - self.cost
+        )
+        return value.present(flow, self.yearly)

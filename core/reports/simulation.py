@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -30,12 +30,27 @@ FIRST_IMAGINED = 10**12  # ids of charges that exist in memory only
 
 @dataclass(frozen=True)
 class Prepared:
-    """The base of a day ready for any prices: `base`, `prices` (today's, of every version in use), and who the customers are."""
+    """The base of a day ready for any prices: `base`, `prices` (today's, of every version in use), and who the customers are.
+
+    `today_of`: what stays the same for every new price of a plan, kept when it is first asked for.
+    """
 
     base: exact.Base
     prices: frames.Prices
     people: pl.DataFrame
     today: date
+    today_of: dict[tuple[int, str, str], Standing] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who has a plan in a currency and interval, as it is today: `subs`, their `base`, what they are billed (`before`), and the
+    cheapest bill among the plans that they may change to."""
+
+    subs: pl.DataFrame
+    base: exact.Base
+    before: exact.Rerated
+    cheapest: pl.Series
 
 
 def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
@@ -202,14 +217,9 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     """The exact layer of a scenario."""
     check(scenario)
     new = candidate(session, ready, scenario)
-    version = pl.col("price_version_id")
-    family = _family(session, new.plan_id, scenario)
-    here = version.is_in(family)
-    subs = ready.base.subs.filter(here).join(ready.people, on="customer_id", how="left", maintain_order="left")
-    if subs.is_empty():
-        raise InvalidInput("Nobody has these prices", code="empty_scope")
-    base = narrowed(ready.base, subs["position"])
-    before, after = exact.rerate(base, ready.prices), exact.rerate(base, new.prices)
+    standing = _standing(session, ready, new.plan_id, scenario)
+    subs, base, before = standing.subs, standing.base, standing.before
+    after = exact.rerate(base, new.prices)
     line = _limits(before, after, subs, base, scenario)
     usage = dict(scenario.assumptions).get(Assumption.USAGE, 0.0)
     felt = exact.rerate(exact.responding(base, ready.prices, new.prices, usage), new.prices) if usage else after
@@ -217,9 +227,10 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         before=before.worth,
         priced=after.worth,
         limited=exact.monthly(base, after.invoices + line),
-        felt=exact.monthly(base, felt.invoices + _limits(before, felt, subs, base, scenario)),
         addon=_bundled_worth(base, ready.prices, scenario),
     )
+    answered = _limits(before, felt, subs, base, scenario) if usage else line
+    rows = rows.with_columns(felt=exact.monthly(base, felt.invoices + answered) if usage else rows["limited"])
     scoped = _scoped(rows, new, scenario)
     if not scoped["moved"].any() and scenario.existing is not Existing.NEVER:
         raise InvalidInput("Nobody is left in the scope", code="empty_scope")
@@ -230,9 +241,25 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         felt=pl.when(moved).then("felt").otherwise("before"),
         addon=pl.when(moved).then("addon").otherwise(0),
     ).with_columns(limit=pl.col("after") - pl.col("priced"))  # fmt: skip
-    cheapest = _cheapest(session, ready, base, scenario, family)
     ratio = float(after.worth.sum()) / max(float(before.worth.sum()), 1.0)
-    return Exact(scenario, new, told.with_columns(cheapest=cheapest).drop("limited"), after.coupled, ready.today, ratio)
+    return Exact(
+        scenario, new, told.with_columns(cheapest=standing.cheapest).drop("limited"), after.coupled, ready.today, ratio
+    )
+
+
+def _standing(session: Session, ready: Prepared, plan_id: int, scenario: Scenario) -> Standing:
+    """Everything about a plan, currency and interval that does not depend on the new prices."""
+    key = (plan_id, scenario.currency, scenario.interval)
+    if key not in ready.today_of:
+        family = _family(session, plan_id, scenario)
+        here = pl.col("price_version_id").is_in(family)
+        subs = ready.base.subs.filter(here).join(ready.people, on="customer_id", how="left", maintain_order="left")
+        if subs.is_empty():
+            raise InvalidInput("Nobody has these prices", code="empty_scope")
+        base = narrowed(ready.base, subs["position"])
+        cheapest = _cheapest(session, ready, base, scenario, family)
+        ready.today_of[key] = Standing(subs, base, exact.rerate(base, ready.prices), cheapest)
+    return ready.today_of[key]
 
 
 def _limits(
@@ -260,33 +287,24 @@ def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
 
 
 def narrowed(base: exact.Base, positions: pl.Series) -> exact.Base:
-    """The base of some subscriptions, numbered anew."""
-    subs = (
-        base.subs.filter(pl.col("position").is_in(positions.implode()))
-        .rename({"position": "_old"})
-        .with_row_index("position")
-    )
-    rows = base.invoices.join(
-        subs.select("position", _old=pl.col("_old")),
-        left_on="position",
-        right_on="_old",
-        how="inner",
-        maintain_order="left",
-    )
-    rows = rows.rename({"row": "_row"}).with_row_index("row")
-    uses = base.uses.join(
-        rows.select("row", "_row"), left_on="row", right_on="_row", how="inner", maintain_order="left"
-    ).select("row_right", "pair")
-    invoices = rows.select("row", position="position_right", state="state")
+    """The base of some subscriptions: they, their states, invoices and pairs numbered anew."""
+    subs = base.subs.filter(pl.col("position").is_in(positions.implode()))
+    invoices = base.invoices.filter(pl.col("position").is_in(positions.implode()))
+    uses = base.uses.join(invoices.select("row"), on="row", how="semi", maintain_order="left")
+    states = base.states.filter(pl.col("state").is_in(subs["state"].unique().implode()))
+    pairs = base.pairs.filter(pl.col("pair").is_in(uses["pair"].unique().implode()))
+    kept = {"position": subs["position"], "row": invoices["row"], "state": states["state"], "pair": pairs["pair"]}
+
+    def anew(frame: pl.DataFrame) -> pl.DataFrame:
+        """Each number becomes its place among those that are kept."""
+        at = {
+            name: old.search_sorted(frame[name]).cast(pl.UInt32) for name, old in kept.items() if name in frame.columns
+        }
+        return frame.with_columns(**at)
+
+    events = base.events.join(pairs.select("pair"), on="pair", how="semi", maintain_order="left")
     return exact.Base(
-        subs.drop("_old"),
-        base.states,
-        invoices,
-        uses.rename({"row_right": "row"}),
-        base.pairs,
-        base.events,
-        base.coupons,
-        base.vat,
+        anew(subs), anew(states), anew(invoices), anew(uses), anew(pairs), anew(events), base.coupons, base.vat
     )
 
 

@@ -55,14 +55,6 @@ class Reaction:
             spill_over=0.0,
         )
 
-    def draw(self, index: int) -> Reaction:
-        """One draw of a reaction with arrays."""
-        return Reaction(**{f.name: _at(getattr(self, f.name), index) for f in fields(self)})
-
-
-def _at(value: float | np.ndarray, index: int) -> float:
-    return float(value[index]) if isinstance(value, np.ndarray) else value
-
 
 @dataclass(frozen=True)
 class Cells:
@@ -147,6 +139,8 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
     moves = changed & (cells.before != cells.after)
     told = cells.told & moves
     chance = tilted(cells.hazard, r.hazard_shift)
+    if not moves.any() and not (changed and np.any(r.spill_over)):
+        return _unmoved(cells, chance, r, months)
     stay = (
         cells.n
         * SHARES[:, None]
@@ -186,6 +180,24 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
         gone_over = gone_over - left_over + switching
         rows.append((begin, over, (churned + left_over).sum(axis=(-2, -1)), switching.sum(axis=(-2, -1)), revenue))
     return Path(*(np.stack(column, axis=-1) for column in zip(*rows, strict=True)))
+
+
+def _unmoved(cells: Cells, chance: np.ndarray, r: Reaction, months: int) -> Path:
+    """Nothing changes for anybody: customers leave as they do, whatever their sensitivity."""
+    chance = chance[..., 0, :] if chance.ndim > 1 else chance
+    whole_term = -np.expm1(cells.term * np.log1p(-np.minimum(chance, 1 - 1e-12)))
+    stay = np.array(
+        np.broadcast_to(cells.n, np.broadcast_shapes(np.shape(r.kappa)[:1] + (1,), whole_term.shape)), dtype=float
+    )
+    if not np.ndim(r.kappa):
+        stay = stay.reshape(-1)
+    rows: list[tuple[np.ndarray, ...]] = []
+    for month in range(months):
+        churned = stay * np.where((month + 1 - cells.renewal) % cells.term == 0, whole_term, 0.0)
+        rows.append((stay.sum(axis=-1), churned.sum(axis=-1), (stay * cells.before).sum(axis=-1)))
+        stay = stay - churned
+    on_plan, left, revenue = (np.stack(column, axis=-1) for column in zip(*rows, strict=True))
+    return Path(on_plan, np.zeros_like(on_plan), left, np.zeros_like(on_plan), revenue)
 
 
 def _columned(r: Reaction) -> Reaction:
@@ -231,10 +243,10 @@ def leavers_of_hundred(rise: float, hazard: float, months: int = 12, r: Reaction
     return float(lost[0] - lost[1])
 
 
-def newcomers(before: float, price_before: float, price_after: float, elasticity: float) -> float:
+def newcomers(before: float, price_before: float, price_after: float, elasticity: float | np.ndarray) -> np.ndarray:
     """A1 = A0·(P1/P0)^η."""
     known = price_before > 0 and price_after > 0
-    return float(before * (price_after / price_before) ** elasticity) if known else before
+    return np.asarray(before * np.power(price_after / price_before if known else 1.0, elasticity))
 
 
 def combined(prior: tuple[float, float], own: tuple[float, float]) -> tuple[float, float]:
