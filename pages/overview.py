@@ -46,7 +46,8 @@ if ledger.missing:
         t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(ledger.missing))
     )
 
-usage = session.frames(bridge_chart.usage, context.today) if filters == kpis.Filters() else None
+usage = session.frames(bridge_chart.usage, filters, context.today)
+segment.coverage(context, ledger)
 kpi_cards.shown(found, months, kpi_cards.comparison(against, first, this_month), usage)
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):

@@ -25,6 +25,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
                       width=200, label_visibility="collapsed", persist_state="session")  # fmt: skip
     keep("by", by if by != "plan" else "")
 first = overview_page.first_month(chosen, context.today, ledger.first_day)
+segment.coverage(context, ledger)
 found = session.frames(segment.people, filters, context.today)
 cells = session.derived(churn.cohorts, ledger, filters, after_months(context.today.replace(day=1), -36), context.today)
 
@@ -43,6 +44,11 @@ with st.container(border=True):
         page.members(session.derived(churn.cohort_members, ledger, filters, cohort, context.today), cohort, ledger.home)
 
 figures = session.derived(kpis.figures, ledger, filters, first, context.today)
+page.rates(
+    session.derived(kpis.exposed, ledger, filters, first, context.today),
+    session.derived(kpis.planned, ledger, filters, context.today),
+    figures.currency,
+)
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     page.churn_lines(figures.months, figures.last_complete)
@@ -57,7 +63,14 @@ with st.container(border=True):
     curve = session.derived(lifetimes.curves, found, by)
     left, right = st.columns([3, 2])
     with left:
-        page.curves(curve, by)
+        seen = st.segmented_control(
+            t("Seen as"), ["stay", "leave"], key="curves:seen", required=True, default="stay", label_visibility="collapsed",
+            format_func={"stay": t("Share still here"), "leave": t("Share that leaves in a month")}.__getitem__,
+        )  # fmt: skip
+        if seen == "leave":
+            page.hazards(session.derived(lifetimes.hazards, found, by), by)
+        else:
+            page.curves(curve, by)
     with right:
         page.at_risk_table(curve, by)
         page.test_in_words(session.derived(lifetimes.compare, found, by))

@@ -173,8 +173,9 @@ def _documents(session: Session, first: date, last: date) -> int:
 
 
 def usage_by_month(session: Session, ledger: Ledger, first: date, last: date) -> pl.DataFrame:
-    """Metered revenue by month of issue: month, usage_minor; credits of usage are left out."""
-    used = _lines(session, first, last).filter(pl.col("part") == USAGE)
+    """Metered revenue of a ledger's subscriptions by month of issue: month, usage_minor; credits of usage are left out."""
+    own = ledger.steps.select(SUB, "currency").unique()
+    used = _lines(session, first, last).filter(pl.col("part") == USAGE).join(own, on=[SUB, "currency"], how="semi")
     value = in_home(pl.col("net_minor"), pl.col("issue_date"), ledger.rates, ledger.home, pl.col("currency"))
     return used.with_columns(home=value, month=pl.col("issue_date").dt.month_start()).group_by("month").agg(
         usage_minor=pl.col("home").sum()

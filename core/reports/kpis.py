@@ -15,6 +15,7 @@ import polars as pl
 from core.calc import movements, retention
 from core.calc.movements import CUSTOMER, KINDS, after_months, months_between
 from core.calc.recurring import in_minor
+from core.calc.survival import poisson
 from core.reports.mrr import Ledger
 
 DAY = timedelta(days=1)
@@ -146,6 +147,16 @@ def members(ledger: Ledger, filters: Filters, first: date, last: date, kinds: tu
         CUSTOMER, "external_id", "name", "day", "kind", "cause",
         *(in_minor(pl.col(name)).alias(f"{name}_minor") for name in ("delta", "before", "after")),
     ).sort(pl.col("delta_minor").abs(), descending=True)  # fmt: skip
+
+
+def exposed(ledger: Ledger, filters: Filters, first: date, today: date) -> dict[str, Any]:
+    """Churn by exposure from the month of `first` to the last whole one: churned, customer_months, hazard, low, high a month."""
+    months = [month for month in months_between(first, today) if after_months(month, 1) <= today]
+    rows = retention.exposure(segment(ledger, filters).log, months)
+    churned, exposure = int(rows["churned"].sum()), float(rows["customer_months"].sum())
+    low, high = poisson(churned, exposure) if exposure > 0 else (None, None)
+    hazard = churned / exposure if exposure > 0 else None
+    return {"churned": churned, "customer_months": exposure, "hazard": hazard, "low": low, "high": high}
 
 
 def planned(ledger: Ledger, filters: Filters, today: date) -> pl.DataFrame:

@@ -203,6 +203,13 @@ def curves(found: People, dimension: str | None) -> pl.DataFrame:
     return pl.concat([start, curve.select(start.columns)]).sort("segment", "time")
 
 
+def hazards(found: People, dimension: str | None) -> pl.DataFrame:
+    """Leaving by tenure and segment, while at least ten are at risk: segment, time, at_risk, events, hazard, low, high."""
+    frame = found.frame.with_columns(segment=pl.col(dimension).fill_null(UNKNOWN) if dimension else pl.lit(""))
+    rates = survival.hazards(frame, ["segment"])
+    return rates.filter(pl.col("at_risk") >= survival.MIN_AT_RISK).sort("segment", "time")
+
+
 def compare(found: People, dimension: str, strata: str | None = None) -> survival.Test:
     """Do the segments leave at equal rates?"""
     frame = found.frame.filter(pl.col(dimension).is_not_null())

@@ -42,6 +42,12 @@ def approvals(session: Session) -> list[dict[str, Any]]:
     return sorted([*prices, *amounts], key=lambda row: row["recorded_at"])
 
 
+def billed_since(session: Session) -> date | None:
+    """The day of the first invoice that was issued here; what is earlier was recorded or imported, not billed."""
+    found: date | None = session.execute(select(func.min(core_table(Document).c.issue_date))).scalar()
+    return found
+
+
 def last_run(session: Session) -> dict[str, Any] | None:
     """The latest run and how many documents it issued."""
     run, document = core_table(BillingRun), core_table(Document)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.calc.movements import after_months
 from core.domain.money import exponent_of
-from core.reports import mrr
+from core.reports import kpis, mrr
 from core.reports.bridge import BARS, Bridge, bridge, usage_by_month
 from core.ui import charts, parts, session
 from core.ui.format import money, month, number
@@ -25,12 +25,11 @@ def read(db: Session, month_: date, today: date) -> Bridge:
     return bridge(db, session.carried(mrr.ledger, today), month_, today)
 
 
-def usage(db: Session, today: date) -> int:
-    """Usage MRR: a third of the metered revenue of the last three whole months."""
+def usage(db: Session, filters: kpis.Filters, today: date) -> int:
+    """Usage MRR of a segment: a third of the metered revenue of the last three whole months."""
     this_month = today.replace(day=1)
-    rows = usage_by_month(
-        db, session.carried(mrr.ledger, today), after_months(this_month, -3), this_month - timedelta(days=1)
-    )
+    own = kpis.segment(session.carried(mrr.ledger, today), filters)
+    rows = usage_by_month(db, own, after_months(this_month, -3), this_month - timedelta(days=1))
     return round(int(rows["usage_minor"].sum()) / 3)
 
 

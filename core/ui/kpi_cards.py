@@ -30,7 +30,7 @@ def share(value: float | None, places: int = 1) -> str:
     return "–" if value is None else f"{number(100 * value, places=places)}\u00a0%"
 
 
-def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_minor: int | None) -> None:
+def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_minor: int) -> None:
     """Two rows of cards for the last month of the range."""
     now = months.row(-1, named=True)
     over = figures.row(figures.last_complete) if figures.last_complete else None
@@ -71,9 +71,7 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
             else number(over["quick_ratio"], places=1)
         )
         _small(t("Quick ratio"), quick, definition("quick ratio"))
-        _small(
-            t("Usage MRR"), "–" if usage_minor is None else whole_money(usage_minor, currency), definition("usage mrr")
-        )
+        _small(t("Usage MRR"), whole_money(usage_minor, currency), definition("usage mrr"))
         _small(
             t("Discounts"),
             whole_money(now["list_mrr"] - now["closing"], currency),

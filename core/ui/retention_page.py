@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import altair as alt
 import polars as pl
 import streamlit as st
 
 from core.calc import retention
+from core.calc.movements import CHURN
 from core.calc.survival import MIN_AT_RISK, Test, incidence, median
 from core.reports.lifetimes import People
 from core.ui import charts, parts
 from core.ui.format import country, day, money, month, number
+from core.ui.kpi_cards import share
 from core.ui.text import definition, label, t
 
-MOST_COHORTS, MOST_ROWS = 24, 500
+MOST_COHORTS, MOST_ROWS, MOST_TENURE = 24, 500, 36
 CAUSE_COLOURS = {
     "voluntary": "#3B5BDB",
     "involuntary": "#E03131",
@@ -217,6 +220,52 @@ def curves(frame: pl.DataFrame, dimension: str | None) -> None:
     st.altair_chart(
         charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month")
     )
+
+
+def hazards(frame: pl.DataFrame, dimension: str | None) -> None:
+    """The share of those at risk that leaves in each month of tenure, with 95 % intervals: where the months to care about are."""
+    shown = frame.filter(pl.col("time") <= MOST_TENURE).with_columns(
+        name=pl.col("segment").map_elements(
+            lambda value: segment_word(dimension, value) if dimension else t("All customers"), return_dtype=pl.String
+        )
+    )
+    base = alt.Chart(shown).encode(
+        x=alt.X("time:Q", title=t("Months since the first paid day")), color=alt.Color("name:N", legend=alt.Legend(columns=4, symbolOpacity=1)),
+        tooltip=[alt.Tooltip("name:N", title=t("Segment")), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("hazard:Q", title=t("Leave in it"), format=".2%"),
+                 alt.Tooltip("low:Q", format=".2%", title=t("At least")), alt.Tooltip("high:Q", format=".2%", title=t("At most")),
+                 alt.Tooltip("events:Q", title=t("Left")), alt.Tooltip("at_risk:Q", title=t("At risk"))],
+    )  # fmt: skip
+    top = float(shown.select(pl.col("hazard").quantile(0.98).fill_null(0.0)).item()) * 1.6
+    y = alt.Y(
+        "hazard:Q", title=None, axis=alt.Axis(format=".1%"), scale=alt.Scale(domain=[0, max(top, 0.01)], clamp=True)
+    )
+    band = base.mark_area(opacity=0.08, clip=True).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    line = base.mark_line(strokeWidth=2, clip=True).encode(y=y)
+    st.altair_chart(
+        charts.styled(band + line, height=300),
+        width="stretch",
+        key="hazards",
+        alt=t("Share that leaves in a month of tenure"),
+    )
+
+
+def rates(exposed: dict[str, Any], planned: pl.DataFrame, currency: str) -> None:
+    """Churn by exposure with its interval, and who is to leave already."""
+    leaving = planned.filter(pl.col("kind") == CHURN)
+    lost = -int(leaving["delta_minor"].sum())
+    with st.grid(3, min_column_width=220):
+        interval = ""
+        if exposed["hazard"] is not None:
+            interval = " " + t("95 % interval: {low}–{high}; {churned} left in {months} months of customers.", low=share(exposed["low"], 2),
+                               high=share(exposed["high"], 2), churned=number(exposed["churned"]), months=number(round(exposed["customer_months"])))  # fmt: skip
+        st.metric(
+            t("Leave in a month"),
+            share(exposed["hazard"], 2),
+            border=True,
+            help=definition("churn by exposure") + interval,
+        )
+        st.metric(t("Scheduled to leave"), number(leaving.height), border=True, help=definition("scheduled churn"))
+        st.metric(t("MRR that goes with them"), money(lost, currency), border=True, help=definition("scheduled churn"))
 
 
 def at_risk_table(frame: pl.DataFrame, dimension: str | None) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from core.calc import drivers
 from core.domain.subscriptions import Channel, CustomerKind, PaymentOption
-from core.reports import churn, lifetimes, mrr
+from core.reports import churn, lifetimes, mrr, overview
 from core.reports.kpis import Filters
 from core.ui import session
-from core.ui.format import country
+from core.ui.format import country, month
 from core.ui.text import label, t
 from core.ui.view import begin, keep
 
@@ -25,6 +25,32 @@ def ledger(context: session.Context) -> mrr.Ledger:
     """The MRR ledger, read once for a data revision."""
     found: mrr.Ledger = session.carried(mrr.ledger, context.today)
     return found
+
+
+def coverage(context: session.Context, known: mrr.Ledger) -> None:
+    """Say so where figures mix what was billed here with what was imported."""
+    since = session.frames(overview.billed_since)
+    if (
+        known.first_day is None
+        or known.first_day > context.today
+        or (since and months_apart(known.first_day, since) <= 1)
+    ):
+        return
+    first = month(known.first_day)
+    if since is None:
+        said = t(
+            "Nothing has been billed here yet: all figures since {first} rest on recorded or imported history.",
+            first=first,
+        )
+    else:
+        said = t("Billed here since {since}; the figures from {first} until then rest on recorded or imported history.",
+                 since=month(since), first=first)  # fmt: skip
+    st.caption(f":material/history: {said}")
+
+
+def months_apart(first: date, last: date) -> int:
+    """Whole calendar months between two days."""
+    return (last.year - first.year) * 12 + last.month - first.month
 
 
 def choose(known: mrr.Ledger) -> Filters:

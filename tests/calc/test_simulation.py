@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -280,7 +281,10 @@ def test_the_draws_are_those_of_single_reactions():
     cell = Cells.of(299, 349, 0.025)
     draws = value.drawn(PRIORS, Reaction(), 16, 3)
 
-    each = [float(value.gain(cell, draws.draw(k), 24)) for k in range(16)]
+    def single(k):
+        return replace(draws, **{name: float(getattr(draws, name)[k]) for name in PRIORS})
+
+    each = [float(value.gain(cell, single(k), 24)) for k in range(16)]
     assert value.gain(cell, draws, 24) == pytest.approx(each)
     assert pytest.approx(1) == SHARES.sum()
 

@@ -166,3 +166,28 @@ def test_a_table_from_elsewhere_is_fitted_on_the_bench(sqlite_engine, metrics):
     assert "α 0.7041" in texts(app)
     app.text_area(key="bench:survivors").set_value("1000\n1100").run()
     assert "rises in row 2" in texts(app)
+
+
+def test_what_was_not_billed_here_is_said(sqlite_engine, metrics):
+    world = lived(sqlite_engine, 16)
+    app, _ = metrics(sqlite_engine, "overview")
+    assert "Nothing has been billed here yet" in texts(app)
+    later = world.start(world.customer(), world.plan(fixed("10")), date(2026, 5, 1))
+    world.bill(date(2026, 5, 1))
+    assert later
+    app, _ = metrics(sqlite_engine, "retention")
+    assert "Billed here since" in texts(app)
+    assert "from Jan 2024 until then" in texts(app)
+
+
+def test_retention_says_who_is_to_leave_and_how_sure_the_rate_is(sqlite_engine, metrics):
+    world = lived(sqlite_engine, 30)
+    leaving = world.start(world.customer(), world.plan(fixed("250")), date(2026, 1, 1))
+    world.change(leaving, "cancel", date(2026, 8, 1), cause="voluntary")
+    app, values = metrics(sqlite_engine, "retention")
+    assert int(values["Scheduled to leave"]) >= 1
+    assert values["Leave in a month"].endswith("%")
+    cards = {metric.label: metric for metric in app.metric}
+    assert "95 % interval" in cards["Leave in a month"].help
+    app.segmented_control(key="curves:seen").set_value("leave").run()
+    assert not app.exception

@@ -187,7 +187,7 @@ def _unmoved(cells: Cells, chance: np.ndarray, r: Reaction, months: int) -> Path
     chance = chance[..., 0, :] if chance.ndim > 1 else chance
     whole_term = -np.expm1(cells.term * np.log1p(-np.minimum(chance, 1 - 1e-12)))
     stay = np.array(
-        np.broadcast_to(cells.n, np.broadcast_shapes(np.shape(r.kappa)[:1] + (1,), whole_term.shape)), dtype=float
+        np.broadcast_to(cells.n, np.broadcast_shapes((*np.shape(r.kappa)[:1], 1), whole_term.shape)), dtype=float
     )
     if not np.ndim(r.kappa):
         stay = stay.reshape(-1)
