@@ -38,6 +38,16 @@ class Step(StrEnum):
     STOPPED = "stopped"
 
 
+class WhyNot(StrEnum):
+    """Why a subscription of the plan keeps its prices."""
+
+    AGREED = "agreed"
+    OUT_OF_SCOPE = "out_of_scope"
+    EXEMPT = "exempt"
+    KEEPS = "keeps"
+    HOLD_OUT = "hold_out"
+
+
 class Assumption(StrEnum):
     """What is assumed of customers; the numbers stand in `calc/simulation/response.py` and `value.py`."""
 
@@ -75,7 +85,8 @@ class Scenario:
     new prices from the newest published ones; `minimum` a new minimum commitment. `kinds`, `countries`, `only`, `without` (customer
     ids): the scope, empty = everybody; `agreed_too`: agreed prices change as well. `from_on`: from which day new customers pay;
     `existing` and its `existing_on`; `notice_days`: at least so long before (the company's minimum applies too); `waves`,
-    `wave_months`. `cap_ppm`, `floor_ppm`: limits of rise and fall; `exempt`, `capped`: customers who are spared, or limited by
+    `wave_months`. `hold_out_ppm`: the share of those in scope who keep their prices, drawn by `seed`, so that the effect can be measured;
+    `stop_months`: so many months below the predicted band in a row say that the next wave should wait. `cap_ppm`, `floor_ppm`: limits of rise and fall; `exempt`, `capped`: customers who are spared, or limited by
     `cap_one_ppm`. `assumptions`: numbers of the reaction that differ from the defaults; `notes`: why. `horizon_months`,
     `discount_ppm` (a year), `unit_cost` a month, `seed`.
     """
@@ -98,6 +109,8 @@ class Scenario:
     notice_days: int = 30
     waves: int = 1
     wave_months: int = 1
+    hold_out_ppm: int = 0
+    stop_months: int = 2
     cap_ppm: int | None = None
     floor_ppm: int | None = None
     exempt: tuple[str, ...] = ()
@@ -122,6 +135,10 @@ def check(scenario: Scenario) -> None:
         raise InvalidInput("Nobody who subscribes already is moved, so there are no waves", code="waves_for_nobody")
     if scenario.existing is Existing.DATE and scenario.existing_on is None:
         raise InvalidInput("Say on which day existing customers get the new prices", code="no_day")
+    if not 0 <= scenario.hold_out_ppm <= 500_000:
+        raise InvalidInput("A hold-out is at most half of the customers", code="bad_hold_out")
+    if not 1 <= scenario.stop_months <= 12:
+        raise InvalidInput("A stop rule looks at 1 to 12 months", code="bad_stop_rule")
     if scenario.notice_days < 0:
         raise InvalidInput("A notice takes zero or more days", code="bad_notice")
     for share in (scenario.cap_ppm, scenario.floor_ppm, scenario.cap_one_ppm):

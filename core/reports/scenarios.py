@@ -344,6 +344,16 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def below_band(told: pl.DataFrame) -> int:
+    """How many of the newest months in a row lie below the predicted band."""
+    run = 0
+    for row in told.sort("month", descending=True).iter_rows(named=True):
+        if row["actual"] >= row["low"]:
+            break
+        run += 1
+    return run
+
+
 def _base_then(session: Session, ledger: mrr.Ledger, as_of: date, scenario: dict[str, Any]) -> pl.DataFrame:
     """The subscriptions that the prediction was about."""
     ready = prepared(session, ledger, as_of)

@@ -18,7 +18,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
 from core.domain.plans import ChargeKind, PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
-from core.domain.scenarios import Assumption, Existing, Scenario, check
+from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check
 from core.reports import mrr
 from core.store import billing, catalogue, load
 from core.store.tables import Plan, PriceVersion, core_table
@@ -335,12 +335,20 @@ def _scoped(rows: pl.DataFrame, new: Candidate, scenario: Scenario) -> pl.DataFr
         if values:
             chosen = chosen & pl.col(name).is_in(list(values))
     why = (
-        pl.when(~pl.col("price_version_id").is_in(new.replaced)).then(pl.lit("agreed"))
-        .when(~chosen | pl.col("external_id").is_in(list(scenario.without))).then(pl.lit("out_of_scope"))
-        .when(pl.col("external_id").is_in(list(scenario.exempt))).then(pl.lit("exempt"))
-        .when(pl.lit(scenario.existing is Existing.NEVER)).then(pl.lit("keeps"))
+        pl.when(~pl.col("price_version_id").is_in(new.replaced)).then(pl.lit(WhyNot.AGREED.value))
+        .when(~chosen | pl.col("external_id").is_in(list(scenario.without))).then(pl.lit(WhyNot.OUT_OF_SCOPE.value))
+        .when(pl.col("external_id").is_in(list(scenario.exempt))).then(pl.lit(WhyNot.EXEMPT.value))
+        .when(pl.lit(scenario.existing is Existing.NEVER)).then(pl.lit(WhyNot.KEEPS.value))
+        .when(_held_out(scenario)).then(pl.lit(WhyNot.HOLD_OUT.value))
     )  # fmt: skip
     return rows.with_columns(why=why).with_columns(moved=pl.col("why").is_null())
+
+
+def _held_out(scenario: Scenario) -> pl.Expr:
+    """Is the customer among those who keep their prices for comparison? Drawn from the customer's id, so the same ones each time."""
+    # A 64-bit mix of id and seed (splitmix64's first step), not Polars' own hash, which may differ between versions.
+    mixed = (pl.col("customer_id").cast(pl.Int128) * 0x9E3779B97F4A7C + scenario.seed * 0xBF58476D1CE4E5) % (2**61 - 1)
+    return (mixed % 1_000_000 < scenario.hold_out_ppm).cast(pl.Boolean)
 
 
 def _least_notice(session: Session, today: date) -> dict[str, int]:

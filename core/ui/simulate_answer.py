@@ -52,6 +52,9 @@ def _exact_card(found: dict[str, Any], currency: str) -> None:
     )  # fmt: skip
     moved, every = number(exact["moved"]), number(exact["subscriptions"])
     st.caption(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
+    if exact["why_not"]:
+        left = ", ".join(f"{label(why)} {number(count)}" for why, count in sorted(exact["why_not"].items()))
+        st.caption(t("not: {left}", left=left))
     highest, lowest = (parts.plain(whole_money(exact[f"{end}_minor"], currency)) for end in ("highest", "lowest"))
     st.caption(
         t("if everybody stays {highest}, if everybody takes the cheapest plan {lowest}", highest=highest, lowest=lowest)

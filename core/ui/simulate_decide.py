@@ -283,6 +283,12 @@ def afterwards(row: dict[str, Any], context: session.Context) -> None:
             return
         inside = told.filter((pl.col("actual") >= pl.col("low")) & (pl.col("actual") <= pl.col("high"))).height
         st.markdown(t("**{inside} of {all}** months lie inside the band.", inside=inside, all=told.height))
+        below = scenarios.below_band(told)
+        if below >= row["scenario"].stop_months:
+            st.warning(
+                t("Stop rule: revenue lies below the predicted band for {count} months in a row. The next wave should wait; stop the roll-out above.",
+                  count=below), icon=":material/front_hand:",
+            )  # fmt: skip
         scale = 10 ** exponent_of(row["scenario"].currency)
         names = {start: month(start) for start in told["month"]}
         frame = told.with_columns(

@@ -198,11 +198,19 @@ def _more(scenario: Scenario) -> Scenario:
         agreed = st.checkbox(t("Agreed prices too"), key=f"{KEY}:agreed")
         waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", width=100)
         apart = st.number_input(t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", width=130, disabled=waves == 1)
+        held = st.selectbox(
+            t("Keep apart to compare"), [0.0, 0.05, 0.10], format_func=lambda part: f"{100 * part:.0f} %" if part else t("none"),
+            key=f"{KEY}:held", width=170, help=t("So many customers, drawn once, keep their prices: what the change did can then be measured."),
+        )  # fmt: skip
+        stop = st.number_input(
+            t("Stop rule, months"), 1, 12, 2, key=f"{KEY}:stop", width=140,
+            help=t("So many months in a row below the predicted band, and the next wave should wait."),
+        )  # fmt: skip
         horizon = st.number_input(t("Horizon, months"), 1, 120, 24, key=f"{KEY}:horizon", width=140)
         cost = st.number_input(t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", width=210)
     return replace(
         scenario, cap_ppm=None if cap is None else round(cap * 1e6), floor_ppm=None if floor is None else round(floor * 1e6), kinds=tuple(kinds),
-        agreed_too=bool(agreed), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=_plain(Decimal(str(cost or 0))),
+        agreed_too=bool(agreed), hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=_plain(Decimal(str(cost or 0))),
     )  # fmt: skip
 
 
@@ -255,7 +263,7 @@ def restore(scenario: Scenario) -> None:
         st.session_state[cell] = float(Decimal(edit.value))
     plain = {
         "existing": scenario.existing.value, "notice": scenario.notice_days, "bundled": list(scenario.bundled), "kinds": list(scenario.kinds),
-        "agreed": scenario.agreed_too, "waves": scenario.waves, "apart": scenario.wave_months, "horizon": scenario.horizon_months,
+        "agreed": scenario.agreed_too, "waves": scenario.waves, "held": scenario.hold_out_ppm / 1e6, "stop": scenario.stop_months, "apart": scenario.wave_months, "horizon": scenario.horizon_months,
         "exempt": list(scenario.exempt), "capped": list(scenario.capped), "cost": float(Decimal(scenario.unit_cost or "0")),
         "cap": None if scenario.cap_ppm is None else scenario.cap_ppm / 1e6, "floor": None if scenario.floor_ppm is None else scenario.floor_ppm / 1e6,
     }  # fmt: skip

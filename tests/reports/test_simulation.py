@@ -472,3 +472,41 @@ def test_an_agreed_price_another_interval_and_a_fall_are_no_rise(sqlite_engine):
     world.change(one, "price", date(2025, 6, 1), price_version_id=agreed)
     with reading(sqlite_engine) as session:
         assert reaction.rises(session, ledger(session, TODAY).facts.stretches, TODAY).is_empty()
+
+
+# --- what is measured afterwards ----------------------------------------------------------------------------------------------
+
+
+def test_some_are_kept_apart_to_compare_and_the_same_ones_each_time(sqlite_engine):
+    company(sqlite_engine, 60)
+    held = replace(SCENARIO, hold_out_ppm=100_000)
+    first, again = (effect(sqlite_engine, held).rows for _ in range(2))
+    apart = first.filter(pl.col("why") == "hold_out")
+    assert 1 <= apart.height <= 15
+    assert (apart["after"] == apart["before"]).all()
+    assert first.equals(again)
+    other = effect(sqlite_engine, replace(held, seed=2)).rows.filter(pl.col("why") == "hold_out")
+    assert not apart["subscription_id"].equals(other["subscription_id"])
+    with pytest.raises(InvalidInput, match="at most half"):
+        effect(sqlite_engine, replace(SCENARIO, hold_out_ppm=600_000))
+
+
+def test_the_frozen_prediction_is_held_against_what_came(sqlite_engine):
+    world, _, subscriptions = company(sqlite_engine, 12)
+    with reading(sqlite_engine) as session:
+        found = scenarios.simulate(session, SCENARIO, TODAY)
+    key = act(sqlite_engine, save_scenario, ASKER, "save", scenario=to_json(SCENARIO))["scenario_id"]
+    act(sqlite_engine, request_approval, ASKER, "ask", scenario_id=key, result=found, as_of=TODAY, data_hash=found["data_hash"], engine_version="1", gap_ppm=0)  # fmt: skip
+    for subscription in subscriptions[:9]:
+        world.change(subscription, "cancel", date(2026, 7, 10), cause="voluntary")
+    later = date(2026, 9, 15)
+    with reading(sqlite_engine) as session:
+        told = scenarios.afterwards(session, key, later)
+        left = ledger(session, later).steps.filter(pl.col("subscription_id").is_in(subscriptions[9:]))
+    assert told["month"].to_list() == [date(2026, 6, 1), date(2026, 7, 1), date(2026, 8, 1)]
+    assert told["customers"].to_list() == [12, 12, 3]  # what was paid ahead is still served in July
+    last = left.sort("subscription_id", "day", maintain_order=True).group_by("subscription_id").last()
+    assert told["actual"][2] == round(last["net_twelfths"].sum() / 12)
+    # Nothing was rolled out, so July lacks the rise, and August the customers too.
+    assert scenarios.below_band(told) == 2
+    assert scenarios.below_band(told.with_columns(low=0.0)) == 0
