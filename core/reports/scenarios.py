@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.calc.recurring import monthly
 from core.domain.scenarios import Scenario, from_json, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, mrr
+from core.reports.bridge import usage_by_month
 from core.reports.expected import Expected
 from core.reports.simulation import Exact, Prepared, exact_effect, prepared
 from core.store import load
@@ -305,8 +307,8 @@ def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:
 
 
 def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
-    """Predicted against actual, month by month since the prediction: month, low, middle, high, actual (revenue a month of the base as it
-    was then), customers_expected, customers. Compared with the frozen prediction, never with a newer one.
+    """Predicted against actual, month by month since the prediction: month, low, middle, high, actual (MRR at the month's end and usage
+    invoiced in it, of the base as it was then), customers_expected, customers. Compared with the frozen prediction, never with a newer one.
     """
     frozen = prediction(session, scenario_id)
     schema = {
@@ -322,13 +324,16 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
         return pl.DataFrame(schema=schema)
     ledger = mrr.ledger(session, today)
     base = _base_then(session, ledger, frozen["as_of"], frozen["result"]["scenario"])
+    own = kpis.segment(ledger, kpis.Filters(currency=frozen["result"]["scenario"]["currency"]))
+    own = replace(own, steps=own.steps.join(base, on=SUB, how="semi", maintain_order="left"))
+    used = dict(usage_by_month(session, own, frozen["as_of"].replace(day=1), today).iter_rows())
     rows = []
     for told in frozen["result"]["expected"]["months"]:
         month = date.fromisoformat(f"{told['month']}-01")
         end = movements.after_months(month, 1) - kpis.DAY
         if end >= today:
             break
-        past = ledger.steps.filter(pl.col("day") <= end).join(base, on=SUB, how="semi")
+        past = own.steps.filter(pl.col("day") <= end)
         last = past.sort(SUB, "day", maintain_order=True).group_by(SUB, maintain_order=True).last()
         rows.append(
             (
@@ -336,7 +341,7 @@ def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
                 told["low"],
                 told["after"],
                 told["high"],
-                monthly(int(last["net_twelfths"].sum())),
+                monthly(int(last["net_twelfths"].sum())) + used.get(month, 0),
                 told["customers_after"],
                 int((last["net_twelfths"] > 0).sum()),
             )
