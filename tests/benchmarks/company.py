@@ -210,5 +210,5 @@ def inputs(base: Company, known: frames.Facts | None = None) -> frames.BillingIn
         known or facts(base), frames.conform(scope, frames.SCOPE), frames.conform(subscriptions, frames.SUBSCRIPTIONS),
         frames.conform(customers, frames.CUSTOMERS), frames.conform(pl.DataFrame(coupons), frames.COUPONS),
         frames.conform(pl.DataFrame(rules), frames.VAT_RULES), frames.empty(frames.LINES),
-        frames.empty(frames.USED_DISCOUNTS), {"SEK": 10**10, "DKK": 15 * 10**9, "EUR": 115 * 10**9},
+        frames.empty(frames.USED_DISCOUNTS), currency_rates={"SEK": 10**10, "DKK": 15 * 10**9, "EUR": 115 * 10**9},
     )  # fmt: skip
