@@ -66,6 +66,12 @@ class Base:
         return self.invoices["position"].search_sorted(self.subs["position"], side="right").cast(pl.Int64)
 
     @cached_property
+    def discounted(self) -> pl.DataFrame:
+        """The invoices of states with one percentage on everything: row, percent."""
+        percent = self.percent_off.fill_null(0)
+        return self.invoices.select("row", percent=percent.gather(self.invoices["state"])).filter(pl.col("percent") > 0)
+
+    @cached_property
     def percent_off(self) -> pl.Series:
         """Of each state, the one running percentage on everything that it has (millionths); 0 without coupons, null where it is more than that."""
         one = self.coupons.filter(
@@ -177,14 +183,14 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
     whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
     plain = states.select("state", plain=whole)
     net = _plain(base, states, lines, rated)
-    if largest(percent):
-        both = pl.DataFrame({"net": net, "percent": percent.fill_null(0).gather(base.invoices["state"])})
-        kind = wide_enough(largest(net), largest(percent))
-        off = pl.when(pl.col("percent") > 0).then(percentage(pl.col("net"), pl.col("percent"), kind)).otherwise(0)
-        net = both.select(pl.col("net") - off)["net"]
-    is_plain = plain["plain"].gather(base.invoices["state"])
-    if not is_plain.all():
-        coupled = base.invoices.filter(~is_plain)
+    given = base.discounted
+    if given.height:
+        part = net.gather(given["row"])
+        kind = wide_enough(largest(part), largest(given["percent"]))
+        off = given.select(percentage(pl.lit(part), pl.col("percent"), kind)).to_series()
+        net = net.scatter(given["row"], part - off)
+    if not plain["plain"].all():
+        coupled = base.invoices.filter(~plain["plain"].gather(base.invoices["state"]))
         own = _coupled(base, prices, _Lines(states, lines, rated), coupled)
         net = net.scatter(coupled["row"], own)
     return Rerated(net, monthly(base, net), int((~plain["plain"].gather(base.subs["state"])).sum()))
@@ -192,7 +198,6 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
 
 def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.DataFrame) -> pl.Series:
     """Net of every invoice as if its lines did not depend on each other: VAT taken out once a rate and invoice where it is included."""
-    inclusive = states["tax_inclusive"].gather(base.invoices["state"])
     lines, rated = (
         part.join(base.vat, on="vat_category", how="left").with_columns(pl.col("rate_ppm").fill_null(0))
         for part in (lines, rated)
@@ -205,9 +210,15 @@ def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.Data
             by_pair = _summed(base.pairs.height, used["pair"], used["amount_minor"])
             each = by_pair.gather(base.uses["pair"])
             fixed = fixed + (each if base.use_ends is None else _between(each, base.use_ends))
-        both = pl.DataFrame({"amount": fixed, "inclusive": inclusive})
-        net = pl.when("inclusive").then(net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))).otherwise("amount")
-        total = total + both.select(net=net)["net"]
+        if states["tax_inclusive"].any():
+            inclusive = states["tax_inclusive"].gather(base.invoices["state"])
+            net = (
+                pl.when("inclusive")
+                .then(net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64)))
+                .otherwise("amount")
+            )
+            fixed = pl.DataFrame({"amount": fixed, "inclusive": inclusive}).select(net=net)["net"]
+        total = total + fixed
     return total
 
 
