@@ -36,14 +36,14 @@ page.headline(whole, currency, by, values)
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
-    st.subheader(t("By {dimension}", dimension=dimensions[by].lower()), anchor=False, help=definition("clv"))
+    st.header(t("By {dimension}", dimension=dimensions[by].lower()), anchor=False, help=definition("clv"))
     page.by_segment(values, by, currency)
 with right.container(border=True, height="stretch"):
-    st.subheader(t("How long they stay"), anchor=False, help=definition("survival"))
+    st.header(t("How long they stay"), anchor=False, help=definition("survival"))
     page.projection(whole)
 
 with st.container(border=True):
-    st.subheader(t("What separates two segments"), anchor=False)
+    st.header(t("What separates two segments"), anchor=False)
     names = {value.name: segment_word(by, value.name) for value in values}
     known = [value.name for value in values if value.churners >= drivers.FEWEST_EVENTS]
     if len(known) < 2:

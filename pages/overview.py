@@ -62,7 +62,7 @@ if bar:
 
 left, right = st.columns([3, 2])
 with left.container(border=True, height="stretch"):
-    st.subheader(t("From MRR to what was invoiced"), anchor=False, help=definition("bridge"))
+    st.header(t("From MRR to what was invoiced"), anchor=False, help=definition("bridge"))
     listed = {start: month(start) for start in months["month"].sort(descending=True)}
     at = st.selectbox(t("Month"), list(listed), format_func=listed.__getitem__, key="bridge:month", width=200, label_visibility="collapsed",
                       index=1 if len(listed) > 1 else 0)  # fmt: skip
@@ -78,7 +78,7 @@ with right.container(border=True, height="stretch"):
 with st.container(border=True):
     page.by_plan(session.derived(kpis.by_plan, ledger, filters, first, context.today), found.currency)
 with st.container(border=True):
-    st.subheader(t("Month by month"), anchor=False)
+    st.header(t("Month by month"), anchor=False)
     kind = st.segmented_control(
         t("Figures"), ["now", "reported"], key="figures:which", required=True, label_visibility="collapsed",
         format_func={"now": t("By today's facts"), "reported": t("As reported")}.__getitem__, default="now",

@@ -31,7 +31,7 @@ cells = session.derived(churn.cohorts, ledger, filters, after_months(context.tod
 
 with st.container(border=True):
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(t("Cohorts"), anchor=False, help=definition("cohort"))
+        st.header(t("Cohorts"), anchor=False, help=definition("cohort"))
         what = st.segmented_control(t("Count"), ["customers", "revenue"], key="cohorts:what", required=True, default="customers", label_visibility="collapsed",
                                     format_func={"customers": t("Customers"), "revenue": t("Revenue")}.__getitem__)  # fmt: skip
     left, right = st.columns([3, 2])
@@ -59,7 +59,7 @@ with right.container(border=True, height="stretch"):
     page.reasons(session.frames(segment.reasons, filters, first, context.today), figures.currency)
 
 with st.container(border=True):
-    st.subheader(t("How long they stay"), anchor=False, help=definition("survival"))
+    st.header(t("How long they stay"), anchor=False, help=definition("survival"))
     curve = session.derived(lifetimes.curves, found, by)
     left, right = st.columns([3, 2])
     with left:
@@ -77,10 +77,10 @@ with st.container(border=True):
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
-    st.subheader(t("What they leave for"), anchor=False)
+    st.header(t("What they leave for"), anchor=False)
     page.incidences(found)
 with right.container(border=True, height="stretch"):
-    st.subheader(
+    st.header(
         t("Whom we may lose"),
         anchor=False,
         help=t(

@@ -167,7 +167,7 @@ def _head(result: RunResult) -> None:
 def _earlier(context: session.Context) -> None:
     """Runs that were made, and whom each left out."""
     found = session.frames(invoice_list.runs)
-    st.subheader(t("Earlier runs"), anchor=False)
+    st.header(t("Earlier runs"), anchor=False)
     if found.is_empty():
         st.caption(t("None yet."))
         return

@@ -174,7 +174,7 @@ def _about(each: dict[str, Any], ahead: Upcoming | None) -> list[str]:
 
 def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
     """The next invoice, line by line, as the billing run would make it today."""
-    st.subheader(
+    st.header(
         t("Next invoice"), anchor=False, help=t("Made by the same engine as the billing run, by what is known today.")
     )
     if ahead is None:
@@ -203,9 +203,7 @@ def _periods(view: OneCustomer) -> None:
     """From when to when which prices and quantities held."""
     if view.periods.is_empty():
         return
-    st.subheader(
-        t("Price periods"), anchor=False, help=t("From when to when the same plan, quantity and add-ons held.")
-    )
+    st.header(t("Price periods"), anchor=False, help=t("From when to when the same plan, quantity and add-ons held."))
     names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
     worth = t("A month")
     rows = [
@@ -269,7 +267,7 @@ def _chart(view: OneCustomer) -> None:
 
 def _invoices(view: OneCustomer) -> None:
     """The documents, newest first; choosing one opens it."""
-    st.subheader(t("Invoices"), anchor=False)
+    st.header(t("Invoices"), anchor=False)
     if view.invoices.is_empty():
         st.caption(t("Nothing has been invoiced yet."))
         return
@@ -294,7 +292,7 @@ def _invoices(view: OneCustomer) -> None:
 
 def _timeline(view: OneCustomer) -> None:
     """Changes, documents and contacts, newest first."""
-    st.subheader(t("Timeline"), anchor=False)
+    st.header(t("Timeline"), anchor=False)
     sorts = {"change": t("Changes"), "invoice": t("Invoices"), "contact": t("Contacts")}
     asked = [name for name in st.query_params.get("show", "").split(",") if name in sorts]
     chosen = st.pills(

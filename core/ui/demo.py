@@ -87,7 +87,7 @@ def _show_progress(progress: Progress) -> None:
     if progress.done and not progress.error:
         st.rerun(scope="app")
     with st.container(border=True):
-        st.subheader(t("Setting up the demo company"), anchor=False)
+        st.title(t("Setting up the demo company"), anchor=False)
         st.caption(
             t("A Norwegian company with three years of subscriptions and invoices, made by the product's own rules.")
         )
@@ -100,7 +100,7 @@ def _show_progress(progress: Progress) -> None:
 def _offer() -> None:
     """An empty database of one's own: two ways on."""
     with st.container(border=True):
-        st.subheader(t("This database is empty"), anchor=False)
+        st.title(t("This database is empty"), anchor=False)
         st.caption(t("Enter your own company, or look around in a demo company first."))
         with st.container(horizontal=True):
             if st.button(t("Enter my company"), type="primary", icon=":material/apartment:"):

@@ -82,7 +82,7 @@ def show_adjustments(view: OneCustomer, context: session.Context) -> None:
     rows = session.frames(asides.adjustments, view.customer_id)
     if not rows:
         return
-    st.subheader(t("One-off charges and credits"), anchor=False)
+    st.header(t("One-off charges and credits"), anchor=False)
     for row in rows[:20]:
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(label(row["state"]), color=COLOURS[row["state"]])  # type: ignore[arg-type]

@@ -69,8 +69,8 @@ def _parties(view: Explained) -> None:
     """Seller and buyer."""
     seller, buyer, head = view.seller, view.buyer, view.head
     left, right = st.columns([2, 1], vertical_alignment="center")
-    left.markdown(f"#### {parts.plain(seller['legal_name'])}")
-    right.markdown(f"### {_kind(view)}", text_alignment="right")
+    left.markdown(f"## {parts.plain(seller['legal_name'])}")
+    right.markdown(f"## {_kind(view)}", text_alignment="right")
     to, dates, references = st.columns([1.3, 1, 1])
     with to:
         if not buyer:

@@ -43,7 +43,7 @@ def margins(context: session.Context, ledger: Ledger) -> None:
 
 def what_if(found: People, whole: Value, currency: str) -> None:
     """If fewer left for a cause: labelled as what it is."""
-    st.subheader(t("What if"), anchor=False)
+    st.header(t("What if"), anchor=False)
     counts = found.frame.filter(pl.col("cause").is_not_null())["cause"].value_counts(sort=True)
     enough = [cause for cause, count in counts.iter_rows() if count >= 30]
     if not enough or whole.months is None:
@@ -71,7 +71,7 @@ def what_if(found: People, whole: Value, currency: str) -> None:
 
 def contacts(frame: pl.DataFrame) -> None:
     """Lives of those who contacted customer service in their first two months, and of the others, from then on."""
-    st.subheader(t("Early contact with customer service"), anchor=False)
+    st.header(t("Early contact with customer service"), anchor=False)
     rows = []
     for contacted, name in ((True, t("Contacted us")), (False, t("Did not"))):
         own = frame.filter(pl.col("contacted") == contacted)

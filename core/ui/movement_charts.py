@@ -42,7 +42,7 @@ def _axis(months: pl.DataFrame) -> alt.X:
 
 def mrr_line(months: pl.DataFrame, currency: str, budgets: dict[date, int], marks: list[tuple[date, str]]) -> None:
     """MRR at the end of each month, the budget beside it, and what happened on the way."""
-    st.subheader(t("MRR"), anchor=False, help=definition("mrr"))
+    st.header(t("MRR"), anchor=False, help=definition("mrr"))
     chart, notes = _mrr_chart(months, currency, budgets, marks)
     st.altair_chart(charts.styled(chart, height=280), width="stretch", key="mrr", alt=t("MRR by month"))
     if notes:
@@ -109,7 +109,7 @@ def _mrr_chart(
 
 def movement_bars(months: pl.DataFrame, currency: str) -> tuple[date, str] | None:
     """Movements by month; the (month, kind) of the bar that was clicked."""
-    st.subheader(t("MRR movements"), anchor=False, help=definition("mrr movement"))
+    st.header(t("MRR movements"), anchor=False, help=definition("mrr movement"))
     chart = _movement_chart(months, currency)
     if chart is None:
         st.caption(t("Nothing moved in these months."))
@@ -150,7 +150,7 @@ def _movement_chart(months: pl.DataFrame, currency: str) -> Any | None:
 def members(rows: pl.DataFrame, currency: str, title: str) -> None:
     """The customers behind a bar, the largest first; choosing one opens it."""
     with st.container(border=True):
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         st.caption(t("{count} customers, {amount} a month in all", count=number(rows["customer_id"].n_unique()),
                      amount=parts.plain(money(int(rows["delta_minor"].sum()), currency, sign=True))))  # fmt: skip
         amount, before, after = t("Change"), t("Before"), t("After")

@@ -77,7 +77,7 @@ def choose_range(*, comparing: bool = True) -> tuple[str, str]:
 
 def by_plan(frame: pl.DataFrame, currency: str) -> None:
     """What each plan's MRR did in the range."""
-    st.subheader(t("By plan"), anchor=False, help=t("Customers who change plan move out of one and into the other."))
+    st.header(t("By plan"), anchor=False, help=t("Customers who change plan move out of one and into the other."))
     flows = [name for name in (*KINDS, "fx") if (frame[name] != 0).any()]
     names = {
         "opening": t("At the beginning"),
@@ -115,7 +115,7 @@ def download(context: session.Context, found: Figures, months: pl.DataFrame, seg
 
 def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list[dict[str, Any]]) -> None:
     """What waits for somebody, each with the way there."""
-    st.subheader(t("What needs a hand"), anchor=False)
+    st.header(t("What needs a hand"), anchor=False)
     listed = [
         (waiting["due"], t("Due for billing today"), "invoices", {"view": "run"}, "schedule"),
         (waiting["review"], t("Left out of the last run"), "invoices", {"view": "run"}, "report"),

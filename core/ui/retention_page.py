@@ -121,7 +121,7 @@ def members(rows: pl.DataFrame, cohort: date, currency: str) -> None:
 
 def churn_lines(months: pl.DataFrame, last_complete: date | None) -> None:
     """Customer churn with its interval, and revenue churn, month by month; the running month is left out."""
-    st.subheader(t("Churn by month"), anchor=False, help=definition("customer churn"))
+    st.header(t("Churn by month"), anchor=False, help=definition("customer churn"))
     over = months.filter(pl.col("month") <= last_complete) if last_complete else months.clear()
     over = over.filter(pl.col("customer_churn").is_not_null())
     if over.is_empty():
@@ -158,7 +158,7 @@ def churn_lines(months: pl.DataFrame, last_complete: date | None) -> None:
 
 def causes(frame: pl.DataFrame, months: list[date]) -> None:
     """Customers lost by month and cause."""
-    st.subheader(t("Lost customers by cause"), anchor=False, help=definition("churn"))
+    st.header(t("Lost customers by cause"), anchor=False, help=definition("churn"))
     if frame.is_empty():
         st.caption(t("Nobody left in these months."))
         return

@@ -33,7 +33,7 @@ def show_books(context: session.Context) -> None:
 
 def _close(context: session.Context, books: reads.Books) -> None:
     """What closing does, in figures, then the button."""
-    st.subheader(t("Close"), anchor=False)
+    st.header(t("Close"), anchor=False)
     last_month = context.today.replace(day=1) - timedelta(days=1)
     through = pieces.day_input(t("Through"), last_month, "books:through")
     reason = st.text_input(t("Reason"), key="books:reason", placeholder=t("So that the next person understands"))
@@ -59,7 +59,7 @@ def _close(context: session.Context, books: reads.Books) -> None:
 
 def _reopen(context: session.Context, books: reads.Books) -> None:
     """One asks and says why, another approves."""
-    st.subheader(t("Reopen"), anchor=False, help=definition("second approval"))
+    st.header(t("Reopen"), anchor=False, help=definition("second approval"))
     if books.closed_through is None:
         st.caption(t("The books are open."))
         return
@@ -113,7 +113,7 @@ def _books_history(books: reads.Books) -> None:
     """Every closing and reopening, and the number series."""
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader(t("History"), anchor=False)
+        st.header(t("History"), anchor=False)
         rows = [
             {t("What"): t("reopened") if row["reopened"] else t("closed"), t("Closed through"): day(row["through"]),
              t("Reason"): row["reason"], t("Asked by"): row["asked_by"], **pieces.stamp_columns(row)}
@@ -124,7 +124,7 @@ def _books_history(books: reads.Books) -> None:
         else:
             st.caption(t("The books have never been closed."))
     with right:
-        st.subheader(t("Number series"), anchor=False, help=t("Each series counts 1, 2, 3 … without a gap."))
+        st.header(t("Number series"), anchor=False, help=t("Each series counts 1, 2, 3 … without a gap."))
         series = [
             {t("Year"): str(row["year"]), t("Kind"): label(row["kind"]), t("Prefix"): row["prefix"],
              t("Last number"): number(row["last"])}
@@ -145,7 +145,7 @@ def show_data(context: session.Context) -> None:
             st.metric(_counted()[name], number(about.counts[name]), border=True)
     left, right = st.columns([2, 3], gap="medium")
     with left.container(border=True):
-        st.subheader(t("The database"), anchor=False)
+        st.header(t("The database"), anchor=False)
         facts = [
             (t("Kind"), f"{called.get(about.dialect, about.dialect)} {about.server}"), (t("Place"), about.place),
             (t("Schema"), about.schema if about.schema == about.newest else f"{about.schema} → {about.newest}"),
@@ -180,7 +180,7 @@ def _rules() -> dict[str, str]:
 
 def _check(context: session.Context) -> None:
     """The button, the progress, and what was found until the data change."""
-    st.subheader(t("Do the books hold?"), anchor=False)
+    st.header(t("Do the books hold?"), anchor=False)
     st.caption(t("Every rule that must be true of what is stored, checked from the rows themselves."))
     if st.button(t("Check the books"), icon=":material/fact_check:", key="check"):
         bar = st.progress(0.0, text=t("Starting"))
@@ -210,7 +210,7 @@ def _tell(bar: Any, share: float, rule: str) -> None:
 
 def _trail(about: reads.About) -> None:
     """The newest entries of the audit trail and its head."""
-    st.subheader(t("Audit trail"), anchor=False, help=definition("audit trail"))
+    st.header(t("Audit trail"), anchor=False, help=definition("audit trail"))
     st.caption(
         t("{count} entries; the last seal is {hash}", count=number(about.head.entries), hash=about.head.hash[:16])
     )

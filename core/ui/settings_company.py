@@ -52,7 +52,7 @@ def _show(context: session.Context, section: str, fields: tuple[str, ...], promi
     current = session.frames(company.profile_on, context.today)
     left, right = st.columns([3, 2], gap="medium")
     with left.container(border=True):
-        st.subheader(t("Change from a day on"), anchor=False)
+        st.header(t("Change from a day on"), anchor=False)
         _form(context, section, fields, current, promise)
     with right.container(border=True):
         _in_force(profiles, current, fields)
@@ -121,7 +121,7 @@ def _input(field: str, current: dict[str, Any], key: str) -> Any:
 
 def _in_force(profiles: list[dict[str, Any]], current: dict[str, Any], fields: tuple[str, ...]) -> None:
     """What holds today."""
-    st.subheader(t("In force today"), anchor=False)
+    st.header(t("In force today"), anchor=False)
     row = next((row for row in profiles if row["state"] == reads.IN_FORCE), None)
     if row is None:
         st.caption(t("Nothing is stored yet: these are the defaults. Enter the legal name to begin."))
@@ -162,5 +162,5 @@ def _history(profiles: list[dict[str, Any]], fields: tuple[str, ...], currency: 
         if not row["changes"] or any(field in fields for field in row["changes"])
     ]  # fmt: skip
     if rows:
-        st.subheader(t("History"), anchor=False)
+        st.header(t("History"), anchor=False)
         st.dataframe(rows, hide_index=True, height="content")

@@ -21,7 +21,7 @@ def show(context: session.Context) -> None:
     known = session.frames(reads.people)
     left, right = st.columns([3, 2], gap="medium")
     with left.container(border=True):
-        st.subheader(t("People"), anchor=False)
+        st.header(t("People"), anchor=False)
         if known:
             st.dataframe([_person(row) for row in known], hide_index=True, height="content")
         else:
@@ -50,7 +50,7 @@ def _may(role: str) -> str:
 
 def _change(context: session.Context, known: list[dict[str, Any]]) -> None:
     """A role, or leaving: the effect first."""
-    st.subheader(t("Change a role"), anchor=False)
+    st.header(t("Change a role"), anchor=False)
     by_id = {row["id"]: row for row in known}
     chosen = st.selectbox(
         t("Person"), list(by_id), format_func=lambda key: by_id[key]["name"], index=None, key="person:who"
@@ -80,7 +80,7 @@ def _change(context: session.Context, known: list[dict[str, Any]]) -> None:
 
 def _add(context: session.Context) -> None:
     """Somebody new."""
-    st.subheader(t("Add somebody"), anchor=False)
+    st.header(t("Add somebody"), anchor=False)
     name = st.text_input(t("Name"), key="new_person:name", max_chars=200)
     email = st.text_input(t("E-mail"), key="new_person:email", max_chars=200)
     role = st.selectbox(t("Role"), [role.value for role in Role], format_func=label, key="new_person:role")
@@ -115,5 +115,5 @@ def _history() -> None:
         for row in session.frames(reads.people_history)
     ]  # fmt: skip
     if rows:
-        st.subheader(t("History"), anchor=False)
+        st.header(t("History"), anchor=False)
         st.dataframe(rows, hide_index=True, height="content")

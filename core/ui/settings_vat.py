@@ -37,7 +37,7 @@ def show_vat(context: session.Context) -> None:
         own = session.frames(company.profile_on, context.today)["country"]
         st.dataframe([_rule(row, own) for row in rules], hide_index=True, height="content" if len(rules) < 20 else 640)
     with st.container(border=True):
-        st.subheader(t("New rule"), anchor=False)
+        st.header(t("New rule"), anchor=False)
         _vat_form(context, sorted({*CATEGORIES, *(row["category"] for row in rules)}, key=_standard_first))
 
 
@@ -142,7 +142,7 @@ def show_currencies(context: session.Context) -> None:
         )
     left, right = st.columns([3, 2], gap="medium")
     with left.container(border=True):
-        st.subheader(t("Rates"), anchor=False)
+        st.header(t("Rates"), anchor=False)
         rows = session.frames(reads.rates)
         if not rows:
             st.caption(t("No rates yet."))
@@ -151,7 +151,7 @@ def show_currencies(context: session.Context) -> None:
                 [_rate(row, own) for row in rows], hide_index=True, height="content" if len(rows) < 15 else 500
             )
     with right.container(border=True):
-        st.subheader(t("New rate"), anchor=False)
+        st.header(t("New rate"), anchor=False)
         _rate_form(context, own)
 
 

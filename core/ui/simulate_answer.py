@@ -32,7 +32,14 @@ def percent(share: float | None, places: int = 1, *, sign: bool = False) -> str:
 
 def marks() -> None:
     """What is told apart everywhere."""
-    st.caption(t(":blue-badge[Data] from your own facts, to the minor unit · :orange-badge[Assumption] with its range"))
+    _told_apart(
+        t(":blue-badge[Data] from your own facts, to the minor unit · :orange-badge[Assumption] with its range")
+    )
+
+
+def _told_apart(text: str) -> None:
+    """A small sentence with its mark; a caption would fade the mark until it is hard to read."""
+    st.markdown(f":small[:gray[{text}]]")
 
 
 def strip(found: dict[str, Any], currency: str) -> None:
@@ -51,7 +58,7 @@ def _exact_card(found: dict[str, Any], currency: str) -> None:
         help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
     )  # fmt: skip
     moved, every = number(exact["moved"]), number(exact["subscriptions"])
-    st.caption(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
+    _told_apart(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
     if exact["why_not"]:
         left = ", ".join(f"{label(why)} {number(count)}" for why, count in sorted(exact["why_not"].items()))
         st.caption(t("not: {left}", left=left))
@@ -67,7 +74,7 @@ def _expected_card(found: dict[str, Any], currency: str) -> None:
         t("Expected in {count} months", count=found["scenario"]["horizon_months"]), _whole(gain["middle"], currency)
     )
     low, high = (parts.plain(_whole(gain[end], currency)) for end in ("low", "high"))
-    st.caption(t(":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases", low=low, high=high))
+    _told_apart(t(":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases", low=low, high=high))
     steady = parts.plain(_whole(hoped["steady"]["middle"], currency))
     st.caption(
         t(
@@ -89,7 +96,7 @@ def _break_even_card(found: dict[str, Any], _currency: str) -> None:
         st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
     if hoped["break_even_kappa"] is not None:
         times = number(hoped["break_even_kappa"] / hoped["kappa"], places=1)
-        st.caption(
+        _told_apart(
             t(
                 ":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed",
                 times=times,
@@ -102,7 +109,7 @@ def _first_year_card(found: dict[str, Any], currency: str) -> None:
     earned = money(exact["recognised_first_year_minor"], currency, sign=True)
     st.metric(t("Earned in the first year"), earned, help=t("Spread evenly over each period, nobody reacting."))
     invoiced = parts.plain(money(exact["invoiced_first_year_minor"], currency, sign=True))
-    st.caption(t(":blue-badge[Data] on the invoices of that year {amount}", amount=invoiced))
+    _told_apart(t(":blue-badge[Data] on the invoices of that year {amount}", amount=invoiced))
     after, before = percent(hoped["nrr_after"]), percent(hoped["nrr_before"])
     st.caption(t("expected NRR {after} instead of {before}", after=after, before=before))
 
@@ -113,7 +120,7 @@ def _whole(amount: float, currency: str) -> str:
 
 def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
     """Bills by how much they change, and the list of the largest rises with what can be done about each."""
-    st.subheader(t("Who is hit"), anchor=False)
+    st.header(t("Who is hit"), anchor=False)
     moved = known.moved
     if moved.is_empty():
         st.caption(t("Nobody who subscribes already: existing customers keep their prices."))
@@ -210,7 +217,7 @@ def _spare(how: str, ids: list[str]) -> None:
 
 def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: str) -> None:
     """From the exact uplift to what is expected, and which assumption decides."""
-    st.subheader(t("Why"), anchor=False)
+    st.header(t("Why"), anchor=False)
     scale = 10 ** exponent_of(currency)
     words = {
         "exact": t("Exact, nobody reacting"),

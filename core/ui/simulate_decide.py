@@ -61,7 +61,7 @@ def compare(scenario: Scenario, context: session.Context) -> None:
     if not beside:
         return
     with st.container(border=True):
-        st.subheader(t("Compare"), anchor=False)
+        st.header(t("Compare"), anchor=False)
         rows = []
         for each in [scenario, *beside]:
             try:
@@ -107,7 +107,7 @@ def kept_ones(context: session.Context) -> dict[str, Any] | None:
 
 def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any], context: session.Context) -> None:
     """The memo, and the way to a decision by two."""
-    st.subheader(t("Decide"), anchor=False)
+    st.header(t("Decide"), anchor=False)
     gap = session.frames(simulate_reads.gap, context.today)
     whole = {**found, "data_hash": session.frames(scenarios.data_hash), "gap_ppm": gap}
     known = session.frames(simulate_reads.series, context.today)
@@ -273,7 +273,7 @@ def afterwards(row: dict[str, Any], context: session.Context) -> None:
     if frozen is None:
         return
     with st.container(border=True):
-        st.subheader(t("Afterwards"), anchor=False)
+        st.header(t("Afterwards"), anchor=False)
         told: pl.DataFrame = session.frames(scenarios.afterwards, row["id"], context.today)
         st.caption(
             t("The prediction was frozen on {instant}; it is never replaced.", instant=instant(frozen["recorded_at"]))
