@@ -13,6 +13,13 @@ ICONS = {
     "plan": ":material/sell:",
 }  # fmt: skip
 KEY = "finder:text"
+# Without it the dialog has the focus, and a letter that is typed at once is a command of Streamlit's (r runs the page again).
+FOCUS = """
+export default function ({ parentElement }) {
+  const dialog = (parentElement.host ?? parentElement).closest('[role="dialog"]')
+  dialog?.querySelector("input")?.focus()
+}
+"""
 
 
 def button() -> None:
@@ -28,6 +35,7 @@ def _finder() -> None:
         t("Customer, e-mail, id, invoice or plan"), key=KEY, type="search", live="200ms",
         placeholder=t("Customer, e-mail, id, invoice or plan"), label_visibility="collapsed",
     )  # fmt: skip
+    st.components.v2.component("forbli_focus", js=FOCUS)(key="finder:focus", height=1)
     if not (text or "").strip():
         st.caption(
             t("A few letters are enough: a name, an e-mail address, a customer, subscription or invoice number.")
