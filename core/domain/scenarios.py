@@ -45,6 +45,7 @@ class WhyNot(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     EXEMPT = "exempt"
     KEEPS = "keeps"
+    LEAVING = "leaving"
     HOLD_OUT = "hold_out"
 
 
@@ -83,7 +84,8 @@ class Scenario:
 
     `plan`, `currency`, `interval`: whose prices change. `edits` and `bundled` (codes of add-ons that cost nothing any more) make the
     new prices from the newest published ones; `minimum` a new minimum commitment. `kinds`, `countries`, `only`, `without` (customer
-    ids): the scope, empty = everybody; `agreed_too`: agreed prices change as well. `from_on`: from which day new customers pay;
+    ids): the scope, empty = everybody; `agreed_too`: agreed prices change as well. `alternatives`: plans that customers may change to
+    instead (None: all that customers of their kind have). `from_on`: from which day new customers pay;
     `existing` and its `existing_on`; `notice_days`: at least so long before (the company's minimum applies too); `waves`,
     `wave_months`. `hold_out_ppm`: the share of those in scope who keep their prices, drawn by `seed`, so that the effect can be measured;
     `stop_months`: so many months below the predicted band in a row say that the next wave should wait. `cap_ppm`, `floor_ppm`: limits of rise and fall; `exempt`, `capped`: customers who are spared, or limited by
@@ -103,6 +105,7 @@ class Scenario:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     agreed_too: bool = False
+    alternatives: tuple[str, ...] | None = None
     from_on: date | None = None
     existing: Existing = Existing.RENEWAL
     existing_on: date | None = None
@@ -169,6 +172,8 @@ def from_json(content: Mapping[str, Any]) -> Scenario:
     known["assumptions"] = tuple((str(name), float(value)) for name, value in _pairs(known.get("assumptions", ())))
     for name in ("bundled", "kinds", "countries", "only", "without", "exempt", "capped"):
         known[name] = tuple(str(value) for value in known.get(name, ()))
+    if known.get("alternatives") is not None:
+        known["alternatives"] = tuple(str(value) for value in known["alternatives"])
     for name in ("from_on", "existing_on"):
         given = known.get(name)
         known[name] = date.fromisoformat(given) if isinstance(given, str) else given

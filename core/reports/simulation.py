@@ -39,7 +39,7 @@ class Prepared:
     prices: frames.Prices
     people: pl.DataFrame
     today: date
-    today_of: dict[tuple[int, str, str], Standing] = field(default_factory=dict)
+    today_of: dict[tuple[int, str, str, tuple[str, ...] | None], Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     if not scoped["moved"].any() and scenario.existing is not Existing.NEVER:
         raise InvalidInput("Nobody is left in the scope", code="empty_scope")
     moved = pl.col("moved")
-    dated = _dated(scoped, scenario, _least_notice(session, ready.today), ready.today)
+    dated = _staying(_dated(scoped, scenario, _least_notice(session, ready.today), ready.today))
     told = dated.with_columns(
         priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
         felt=pl.when(moved).then("felt").otherwise("before"),
@@ -249,7 +249,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
 
 def _standing(session: Session, ready: Prepared, plan_id: int, scenario: Scenario) -> Standing:
     """Everything about a plan, currency and interval that does not depend on the new prices."""
-    key = (plan_id, scenario.currency, scenario.interval)
+    key = (plan_id, scenario.currency, scenario.interval, scenario.alternatives)
     if key not in ready.today_of:
         family = _family(session, plan_id, scenario)
         here = pl.col("price_version_id").is_in(family)
@@ -386,15 +386,25 @@ def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today:
     )
 
 
+def _staying(rows: pl.DataFrame) -> pl.DataFrame:
+    """Who has cancelled and is gone before the new prices begin keeps the old ones to the end."""
+    leaves = pl.col("moved") & (pl.col("ends_on") <= pl.col("starts_on"))
+    return rows.with_columns(
+        why=pl.when(leaves).then(pl.lit(WhyNot.LEAVING.value)).otherwise("why"), moved=pl.col("moved") & ~leaves
+    )
+
+
 def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Scenario, family: list[int]) -> pl.Series:
-    """The cheapest bill among the other plans on sale in the currency and interval that customers of the same kind have: twelfths, or null."""
-    table = core_table(PriceVersion).c
+    """The cheapest bill among the other plans on sale in the currency and interval that customers of the same kind have, or among the
+    scenario's alternatives: twelfths, or null."""
+    table, plan = core_table(PriceVersion).c, core_table(Plan).c
     interval = INTERVALS[scenario.interval]
     rows = session.execute(
         select(table.plan_id, table.id).where(
             table.currency == scenario.currency, table.interval_unit == interval.unit.value, table.interval_count == interval.count,
             table.status == PriceStatus.PUBLISHED.value, table.subscription_id.is_(None), table.id.not_in(family),
-        ).order_by(table.valid_from, table.id)
+            *([] if scenario.alternatives is None else [plan.code.in_(scenario.alternatives)]),
+        ).join_from(core_table(PriceVersion), core_table(Plan), plan.id == table.plan_id).order_by(table.valid_from, table.id)
     )  # fmt: skip
     newest: dict[int, int] = {row[0]: row[1] for row in rows}
     known = ready.base.subs.join(ready.people.select("customer_id", "kind"), on="customer_id", how="left")

@@ -92,7 +92,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
                 if addons
                 else []
             )
-        more = _more(scenario)
+        more = _more(scenario, known)
     scenario = replace(
         more,
         edits=edits,
@@ -175,7 +175,7 @@ def _cell_title(charge: Charge, place: int, column: str, now: str, currency: str
     return t("{name}{bound} · today {price}{each}", name=name, bound=bound, price=unit, each=each)
 
 
-def _more(scenario: Scenario) -> Scenario:
+def _more(scenario: Scenario, known: list[Series]) -> Scenario:
     """Limits, scope, waves and the horizon, folded away."""
     with (
         st.expander(t("Limits, scope and waves"), icon=":material/tune:"),
@@ -196,6 +196,11 @@ def _more(scenario: Scenario) -> Scenario:
             placeholder=t("All"),
         )
         agreed = st.checkbox(t("Agreed prices too"), key=f"{KEY}:agreed")
+        others = {each.plan: each.name for each in known if each.plan != scenario.plan}
+        instead = st.multiselect(
+            t("May change to instead"), list(others), format_func=others.__getitem__, key=f"{KEY}:instead", width=230, placeholder=t("All plans of their kind"),
+            help=t("What customers could do with instead. A telephone alone is no substitute for the internet."),
+        )  # fmt: skip
         waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", width=100)
         apart = st.number_input(t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", width=130, disabled=waves == 1)
         held = st.selectbox(
@@ -210,7 +215,7 @@ def _more(scenario: Scenario) -> Scenario:
         cost = st.number_input(t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", width=210)
     return replace(
         scenario, cap_ppm=None if cap is None else round(cap * 1e6), floor_ppm=None if floor is None else round(floor * 1e6), kinds=tuple(kinds),
-        agreed_too=bool(agreed), hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=_plain(Decimal(str(cost or 0))),
+        agreed_too=bool(agreed), alternatives=tuple(instead) or None, hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=_plain(Decimal(str(cost or 0))),
     )  # fmt: skip
 
 
@@ -263,7 +268,7 @@ def restore(scenario: Scenario) -> None:
         st.session_state[cell] = float(Decimal(edit.value))
     plain = {
         "existing": scenario.existing.value, "notice": scenario.notice_days, "bundled": list(scenario.bundled), "kinds": list(scenario.kinds),
-        "agreed": scenario.agreed_too, "waves": scenario.waves, "held": scenario.hold_out_ppm / 1e6, "stop": scenario.stop_months, "apart": scenario.wave_months, "horizon": scenario.horizon_months,
+        "agreed": scenario.agreed_too, "instead": list(scenario.alternatives or ()), "waves": scenario.waves, "held": scenario.hold_out_ppm / 1e6, "stop": scenario.stop_months, "apart": scenario.wave_months, "horizon": scenario.horizon_months,
         "exempt": list(scenario.exempt), "capped": list(scenario.capped), "cost": float(Decimal(scenario.unit_cost or "0")),
         "cap": None if scenario.cap_ppm is None else scenario.cap_ppm / 1e6, "floor": None if scenario.floor_ppm is None else scenario.floor_ppm / 1e6,
     }  # fmt: skip

@@ -22,6 +22,7 @@ from core.reports.mrr import ledger
 from core.reports.simulation import exact_effect, prepared
 from core.store.engine import reading
 from core.store.tables import METADATA, DocumentLine, ReactionEstimate, core_table
+from tests.actions.test_imports import given, take_given
 from tests.world import World, charge, fixed, tier
 
 TODAY = date(2026, 6, 15)
@@ -514,3 +515,38 @@ def test_the_frozen_prediction_is_held_against_what_came(sqlite_engine):
     assert told["actual"][0] >= told["low"][0]
     assert scenarios.below_band(told) == 1
     assert scenarios.below_band(told.with_columns(low=0.0)) == 0
+
+
+def test_who_leaves_before_the_new_prices_is_not_moved(sqlite_engine):
+    world, _, subscriptions = company(sqlite_engine, 4)
+    world.change(subscriptions[0], "cancel", date(2026, 6, 20), cause="voluntary")  # before the next renewal
+    world.change(subscriptions[1], "cancel", date(2026, 12, 1), cause="voluntary")
+    world.change(
+        subscriptions[2], "cancel", date(2026, 6, 10), cause="voluntary"
+    )  # over, but served until what was paid is used up
+    rows = effect(sqlite_engine).rows
+    why = dict(rows.select("subscription_id", "why").iter_rows())
+    assert why == {subscriptions[0]: "leaving", subscriptions[1]: None, subscriptions[3]: None}
+    assert (rows.filter(pl.col("why") == "leaving")["after"] == rows.filter(pl.col("why") == "leaving")["before"]).all()
+
+
+def test_the_plans_that_customers_may_change_to_can_be_named(sqlite_engine):
+    world, _, _ = company(sqlite_engine, 4)
+    world.start(world.customer(), world.plan(fixed("10"), code="tiny"), date(2025, 1, 1))
+    for named, cheapest in ((None, 10 * 1200), (("small",), 99 * 1200), ((), None)):
+        rows = effect(sqlite_engine, replace(SCENARIO, alternatives=named, kinds=("consumer",))).rows
+        assert set(rows.filter(pl.col("moved") & (pl.col("coupons") == ""))["cheapest"]) == {cheapest}
+
+
+def test_the_telephone_company_pays_what_its_file_says(sqlite_engine):
+    """Independent of the product: from the file alone, 5 dollars more for every fiber customer, 5 less for whoever has support."""
+    data = given("telco_customer_churn.csv")
+    take_given(sqlite_engine, "telco", "telco_customer_churn.csv", date(2024, 1, 31))
+    file = Path(__file__).parents[2] / "seed" / "scenarios" / "telco_fiber.toml"
+    with reading(sqlite_engine) as session:
+        found = scenarios.simulate(session, from_toml(file.read_text(encoding="utf-8")), date(2024, 1, 31))["exact"]
+    fiber = pl.read_csv(data).filter((pl.col("Churn") == "No") & (pl.col("InternetService") == "Fiber optic"))
+    supported = fiber.filter(pl.col("TechSupport") == "Yes").height
+    assert (found["moved"], found["before_minor"]) == (fiber.height, round(100 * fiber["MonthlyCharges"].sum()))
+    assert found["delta_minor"] == 500 * (fiber.height - supported) == 564_500
+    assert found["addons_given_up_minor"] == 500 * supported

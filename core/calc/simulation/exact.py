@@ -37,7 +37,7 @@ class Base:
     """Running subscriptions as they are today, with what they used. Prepared once for any number of prices.
 
     `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons, state,
-    interval_months, interval_days, renews_on (the next boundary), started_on, periods (how many of them are looked at).
+    interval_months, interval_days, renews_on (the next boundary), started_on, ends_on (far away while nothing is planned), periods (how many of them are looked at).
     `states`: state + its terms. `invoices`: row, position, state: one a looked-at period of a subscription that is metered, else one in
     all. `uses`: row (of invoices), pair. `pairs`: pair, price_version_id, meter, quantity_micro, amount_micro, alone. `events`: of pairs
     that are rated event by event. `vat`: vat_category, rate_ppm.
@@ -96,7 +96,8 @@ def prepare(
     running = stretches.filter((pl.col("start") <= day) & (pl.col("end") > day) & ~pl.col("paused"))
     here = track.plan.filter((pl.col("start") <= day) & (pl.col("end") > day))
     terms = here.select(SUB, "anchor_on", "interval_months", "interval_days")
-    life = track.life.select(SUB, "begins_on")
+    # Whoever has ended is served until what was paid ahead is used up, but no invoice follows.
+    life = track.life.select(SUB, "begins_on", "ends_on").filter(pl.col("ends_on") > day)
     subs = (
         running.select(SUB, "price_version_id", "plan_id", "currency", "quantity_micro", "addons", "coupons")
         .join(terms, on=SUB).join(life, on=SUB).sort(SUB).with_row_index("position")
