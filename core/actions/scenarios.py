@@ -62,14 +62,14 @@ def request_approval(
     as_of: date,
     data_hash: str,
     engine_version: str,
-    gap_ppm: int,
+    gap_ppm: int | None,
 ) -> Answer:
     """Put a scenario before a second person, with its numbers frozen as the prediction.
 
     Refused when the re-rated history differs from the invoices by more than 0.1 %, or the numbers are older than a week.
     """
     require_scenario(work, scenario_id)
-    if gap_ppm > LARGEST_GAP_PPM:
+    if gap_ppm is not None and gap_ppm > LARGEST_GAP_PPM:
         raise Conflict(
             "The re-rated history differs from the invoices by {gap} %; find out why before anybody decides on it", code="gap",
             gap=gap_ppm / 10_000,

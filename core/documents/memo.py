@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.calc.simulation.response import Reaction
 from core.documents.customer_overview import Made
 from core.documents.paper import pdf
 from core.documents.words import Words
 from core.language import formats
+
+USUAL = Reaction()
 
 
 def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, link: str = "", notes: str = "") -> Made:
@@ -19,8 +22,17 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
     def amount(minor: float, *, sign: bool = True) -> str:
         return formats.money(round(minor), currency, words.language, sign=sign)
 
+    def about(minor: float) -> str:
+        """An amount that rests on assumptions: whole units, for more would pretend to know more."""
+        sign = "+" if minor > 0 else "−" if minor < 0 else ""
+        return sign + formats.whole_money(abs(round(minor)), currency, words.language)
+
     def share(value: float | None, places: int = 1) -> str:
-        return "–" if value is None else f"{formats.number(100 * value, words.language, places=places)} %"
+        return (
+            "–"
+            if value is None
+            else f"{formats.number(100 * value, words.language, places=places)} %".replace("-", "−")
+        )
 
     gain = hoped["gain"]
     content = {
@@ -29,8 +41,8 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
         "page": t("page"), "of": t("of"), "sentence": sentence, "name": scenario["name"],
         "figures": [
             [t("A month, nobody reacting"), amount(exact["delta_minor"]), f"{t('Data')} · {share(exact['delta_share'])}"],
-            [t("Expected in {count} months", count=scenario["horizon_months"]), amount(gain["middle"]),
-             f"{t('Assumption')} · {amount(gain['low'])} – {amount(gain['high'])}"],
+            [t("Expected in {count} months", count=scenario["horizon_months"]), about(gain["middle"]),
+             f"{t('Assumption')} · {about(gain['low'])} – {about(gain['high'])}"],
             [t("Pays unless more leave than"), share(hoped["break_even_loss"]), t("chance of a gain {chance}", chance=share(gain["above_zero"], 0))],
         ],
         "hit_title": t("Who is hit"), "band_title": t("Change of the bill"), "customers_title": t("Customers"), "money_title": t("A month"),
@@ -40,22 +52,25 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
         "hit": [
             t("half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}", p50=share(exact["quantiles"]["p50"]), p90=share(exact["quantiles"]["p90"]), max=share(exact["quantiles"]["max"])),
             t("{count} bills rise by more than 25 %", count=exact["red"]),
+            t("If everybody stays {highest} a month, if everybody takes the cheapest plan {lowest}: whatever one believes, the truth about those who stay lies between.",
+              highest=amount(exact["highest_minor"], sign=False), lowest=amount(exact["lowest_minor"], sign=False)),
         ],
         "break_title": t("When it stops paying"),
         "breaks": [text for text in (
-            t("or monthly churn rises from {now} to {then}", now=share(hoped["base_churn"], 2), then=share(hoped["break_even_churn"], 2)) if hoped["break_even_churn"] is not None else "",
+            t("if monthly churn rises from {now} to {then} for good", now=share(hoped["base_churn"], 2), then=share(hoped["break_even_churn"], 2)) if hoped["break_even_churn"] is not None else "",
             t("if customers are {times} times as sensitive as assumed", times=formats.number(hoped["break_even_kappa"] / hoped["kappa"], words.language, places=1)) if hoped["break_even_kappa"] else "",
         ) if text],
         "assumed_title": t("What is assumed"),
         "assumed": [
             t("Unless said otherwise: sensitivity κ {kappa} from Netflix 2022 (Antenna), being told from Ascarza and others 2016; lasting share and fading are pure assumptions.", kappa=formats.number(2.5, words.language, places=1)),
-            *(t("{assumption}: {number} instead of the default", assumption=words.label(name), number=formats.number(value, words.language, places=2)) for name, value in _pairs(scenario["assumptions"])),
+            *(t("{assumption}: {number} instead of the default", assumption=words.label(name), number=formats.number(value, words.language, places=2)) for name, value in _pairs(scenario["assumptions"]) if value != getattr(USUAL, name, None)),
             t("Monthly churn {churn} from own history, {events} who left.", churn=share(hoped["base_churn"], 2), events=hoped["churn_events"]),
             *([notes] if notes else []),
         ],
         "mind_title": t("What would change our mind"),
-        "mind": [t("{assumption}: {low} to {high}", assumption=words.label(row["assumption"]), low=amount(row["low"]), high=amount(row["high"])) for row in hoped["tornado"][:3]],
-        "gap": t("Re-rated history differs from the invoices by {gap}.", gap=share(found.get("gap_ppm", 0) / 1e6, 3)), "link": link,
+        "mind": [t("{assumption}: {low} to {high}", assumption=words.label(row["assumption"]), low=about(row["low"]), high=about(row["high"])) for row in hoped["tornado"][:3]],
+        "gap": t("Nothing was billed yet that re-rated history could be held against.") if found.get("gap_ppm") is None
+        else t("Re-rated history differs from the invoices by {gap}.", gap=share(found["gap_ppm"] / 1e6, 3)), "link": link,
     }  # fmt: skip
     return Made(pdf("memo", content, t("Decision memo"), words.language), f"memo-{found['as_of']}.pdf")
 

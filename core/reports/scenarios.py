@@ -213,11 +213,11 @@ def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any
     return {**found, "data_hash": data_hash(session), "gap_ppm": gap(session, ready)}
 
 
-def gap(session: Session, ready: Prepared) -> int:
+def gap(session: Session, ready: Prepared) -> int | None:
     """How far re-rated history is from the invoices: Σ |difference| ÷ Σ invoiced of the last whole period, in millionths.
 
     Compared are subscriptions without any change in that period, whose recurring and metered lines one invoice billed: their latest
-    looked-at period under the prices then in force, against its lines.
+    looked-at period under the prices then in force, against its lines. None when nothing was billed that could be compared.
     """
     from core.calc.simulation import exact
 
@@ -231,7 +231,7 @@ def gap(session: Session, ready: Prepared) -> int:
     change = core_table(SubscriptionChange).c
     oldest = spans["begin"].min()
     if oldest is None:
-        return 0
+        return None
     moved = load.frame(
         session,
         select(change.subscription_id, change.effective_on).where(change.effective_on >= oldest),
@@ -264,7 +264,7 @@ def gap(session: Session, ready: Prepared) -> int:
     both = quiet.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
     total = int(both["billed"].abs().sum())
     off = both.select((pl.col("net") - pl.col("billed")).abs().sum()).item() or 0
-    return round(1_000_000 * off / total) if total else 0
+    return round(1_000_000 * off / total) if total else None
 
 
 def schedule(session: Session, scenario_id: int) -> pl.DataFrame:

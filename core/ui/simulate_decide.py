@@ -112,12 +112,12 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
     whole = {**found, "data_hash": session.frames(scenarios.data_hash), "gap_ppm": gap}
     known = session.frames(simulate_reads.series, context.today)
     sentence = in_words(scenario, known)
-    said = t("Re-rated history differs from the invoices by {gap}.", gap=percent(gap / 1e6, 3))
-    st.caption(
-        said
-        if gap <= actions.LARGEST_GAP_PPM
-        else f":red[{said}] {t('Nothing can be approved before that is explained.')}"
-    )
+    if gap is None:
+        st.caption(t("Nothing was billed yet that re-rated history could be held against."))
+    else:
+        said = t("Re-rated history differs from the invoices by {gap}.", gap=percent(gap / 1e6, 3))
+        unexplained = f":red[{said}] {t('Nothing can be approved before that is explained.')}"
+        st.caption(said if gap <= actions.LARGEST_GAP_PPM else unexplained)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.download(
             t("Memo as PDF"),

@@ -91,6 +91,6 @@ def own_reaction(db: Session, today: date) -> Estimate | None:
     return reaction.own_reaction(db, session.carried(mrr.ledger, today), today)
 
 
-def gap(db: Session, today: date) -> int:
-    """How far re-rated history is from the invoices, in millionths."""
+def gap(db: Session, today: date) -> int | None:
+    """How far re-rated history is from the invoices, in millionths; None when nothing was billed."""
     return scenarios.gap(db, session.frames(prepared, today))
