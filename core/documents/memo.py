@@ -58,7 +58,7 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
         "break_title": t("When it stops paying"),
         "breaks": [text for text in (
             t("if monthly churn rises from {now} to {then} for good", now=share(hoped["base_churn"], 2), then=share(hoped["break_even_churn"], 2)) if hoped["break_even_churn"] is not None else "",
-            t("if customers are {times} times as sensitive as assumed", times=formats.number(hoped["break_even_kappa"] / hoped["kappa"], words.language, places=1)) if hoped["break_even_kappa"] else "",
+            t("if customers are more than {times} times as sensitive as assumed", times=formats.number(hoped["break_even_kappa"] / hoped["kappa"], words.language, places=1)) if hoped["break_even_kappa"] else "",
         ) if text],
         "assumed_title": t("What is assumed"),
         "assumed": [

@@ -25,9 +25,10 @@ def cards(found: BillingReview) -> None:
             [
                 {"label": t("Invoices"), "value": number(row["invoices"])},
                 {"label": t("Credit notes"), "value": number(row["credit_notes"])},
-                {"label": t("Before VAT, {currency}", currency=currency), "value": money(row["net_minor"], currency),
-                 "delta": change, "delta_color": "off", "delta_arrow": "auto" if then != before else "off", "delta_description": t("against last month") if change else None},
+                {"label": t("Before VAT, {currency}", currency=currency), "value": money(row["net_minor"], currency)},
                 {"label": t("To pay, {currency}", currency=currency), "value": money(row["total_minor"], currency)},
+                {"label": t("The month with it, {currency}", currency=currency), "value": money(then, currency), "help": t("All plans before VAT, with what was issued in the month already."),
+                 "delta": change, "delta_color": "off", "delta_arrow": "auto" if then != before else "off", "delta_description": t("against last month") if change else None},
             ]
         )  # fmt: skip
     if found.heads.is_empty():

@@ -91,7 +91,7 @@ def _figures(view: OneCustomer, ahead: Upcoming | None) -> None:
     parts.cards(
         [
             {"label": t("MRR"), "value": written["worth"], "help": definition("MRR")},
-            {"label": t("Balance"), "value": written["balance"], "help": t("Invoices less credit notes and payments, VAT included.")},
+            {"label": t("Invoiced in all"), "value": written["balance"], "help": t("Invoices less credit notes, VAT included. Forbli does not know yet what was paid.")},
             {"label": t("Next invoice"), "value": money(ahead.total_minor, ahead.currency) if ahead else "–",
              "help": t("With VAT, by what is known today."), **({"delta": day(ahead.day), "delta_color": "off", "delta_arrow": "off"} if ahead else {})},
         ]

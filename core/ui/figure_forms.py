@@ -17,6 +17,7 @@ from core.reports.kpis import DEFINITIONS
 from core.ui import parts, session
 from core.ui.format import day, instant, money, month, number
 from core.ui.kpi_cards import share
+from core.ui.plan_words import day_format
 from core.ui.text import label, t
 
 
@@ -69,7 +70,7 @@ def plans_and_marks(context: session.Context, currency: str) -> None:
         with st.form("budget", border=False):
             st.markdown(f"**{t('Budget')}**")
             following = after_months(context.today.replace(day=1), 0)
-            at = st.date_input(t("Month"), following, key="budget:month", format="YYYY-MM-DD")
+            at = st.date_input(t("Month"), following, key="budget:month", format=day_format())
             amount = st.number_input(
                 t("MRR aimed at, {currency}", currency=currency),
                 min_value=0.0,
@@ -84,7 +85,7 @@ def plans_and_marks(context: session.Context, currency: str) -> None:
                     st.rerun()
         with st.form("mark", border=False, clear_on_submit=True):
             st.markdown(f"**{t('Mark a day')}**")
-            on = st.date_input(t("Day"), context.today, key="mark:day", format="YYYY-MM-DD")
+            on = st.date_input(t("Day"), context.today, key="mark:day", format=day_format())
             text = st.text_input(t("What happened"), key="mark:text", placeholder=t("Autumn campaign"))
             if st.form_submit_button(t("Save mark")) and session.act(
                 actions.mark_day, key="mark", on_date=on, text=text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +86,19 @@ def money_columns(*names: str) -> dict[str, Any]:
     return {name: st.column_config.TextColumn(alignment="right") for name in names}
 
 
+def day_columns(listed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Columns of days, written as the reader's language writes them and still sorted as days."""
+    names = {name for row in listed[:50] for name, value in row.items() if isinstance(value, date)}
+    return {name: st.column_config.DateColumn(format="localized") for name in names}
+
+
 def customer_rows(
     listed: Sequence[dict[str, Any]], ids: Sequence[str], *, key: str, money: Sequence[str], height: int | None = None
 ) -> None:
     """A table whose rows belong to customers, by their ids in the same order: choosing a row opens its customer."""
     picked = st.dataframe(
         listed, height=height or "auto", hide_index=True, on_select="rerun", selection_mode="single-row", key=key,
-        column_config=money_columns(*money),
+        column_config=money_columns(*money) | day_columns(listed),
     )  # fmt: skip
     if picked.selection.rows:
         go("customers", {"customer": ids[picked.selection.rows[0]]})

@@ -48,7 +48,10 @@ def _close(context: session.Context, books: reads.Books) -> None:
             t("Customers with something still to bill through {day}: {count}. Their invoices will be dated later.",
               count=number(waiting), day=through), icon=":material/schedule:",
         )  # fmt: skip
-    may = permit(context, Permission.CLOSE_BOOKS) or {"disabled": not reason.strip()}
+    closed = books.closed_through is not None and through <= books.closed_through
+    if closed:
+        st.caption(t("They are closed through {day} already.", day=through))
+    may = permit(context, Permission.CLOSE_BOOKS) or {"disabled": closed or not reason.strip()}
     if st.button(
         t("Close the books through {day}", day=through), type="primary", key="books:close", **may
     ) and session.act(company.close_books, key="books:close", through=through, reason=reason):

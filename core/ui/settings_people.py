@@ -53,7 +53,12 @@ def _change(context: session.Context, known: list[dict[str, Any]]) -> None:
     st.header(t("Change a role"), anchor=False)
     by_id = {row["id"]: row for row in known}
     chosen = st.selectbox(
-        t("Person"), list(by_id), format_func=lambda key: by_id[key]["name"], index=None, key="person:who"
+        t("Person"),
+        list(by_id),
+        format_func=lambda key: by_id[key]["name"],
+        index=None,
+        key="person:who",
+        placeholder=t("Choose somebody"),
     )
     if chosen is None:
         st.caption(t("Choose whom it is about."))

@@ -11,6 +11,7 @@ import streamlit as st
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of, to_minor
 from core.ui.format import country, day, instant, money, number
+from core.ui.plan_words import day_format
 from core.ui.text import label, refusal, t
 
 FIRST_DAY = date(1990, 1, 1)
@@ -78,8 +79,8 @@ def stamp_columns(row: dict[str, Any]) -> dict[str, str]:
 
 
 def day_input(text: str, value: date, key: str, **more: Any) -> date:
-    """A day, written year first as the product does everywhere it is typed."""
-    chosen = st.date_input(text, value, min_value=FIRST_DAY, max_value=LAST_DAY, format="YYYY-MM-DD", key=key, **more)
+    """A day."""
+    chosen = st.date_input(text, value, min_value=FIRST_DAY, max_value=LAST_DAY, format=day_format(), key=key, **more)
     return chosen if isinstance(chosen, date) else value
 
 

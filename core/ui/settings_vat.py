@@ -18,6 +18,7 @@ from core.ui import parts, session
 from core.ui import settings_pieces as pieces
 from core.ui.format import country, day, number, percent
 from core.ui.plan_list import permit
+from core.ui.plan_words import day_format
 from core.ui.text import label, t
 
 PPM_OF_PERCENT = 10_000
@@ -116,7 +117,7 @@ def _vat_inputs(context: session.Context, seller_country: str, categories: list[
         )
         typed = st.text_input(t("Rate, percent"), "25", key="vat:rate", disabled=treatment != Treatment.STANDARD)
         valid_from = pieces.day_input(t("From"), context.today, "vat:from")
-        valid_to = st.date_input(t("Until (open when empty)"), None, key="vat:to", format="YYYY-MM-DD",
+        valid_to = st.date_input(t("Until (open when empty)"), None, key="vat:to", format=day_format(),
                                  min_value=pieces.FIRST_DAY, max_value=pieces.LAST_DAY, help=t("The first day on which the rule no longer holds."))  # fmt: skip
     try:
         rate = parse_decimal(typed, places=4) if treatment == Treatment.STANDARD else Decimal(0)

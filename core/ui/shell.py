@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,8 +39,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 def read_ahead() -> None:
-    """What the first pages need and takes longest, while nobody waits for it yet."""
-    importlib.import_module("scipy.stats")
+    """What the first page needs and takes longest, while nobody waits for it yet."""
     try:
         session.carried(mrr.ledger, session.clock().astimezone(session.TIME_ZONE).date())
     except (ForbliError, SQLAlchemyError):

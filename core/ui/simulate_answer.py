@@ -95,10 +95,16 @@ def _break_even_card(found: dict[str, Any], _currency: str) -> None:
         now, then = percent(hoped["base_churn"], 2), percent(hoped["break_even_churn"], 2)
         st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
     if hoped["break_even_kappa"] is not None:
-        times = number(hoped["break_even_kappa"] / hoped["kappa"], places=1)
+        ratio = hoped["break_even_kappa"] / hoped["kappa"]
+        times = number(ratio, places=1)
         _told_apart(
             t(
                 ":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed",
+                times=times,
+            )
+            if ratio > 1
+            else t(
+                ":orange-badge[Assumption] pays only if customers are at most {times} times as sensitive as assumed",
                 times=times,
             )
         )

@@ -160,7 +160,11 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
             session.say(t("Asked. A second person decides."))
             st.rerun()
     if step == Step.REQUESTED.value and context.may(Permission.APPROVE_SCENARIOS):
-        if st.button(t("Approve"), type="primary", icon=":material/verified:", key="scenario:approve"):
+        own = row["by"] == context.actor.name
+        words = t("Another person must approve what you asked for") if own else None
+        if st.button(
+            t("Approve"), type="primary", icon=":material/verified:", key="scenario:approve", disabled=own, help=words
+        ):
             known = session.frames(simulate_reads.exact, scenario, context.today)
             moves = known.moved.filter(pl.col("before") != pl.col("after")).select(
                 "subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave"
@@ -201,6 +205,7 @@ def _roll_out(row: dict[str, Any], context: session.Context) -> None:
             [{t("Subscription"): each["external_id"], t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): each["wave"] or t("needs a look"),
               t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
             hide_index=True, height=220,
+            column_config={name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center"):
             parts.download(

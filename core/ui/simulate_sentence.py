@@ -16,6 +16,7 @@ from core.domain.scenarios import Edit, Existing, Scenario
 from core.domain.subscriptions import CustomerKind
 from core.ui import session
 from core.ui.format import number, price
+from core.ui.plan_words import day_format
 from core.ui.simulate_reads import Series
 from core.ui.text import label, t
 
@@ -55,7 +56,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
         }
         with st.container(horizontal=True, vertical_alignment="bottom"):
             from_on = st.date_input(
-                t("For new customers from"), context.today, key=f"{KEY}:from", format="YYYY-MM-DD", width=170
+                t("For new customers from"), context.today, key=f"{KEY}:from", format=day_format(), width=170
             )
             words = existing_words()
             when = st.selectbox(
@@ -68,7 +69,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
             on = None
             if when == Existing.DATE.value:
                 on = st.date_input(
-                    t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format="YYYY-MM-DD", width=150
+                    t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format=day_format(), width=150
                 )
             notice = st.number_input(
                 t("Told before, days"),
@@ -182,10 +183,20 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         cap = st.selectbox(
-            t("Rise at most"), [None, 0.05, 0.10, 0.15, 0.20, 0.30], format_func=_limit, key=f"{KEY}:cap", width=130
+            t("Rise at most"),
+            [None, 0.05, 0.10, 0.15, 0.20, 0.30],
+            format_func=_limit,
+            key=f"{KEY}:cap",
+            width=130,
+            placeholder=t("no limit"),
         )
         floor = st.selectbox(
-            t("Fall at most"), [None, 0.0, 0.05, 0.10, 0.20], format_func=_limit, key=f"{KEY}:floor", width=130
+            t("Fall at most"),
+            [None, 0.0, 0.05, 0.10, 0.20],
+            format_func=_limit,
+            key=f"{KEY}:floor",
+            width=130,
+            placeholder=t("no limit"),
         )
         kinds = st.multiselect(
             t("Kinds"),
@@ -220,7 +231,7 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
 
 
 def _limit(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
+    return t("no limit") if share is None else f"{100 * share:.0f} %"
 
 
 def in_words(scenario: Scenario, known: list[Series]) -> str:

@@ -77,8 +77,10 @@ def break_even_loss(before: float, after: float, unit_cost: float = 0.0) -> floa
 
 def break_even_churn(
     before: float, after: float, hazard: float, months: int | None = None, yearly: float = 0.0
-) -> float:
+) -> float | None:
     """The monthly churn at which the value is what it was: over `months` (undiscounted unless `yearly`), or for ever.
+
+    None where no churn undoes it: the first month alone brings more than all months did.
 
     For ever: h₁ = 1 − [1 − (m₁/m₀)(1 − (1 − h₀)d)]/d, d = 1/(1 + r_m).
     """
@@ -90,7 +92,8 @@ def break_even_churn(
     def gap(h: float) -> float:
         return float(after * (((1 - h) * d) ** t).sum() - before * (((1 - hazard) * d) ** t).sum())
 
-    return root(gap, -0.9, 0.999, xtol=1e-13)
+    low, high = -0.9, 0.999
+    return root(gap, low, high, xtol=1e-13) if gap(high) < 0 < gap(low) else None
 
 
 def gain(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> np.ndarray:
