@@ -41,7 +41,7 @@ def waits(company: Company, through: date) -> bool:
     return not planned_ahead(live_changes(facts.changes), track, through).is_empty()
 
 
-@settings(max_examples=60 * TIMES)
+@settings(max_examples=35 * TIMES)
 @given(companies(), st.data())
 def test_expected_lines_are_the_runs_of_days_with_one_claim(company, data):
     for _ in range(data.draw(st.integers(0, 6))):
