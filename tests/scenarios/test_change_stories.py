@@ -278,6 +278,24 @@ def test_a_pause_with_credit_gives_its_days_back(story: Story) -> None:
     assert story.amounts() == [31_000, -21_000, 31_000]
 
 
+def test_a_pause_on_the_day_of_a_plan_change_bills_nothing_of_the_new_plan(story: Story) -> None:
+    """The old plan was paid for half a year and is credited; of the new one not a day is used before the customer is back."""
+    half = story.plan(fixed("1810"), interval_count=6, plan_id=story.ranked(1))
+    monthly = story.plan(fixed("310"), plan_id=story.ranked(2))
+    on_the_day, day_after = story.begin(half, JANUARY), story.begin(half, JANUARY)
+    story.bill_on(JANUARY)
+    twelfth = date(2026, 1, 12)
+    for ada, day in ((on_the_day, ELEVENTH), (day_after, twelfth)):
+        story.on(ELEVENTH).do(change_price, ada, price_version_id=monthly, effective_on=ELEVENTH)
+        story.do(pause, ada, effective_on=day, until_on=date(2026, 2, 10))
+    story.bill_on(ELEVENTH, FEBRUARY, date(2026, 2, 10))
+    with_lines = {ada: sum(line.amount_minor for line in story.lines() if line.subscription_id == ada) for ada in (on_the_day, day_after)}
+    used = 18_100_0 // 181 * 10  # ten of 181 days of the half-year
+    # Back on 10 February: 19 of that month's 28 days; who paused a day later keeps the period that the day fell in.
+    assert with_lines[on_the_day] == used + round(31_000 * 19 / 28)
+    assert with_lines[day_after] > with_lines[on_the_day]
+
+
 def test_an_undone_pause_is_billed_as_if_it_had_not_been(story: Story) -> None:
     ada = story.begin(story.plan(fixed("310")), JANUARY)
     story.bill_on(JANUARY)
