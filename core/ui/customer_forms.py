@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core.actions.customers import edit_customers
+from core.actions.customers import create_customers, edit_customers
 from core.actions.touch_points import record_touch_points
 from core.domain.access import Permission
 from core.domain.company import COUNTRIES
@@ -39,6 +39,46 @@ DATA = [
     ["terms_days", "bill_to", "separate_invoices"],
 ]  # fmt: skip
 PAYING = [["payment_option", "channel"]]
+
+
+def new_customer(context: session.Context) -> None:
+    """The button of the list, and the dialog behind it."""
+    may = permit(context, Permission.EDIT_CUSTOMERS)
+    if st.button(t("New customer"), icon=":material/person_add:", key="customers:new", **may):
+        st.dialog(t("New customer"))(_create)(context)
+
+
+def _create(context: session.Context) -> None:
+    """Who it is; everything else is said later, with a date. What was typed stays when it is refused."""
+    with st.form("new_customer", border=False):
+        name = st.text_input(t("Name"), max_chars=200)
+        left, right = st.columns(2)
+        kind = left.selectbox(t("Kind"), CHOICES["kind"], format_func=label)
+        external_id = right.text_input(
+            t("Customer id"), max_chars=60, help=t("As your other systems know the customer; it stays.")
+        )
+        emails = left.text_input(t("E-mail"), max_chars=200)
+        land = right.selectbox(
+            t("Country"),
+            CHOICES["country"],
+            CHOICES["country"].index("NO"),
+            format_func=lambda code: choice_text("country", code),
+        )
+        asked = st.form_submit_button(t("Create"), type="primary")
+    if not asked:
+        return
+    said = {
+        "external_id": external_id.strip(),
+        "name": name,
+        "kind": kind,
+        "country": land,
+        "emails": emails.strip() or None,
+    }
+    request = pl.DataFrame([said], schema=dict.fromkeys(said, pl.String))
+    done = session.act(create_customers, key="new_customer", requests=request)
+    if done:
+        session.say(t("{name} is a customer now", name=parts.plain(name)))
+        parts.go("customers", {"customer": external_id.strip()})
 
 
 def field_names() -> dict[str, str]:

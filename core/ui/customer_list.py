@@ -12,7 +12,7 @@ from core.domain.subscriptions import Channel, CustomerKind, PaymentOption
 from core.exchange.export import MOST_SHEET_ROWS, Table, as_csv, as_xlsx
 from core.reports import customers as reads
 from core.reports.customers import Filters
-from core.ui import parts, session
+from core.ui import customer_forms, parts, session
 from core.ui.format import day, money, number
 from core.ui.text import label, t
 from core.ui.view import View, keep
@@ -32,8 +32,9 @@ def show(context: session.Context) -> None:
         parts.empty(
             "group",
             t("No customers yet"),
-            t("Customers come with an import, or with the demo company at the first start."),
+            t("Enter the first one here, or import a file: uv run python -m core import MAPPING.toml FILE"),
         )
+        customer_forms.new_customer(context)
         return
     filters, sort = _filters(known)
     with session.read() as db:
@@ -51,6 +52,7 @@ def show(context: session.Context) -> None:
         if pages > 1:
             st.pagination(pages, key="customers:page")
         st.space("stretch")
+        customer_forms.new_customer(context)
         if st.button(t("Change many …"), icon=":material/done_all:", key="customers:many"):
             parts.go("customers", {"many": "1"})
         _export(found, filters, context)

@@ -118,3 +118,17 @@ def test_what_is_typed_holds_from_the_day_and_a_payer_must_exist(world, page):
     app.button[0].click().run()
     newest = world.rows(CustomerVersion)[-1]
     assert (newest.emails, newest.bill_to_id, newest.effective_from) == ("ny@as.no", 2, date(2026, 1, 20))
+
+
+def test_a_customer_is_entered_by_hand_and_opened(sqlite_engine, monkeypatch):
+    World(sqlite_engine)
+    app = open_page(monkeypatch, sqlite_engine, "customers")
+    assert "No customers yet" in texts(app)
+    app.button(key="customers:new").click().run()
+    assert not app.exception
+    names = {field.label: field for field in app.text_input}
+    assert {"Name", "Customer id", "E-mail"} <= set(names)
+    names["Name"].set_value("Ærlig Øl AS")
+    names["Customer id"].set_value("K1")
+    next(button for button in app.button if button.label == "Create").click().run()
+    assert not app.exception

@@ -289,7 +289,10 @@ def test_a_pause_on_the_day_of_a_plan_change_bills_nothing_of_the_new_plan(story
         story.on(ELEVENTH).do(change_price, ada, price_version_id=monthly, effective_on=ELEVENTH)
         story.do(pause, ada, effective_on=day, until_on=date(2026, 2, 10))
     story.bill_on(ELEVENTH, FEBRUARY, date(2026, 2, 10))
-    with_lines = {ada: sum(line.amount_minor for line in story.lines() if line.subscription_id == ada) for ada in (on_the_day, day_after)}
+    with_lines = {
+        ada: sum(line.amount_minor for line in story.lines() if line.subscription_id == ada)
+        for ada in (on_the_day, day_after)
+    }
     used = 18_100_0 // 181 * 10  # ten of 181 days of the half-year
     # Back on 10 February: 19 of that month's 28 days; who paused a day later keeps the period that the day fell in.
     assert with_lines[on_the_day] == used + round(31_000 * 19 / 28)
