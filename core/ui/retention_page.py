@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any
 
@@ -18,7 +19,7 @@ from core.ui.format import country, day, money, month, number
 from core.ui.kpi_cards import share
 from core.ui.text import definition, label, t
 
-MOST_COHORTS, MOST_ROWS, MOST_TENURE = 24, 500, 36
+MOST_COHORTS, MOST_ROWS, MOST_TENURE, MOST_WRITTEN = 24, 500, 36, 24
 CAUSE_COLOURS = {
     "voluntary": "#3B5BDB",
     "involuntary": "#E03131",
@@ -62,15 +63,25 @@ def heat_map(cells: pl.DataFrame, revenue: bool) -> date | None:
         x=alt.X("age:O", title=t("Whole months since the first paid day"), axis=alt.Axis(labelAngle=0, values=list(range(0, ages + 1, 3 if ages > 18 else 1)))),
         y=alt.Y("name:O", sort=order, title=None),
         tooltip=[alt.Tooltip("name:N", title=t("Cohort")), alt.Tooltip("age:Q", title=t("Months")), alt.Tooltip("size:Q", title=t("Customers at the beginning")),
-                 alt.Tooltip("kept:Q", title=t("Customers now")), alt.Tooltip("share:Q", title=t("Share"), format=".1%")],
+                 alt.Tooltip("kept:Q", title=t("Customers then")), alt.Tooltip("share:Q", title=t("Share"), format=".1%")],
     )  # fmt: skip
+    # The colours span what occurs: on a fixed scale most companies are one dark field.
     top = max(1.0, float(shown["share"].quantile(0.98) or 1.0))
+    low = min(0.95, math.floor(20 * float(shown["share"].quantile(0.02) or 0.0)) / 20)
     squares = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
-        color=alt.Color("share:Q", title=None, scale=alt.Scale(domain=[0.4, 1.0] if not revenue else [0.4, top], clamp=True), legend=alt.Legend(format=".0%", orient="bottom", gradientLength=180, direction="horizontal")),
+        color=alt.Color("share:Q", title=None, scale=alt.Scale(domain=[low, top], clamp=True), legend=alt.Legend(format=".0%", orient="bottom", gradientLength=180, direction="horizontal")),
         opacity=alt.condition(pick, alt.value(1.0), alt.value(0.5)),
     ).add_params(pick)  # fmt: skip
+    # On a dark ground the scale runs the other way: much is light.
+    dark = st.context.theme.type == "dark"
+    middle = low + (0.7 if dark else 0.3) * (top - low)
+    much, little = ("#0B1020", "#FFFFFF") if dark else ("#FFFFFF", "#1B2A4A")
+    written = base.mark_text(fontSize=9).encode(
+        text=alt.Text("share:Q", format=".0%"),
+        color=alt.condition(alt.datum.share > middle, alt.value(much), alt.value(little)),
+    )
     event = st.altair_chart(
-        charts.styled(squares, height=max(180, 19 * len(order))), width="stretch", key=f"cohorts:{revenue}", on_select="rerun",
+        charts.styled(squares + written if ages <= MOST_WRITTEN else squares, height=max(180, 19 * len(order))), width="stretch", key=f"cohorts:{revenue}", on_select="rerun",
         selection_mode="cohort", alt=t("Retention by cohort"),
     )  # fmt: skip
     chosen = (event.selection.get("cohort") or []) if event else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,7 +20,14 @@ from tests.apps import served
 from tests.pages.test_figures import lived
 from tests.world import charge, fixed, tier
 
-pytestmark = pytest.mark.browser
+# Three quarters of a minute in Chromium: for the gate, where a browser is required, rather than for every run at a desk.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        os.environ.get("FORBLI_REQUIRE_BROWSER") != "1",
+        reason="axe takes a while: FORBLI_REQUIRE_BROWSER=1 lets it run",
+    ),
+]
 NOW = "2026-06-15T10:00:00+00:00"
 Theme = Literal["light", "dark"]
 
