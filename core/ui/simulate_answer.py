@@ -231,10 +231,13 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
         "churn": t("More leave"),
         "switching": t("More change plan"),
         "acquisition": t("Others come"),
+        "spread": t("Spread of the assumptions"),
     }
+    # The parts are at the medians of the assumptions; the card is the median of all draws, which are not even on both sides.
+    parts_of = {**hoped.parts, "spread": hoped.gain.middle - sum(hoped.parts.values())}
     height, rows = 0.0, []
     for name, said in words.items():
-        part = hoped.parts[name] / scale
+        part = parts_of[name] / scale
         if name == "usage" and not part:
             continue
         rows.append(
@@ -253,7 +256,7 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     left, right = st.columns(2)
     with left:
         chart = alt.Chart(frame).mark_bar(cornerRadius=2).encode(
-            x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelLimit=110)), y=alt.Y("start:Q", title=currency, axis=alt.Axis(format="~s")), y2="end:Q",
+            x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=alt.Axis(format="~s")), y2="end:Q",
             color=alt.Color("colour:N", scale=None), strokeDash=alt.condition(alt.datum.mark == t("Data"), alt.value([1, 0]), alt.value([4, 3])),
             stroke=alt.value("#5A6374"), strokeWidth=alt.condition(alt.datum.mark == t("Data"), alt.value(0), alt.value(1)),
             tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
@@ -268,13 +271,6 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
             t(
                 "Discounted, over {count} months. Solid: data. Dashed: assumption, at its median.",
                 count=scenario.horizon_months,
-            )
-        )
-        middle = found["expected"]["gain"]["middle"]
-        st.caption(
-            t(
-                "The middle of all cases is {middle}: the assumptions' spread is not even on both sides.",
-                middle=parts.plain(_whole(middle, currency)),
             )
         )
         if found["exact"]["addons_given_up_minor"]:

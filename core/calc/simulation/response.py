@@ -128,7 +128,7 @@ def mean_hazard_ratio(x: float, r: Reaction | None = None, since: float = 0.0) -
 
 def tilted(hazard: np.ndarray | float, log_ratio: np.ndarray | float) -> np.ndarray:
     """h′ = 1 − (1 − h)^HR: never negative, never above 1; ratios multiply."""
-    return np.asarray(-np.expm1(np.exp(log_ratio) * np.log1p(-np.minimum(hazard, 1 - 1e-12))))
+    return np.asarray(-np.expm1(np.exp(np.minimum(log_ratio, 300.0)) * np.log1p(-np.minimum(hazard, 1 - 1e-12))))
 
 
 def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> Path:
