@@ -26,6 +26,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     keep("by", by if by != "payment_option" else "")
     filters = segment.choose(ledger)
     lifetime_forms.margins(context, ledger)
+segment.coverage(context, ledger)
 found = session.frames(segment.people, filters, context.today)
 margin = session.frames(segment.margin, filters, context.today)
 with st.spinner(t("Fitting …")):

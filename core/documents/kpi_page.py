@@ -26,7 +26,7 @@ def kpi_page(
     over = figures.row(figures.last_complete) if figures.last_complete else None
 
     def share(value: float | None, places: int = 1) -> str:
-        return "–" if value is None else f"{formats.number(100 * value, words.language, places=places)} %"
+        return formats.share(value, words.language, places)
 
     flows = [name for name in (*KINDS, "fx") if (months[name] != 0).any()]
     titles = {"new": t("New"), "reactivation": t("Reactivation"), "expansion": t("Expansion"), "moved_in": t("Moved in"), "contraction": t("Contraction"),

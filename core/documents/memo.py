@@ -28,11 +28,7 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
         return sign + formats.whole_money(abs(round(minor)), currency, words.language)
 
     def share(value: float | None, places: int = 1) -> str:
-        return (
-            "–"
-            if value is None
-            else f"{formats.number(100 * value, words.language, places=places)} %".replace("-", "−")
-        )
+        return formats.share(value, words.language, places)
 
     gain = hoped["gain"]
     content = {
@@ -62,7 +58,7 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
         ) if text],
         "assumed_title": t("What is assumed"),
         "assumed": [
-            t("Unless said otherwise: sensitivity κ {kappa} from Netflix 2022 (Antenna), being told from Ascarza and others 2016; lasting share and fading are pure assumptions.", kappa=formats.number(2.5, words.language, places=1)),
+            t("Unless said otherwise: sensitivity κ {kappa} from Netflix 2022 (Antenna), being told from Ascarza and others 2016; lasting share and fading are pure assumptions.", kappa=formats.number(float(USUAL.kappa), words.language, places=1)),
             *(t("{assumption}: {number} instead of the default", assumption=words.label(name), number=formats.number(value, words.language, places=2)) for name, value in _pairs(scenario["assumptions"]) if value != getattr(USUAL, name, None)),
             t("Monthly churn {churn} from own history, {events} who left.", churn=share(hoped["base_churn"], 2), events=hoped["churn_events"]),
             *([notes] if notes else []),

@@ -59,6 +59,14 @@ def percent(ppm: int | None, language: str) -> str:
     return "" if ppm is None else f"{number(Decimal(ppm) / 10_000, language)}\u00a0%"
 
 
+def share(value: float | None, language: str, places: int = 1, *, sign: bool = False) -> str:
+    """A fraction: 0.123 → "12.3 %", with a sign where it is a change; a dash where there is nothing to divide by."""
+    if value is None:
+        return "–"
+    mark = "−" if value < 0 else "+" if sign and value > 0 else ""
+    return f"{mark}{number(abs(100 * value), language, places=places)}\u00a0%"
+
+
 def day(value: date | None, language: str) -> str:
     """A day: "1 Dec 2026", "1. des. 2026"."""
     return (

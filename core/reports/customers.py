@@ -18,9 +18,8 @@ from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
 from core.store import load, search
 from core.store.tables import Customer, Plan, core_table
 
-WORTH = pl.Struct(
-    {"currency": pl.String, "list_twelfths": pl.Int64, "mrr_minor": pl.Int64}
-)  # of one customer in one currency
+# What a customer is worth in one currency.
+WORTH = pl.Struct({"currency": pl.String, "list_twelfths": pl.Int64, "mrr_minor": pl.Int64})
 DIRECTORY: frames.Schema = {
     "customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "kind": pl.String, "emails": pl.String,
     "status": pl.String, "plans": pl.String, "currency": pl.String, "mrr_minor": pl.Int64, "worth": pl.List(WORTH),

@@ -146,7 +146,7 @@ def _lived(
 
 def _settled(session: Session, changes: pl.DataFrame, today: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Coupons, and the VAT that prices include."""
-    return load.coupons(session), vat_eras(session, _prices_of(session, changes), today)
+    return load.coupons(session), vat_eras(session, prices_of(session, changes), today)
 
 
 def _newest(changes: pl.DataFrame) -> int:
@@ -157,7 +157,8 @@ def _newest_version(session: Session) -> int:
     return int(session.execute(select(func.coalesce(func.max(core_table(CustomerVersion).c.id), 0))).scalar_one())
 
 
-def _prices_of(session: Session, changes: pl.DataFrame) -> frames.Prices:
+def prices_of(session: Session, changes: pl.DataFrame) -> frames.Prices:
+    """Every price version that these changes name."""
     return load.prices(session, changes["price_version_id"].drop_nulls().unique())
 
 
@@ -173,7 +174,7 @@ def home_currency(session: Session, today: date) -> str:
 
 def stretches(session: Session, changes: pl.DataFrame, owners: pl.DataFrame, today: date) -> pl.DataFrame:
     """recurring.STRETCHES by these CHANGES."""
-    prices = _prices_of(session, changes)
+    prices = prices_of(session, changes)
     return recurring.stretches(changes, prices, load.coupons(session), owners, vat_eras(session, prices, today))
 
 

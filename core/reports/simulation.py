@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -56,7 +56,7 @@ class Standing:
 def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
     """Read and prepare everything that re-rating needs beside the ledger; once for a data revision."""
     changes, owners = known.facts.changes, known.facts.owners
-    prices = load.prices(session, changes["price_version_id"].drop_nulls().unique())
+    prices = mrr.prices_of(session, changes)
     since = date(today.year - 1 - window_months // 12, today.month, 1)
     facts = frames.Facts(changes, *prices, usage=load.usage(session, start=since, end=today))
     coupons = load.coupons(session)
@@ -65,11 +65,7 @@ def prepared(session: Session, known: mrr.Ledger, today: date, window_months: in
         window_months=window_months,
     )  # fmt: skip
     named = base.subs.join(owners, on="subscription_id", how="left", maintain_order="left")
-    return Prepared(_with(base, named), prices, known.people, today)
-
-
-def _with(base: exact.Base, subs: pl.DataFrame) -> exact.Base:
-    return exact.Base(subs, base.states, base.invoices, base.uses, base.pairs, base.events, base.coupons, base.vat)
+    return Prepared(replace(base, subs=named), prices, known.people, today)
 
 
 # --- new prices ----------------------------------------------------------------------------------------------------------
@@ -315,16 +311,10 @@ def _bundled_worth(base: exact.Base, prices: frames.Prices, scenario: Scenario) 
     own = prices.charges.filter(pl.col("code").is_in(list(scenario.bundled)) & (pl.col("kind") == ChargeKind.ADDON))
     heads = prices.versions.with_columns(minimum_minor=pl.lit(0, dtype=pl.Int64))
     only = frames.Prices(heads, own, prices.tiers.join(own.select("charge_id"), on="charge_id", how="semi"))
-    plain = exact.Base(
-        base.subs,
-        base.states.with_columns(coupons=pl.lit("")),
-        base.invoices,
-        base.uses.clear(),
-        base.pairs.clear(),
-        base.events.clear(),
-        base.coupons,
-        base.vat,
-    )
+    plain = replace(
+        base, states=base.states.with_columns(coupons=pl.lit("")), uses=base.uses.clear(), pairs=base.pairs.clear(),
+        events=base.events.clear(),
+    )  # fmt: skip
     return exact.rerate(plain, only).worth
 
 
@@ -418,10 +408,12 @@ def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Sce
         kinds = [name for plan, name in pairs if plan == plan_id]
         if not kinds:
             continue
-        moved = exact.Base(
-            base.subs, base.states.with_columns(price_version_id=pl.lit(version_id, dtype=pl.Int64)), base.invoices, base.uses,
-            base.pairs.with_columns(price_version_id=pl.lit(version_id, dtype=pl.Int64)), base.events, base.coupons, base.vat,
-        )  # fmt: skip
+        there = pl.lit(version_id, dtype=pl.Int64)
+        moved = replace(
+            base,
+            states=base.states.with_columns(price_version_id=there),
+            pairs=base.pairs.with_columns(price_version_id=there),
+        )
         worth = exact.rerate(moved, prices).worth
         allowed = pl.DataFrame({"kind": kind, "worth": worth, "best": best})
         best = allowed.select(

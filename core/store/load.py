@@ -195,7 +195,7 @@ def customers(session: Session, as_of: date, ids: Ids = None, schema: frames.Sch
     of_customer = {"external_id": customer.external_id, "created_on": customer.created_on}
     own = [name for name in schema if name not in of_customer]
     ranked = (
-        select(*(version.c[name] for name in {*own, "customer_id"}), newest_first.label("place"))
+        select(*(version.c[name] for name in dict.fromkeys([*own, "customer_id"])), newest_first.label("place"))
         .where(version.c.effective_from <= as_of, among(session, version.c.customer_id, ids))
         .subquery()
     )

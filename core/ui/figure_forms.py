@@ -15,8 +15,7 @@ from core.domain.money import to_minor
 from core.reports import figures as reads
 from core.reports.kpis import DEFINITIONS
 from core.ui import parts, session
-from core.ui.format import day, instant, money, month, number
-from core.ui.kpi_cards import share
+from core.ui.format import day, instant, money, month, number, share
 from core.ui.plan_words import day_format
 from core.ui.text import label, t
 

@@ -39,6 +39,11 @@ def percent(ppm: int | None) -> str:
     return formats.percent(ppm, language())
 
 
+def share(value: float | None, places: int = 1, *, sign: bool = False) -> str:
+    """A fraction: 0.123 → "12.3 %"."""
+    return formats.share(value, language(), places, sign=sign)
+
+
 def day(value: date | None) -> str:
     """ "1 Dec 2026" """
     return formats.day(value, language())

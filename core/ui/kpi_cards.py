@@ -13,7 +13,7 @@ import streamlit as st
 from core.calc.movements import after_months
 from core.domain.money import exponent_of
 from core.reports.kpis import Figures
-from core.ui.format import money, month, number, whole_money
+from core.ui.format import money, month, number, share, whole_money
 from core.ui.text import definition, t
 
 
@@ -23,11 +23,6 @@ class Comparison:
 
     month: date | None
     words: str
-
-
-def share(value: float | None, places: int = 1) -> str:
-    """ "2.3 %", a dash where there is nothing to divide by."""
-    return "–" if value is None else f"{number(100 * value, places=places)}\u00a0%"
 
 
 def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_minor: int) -> None:
@@ -97,9 +92,7 @@ def _grown(now: dict[str, Any], then: dict[str, Any] | None, name: str) -> str |
     """Change in percent."""
     if not then or not then[name] or now[name] is None:
         return None
-    return (
-        f"{'+' if now[name] >= then[name] else '−'}{number(abs(100 * (now[name] / then[name] - 1)), places=1)}\u00a0%"
-    )
+    return share(now[name] / then[name] - 1, sign=True)
 
 
 def _points(now: dict[str, Any] | None, then: dict[str, Any] | None, name: str) -> str | None:

@@ -12,7 +12,7 @@ from core.reports import lifetimes
 from core.reports.lifetimes import People, Value
 from core.reports.mrr import Ledger
 from core.ui import parts, session
-from core.ui.format import money, number
+from core.ui.format import money, number, share
 from core.ui.text import label, t
 
 
@@ -61,7 +61,7 @@ def what_if(found: People, whole: Value, currency: str) -> None:
     start = float(found.frame["start_mrr"].fill_null(0).mean() or 0) / 12 * whole.margin  # type: ignore[arg-type]
     st.metric(
         t("Value of a new customer in the first {count} months", count=horizon), money(round(start * then), currency),
-        f"{'+' if then >= now else '-'}{number(abs(100 * (then / now - 1)), places=1)} %",
+        share(then / now - 1, sign=True),
     )  # fmt: skip
     st.caption(
         t("What-if, not a forecast: the other causes are taken to stay as they are. {now} discounted months become {then}.",
@@ -79,7 +79,7 @@ def contacts(frame: pl.DataFrame) -> None:
         table = survival.kaplan_meier(own)
         year = survival.survival_at(table, [12])[0]
         rows.append({t("In the first two months"): name, t("Customers"): number(own.height), t("Have left"): number(ends),
-                     t("Still there at month 12"): "–" if year is None or ends < 30 else f"{number(100 * year, places=1)} %"})  # fmt: skip
+                     t("Still there at month 12"): share(year if ends >= 30 else None)})  # fmt: skip
     st.dataframe(
         rows,
         hide_index=True,
@@ -87,7 +87,7 @@ def contacts(frame: pl.DataFrame) -> None:
     )
     test = survival.log_rank(frame, "contacted")
     if test.df:
-        p = t("less than 0.1 %") if test.p < 0.001 else f"{number(100 * test.p, places=1)} %"
+        p = t("less than 0.1 %") if test.p < 0.001 else share(test.p)
         st.caption(
             t("Only contacts of the first two months and only lives from then on are counted: a call before cancelling is no cause of it. By chance alone such a difference comes in {p} of cases.", p=p)
         )  # fmt: skip

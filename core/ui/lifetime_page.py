@@ -14,7 +14,7 @@ from core.domain.errors import ForbliError
 from core.domain.money import exponent_of
 from core.reports.lifetimes import SMALL, Gap, Value
 from core.ui import charts, parts
-from core.ui.format import money, number, whole_money
+from core.ui.format import money, number, share, whole_money
 from core.ui.retention_page import segment_word
 from core.ui.text import definition, refusal, t
 
@@ -45,7 +45,7 @@ def headline(whole: Value, currency: str, by: str, values: list[Value]) -> None:
             whole_money(whole.residual or 0, currency),
             help=definition("customer-base value"),
         )
-        margin = t("Margin {margin}", margin=f"{number(100 * whole.margin, places=0)}\u00a0%")
+        margin = t("Margin {margin}", margin=share(whole.margin, 0))
         st.caption(margin + (t(": none was entered, so revenue counts in full") if whole.margin >= 1 else ""))
     with right.container(border=True, height="stretch"):
         st.markdown(f"**{t('Why')}**")
@@ -251,7 +251,7 @@ def _short(value: float) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None or not np.isfinite(value) else f"{number(100 * value, places=2)}\u00a0%"
+    return share(value if value is not None and np.isfinite(value) else None, 2)
 
 
 def bench() -> None:

@@ -15,8 +15,7 @@ from core.calc.movements import CHURN
 from core.calc.survival import MIN_AT_RISK, Test, incidence, median
 from core.reports.lifetimes import People
 from core.ui import charts, parts
-from core.ui.format import country, day, money, month, number
-from core.ui.kpi_cards import share
+from core.ui.format import country, day, money, month, number, share
 from core.ui.text import definition, label, t
 
 MOST_COHORTS, MOST_ROWS, MOST_TENURE, MOST_WRITTEN = 24, 500, 36, 24
@@ -96,7 +95,7 @@ def summary(cells: pl.DataFrame) -> None:
         return
     rows = [
         {t("Month"): number(row["age"]), t("Cohorts"): number(row["cohorts"]), t("Customers"): number(row["size"]),
-         t("Still customers"): _percent(row["customers"]), t("Revenue kept"): _percent(row["revenue"])}
+         t("Still customers"): share(row["customers"]), t("Revenue kept"): share(row["revenue"])}
         for row in told.iter_rows(named=True)
     ]  # fmt: skip
     st.dataframe(
@@ -104,10 +103,6 @@ def summary(cells: pl.DataFrame) -> None:
         hide_index=True,
         column_config=parts.money_columns(t("Cohorts"), t("Customers"), t("Still customers"), t("Revenue kept")),
     )
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{number(100 * share, places=1)}\u00a0%"
 
 
 def members(rows: pl.DataFrame, cohort: date, currency: str) -> None:
@@ -303,7 +298,7 @@ def test_in_words(test: Test) -> None:
     """What the log-rank test says."""
     if test.df == 0:
         return
-    p = t("less than 0.1 %") if test.p < 0.001 else f"{number(100 * test.p, places=1)}\u00a0%"
+    p = t("less than 0.1 %") if test.p < 0.001 else share(test.p)
     detail = t(
         "Log-rank: chi-square {statistic} on {df} degrees of freedom.",
         statistic=number(test.statistic, places=1),

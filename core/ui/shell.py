@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, RedirectResponse
 from core.domain.access import Actor
 from core.domain.errors import ForbliError
 from core.language import LANGUAGES
-from core.reports import mrr
 from core.ui import demo, finder, parts, session
 from core.ui.start import is_frozen, warm_up
 from core.ui.text import KEY, browser_language, label, refusal, t
@@ -40,6 +39,8 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 def read_ahead() -> None:
     """What the first page needs and takes longest, while nobody waits for it yet."""
+    from core.reports import mrr
+
     try:
         session.carried(mrr.ledger, session.clock().astimezone(session.TIME_ZONE).date())
     except (ForbliError, SQLAlchemyError):

@@ -15,19 +15,11 @@ from core.reports import scenarios
 from core.reports.expected import Expected
 from core.reports.simulation import Exact
 from core.ui import charts, parts
-from core.ui.format import day, money, month, number, whole_money
+from core.ui.format import day, money, month, number, share, whole_money
 from core.ui.simulate_sentence import KEY
 from core.ui.text import label, t
 
 MOST_ROWS = 300
-
-
-def percent(share: float | None, places: int = 1, *, sign: bool = False) -> str:
-    """ "+12.3 %" """
-    if share is None:
-        return "–"
-    plus = "+" if sign and share > 0 else "−" if share < 0 else ""
-    return f"{plus}{number(abs(100 * share), places=places)}\u00a0%"
 
 
 def marks() -> None:
@@ -53,7 +45,7 @@ def strip(found: dict[str, Any], currency: str) -> None:
 def _exact_card(found: dict[str, Any], currency: str) -> None:
     exact = found["exact"]
     st.metric(
-        t("A month, nobody reacting"), money(exact["delta_minor"], currency, sign=True), percent(exact["delta_share"], sign=True),
+        t("A month, nobody reacting"), money(exact["delta_minor"], currency, sign=True), share(exact["delta_share"], sign=True),
         delta_color="off", delta_arrow="off",
         help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
     )  # fmt: skip
@@ -79,7 +71,7 @@ def _expected_card(found: dict[str, Any], currency: str) -> None:
     st.caption(
         t(
             "chance of a gain {chance}; a month at the end {steady}",
-            chance=percent(gain["above_zero"], 0),
+            chance=share(gain["above_zero"], 0),
             steady=steady,
         )
     )
@@ -88,11 +80,11 @@ def _expected_card(found: dict[str, Any], currency: str) -> None:
 def _break_even_card(found: dict[str, Any], _currency: str) -> None:
     hoped = found["expected"]
     st.metric(
-        t("Pays unless more leave than"), percent(hoped["break_even_loss"]),
+        t("Pays unless more leave than"), share(hoped["break_even_loss"]),
         help=t("The share of those who get the new prices that may leave once and for all."),
     )  # fmt: skip
     if hoped["break_even_churn"] is not None:
-        now, then = percent(hoped["base_churn"], 2), percent(hoped["break_even_churn"], 2)
+        now, then = share(hoped["base_churn"], 2), share(hoped["break_even_churn"], 2)
         st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
     if hoped["break_even_kappa"] is not None:
         ratio = hoped["break_even_kappa"] / hoped["kappa"]
@@ -116,7 +108,7 @@ def _first_year_card(found: dict[str, Any], currency: str) -> None:
     st.metric(t("Earned in the first year"), earned, help=t("Spread evenly over each period, nobody reacting."))
     invoiced = parts.plain(money(exact["invoiced_first_year_minor"], currency, sign=True))
     _told_apart(t(":blue-badge[Data] on the invoices of that year {amount}", amount=invoiced))
-    after, before = percent(hoped["nrr_after"]), percent(hoped["nrr_before"])
+    after, before = share(hoped["nrr_after"]), share(hoped["nrr_before"])
     st.caption(t("expected NRR {after} instead of {before}", after=after, before=before))
 
 
@@ -139,13 +131,13 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
         st.caption(
             t(
                 "half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}",
-                p50=percent(spread["p50"]),
-                p90=percent(spread["p90"]),
-                max=percent(spread["max"]),
+                p50=share(spread["p50"]),
+                p90=share(spread["p90"]),
+                max=share(spread["max"]),
             )
         )
         if found["exact"]["top_ten_share"]:
-            st.caption(t("ten customers pay {share} of the rise", share=percent(found["exact"]["top_ten_share"], 0)))
+            st.caption(t("ten customers pay {share} of the rise", share=share(found["exact"]["top_ten_share"], 0)))
     with right:
         _shock_list(told, currency)
 
@@ -184,7 +176,7 @@ def _shock_list(told: pl.DataFrame, currency: str) -> None:
     before, after, change = t("Today"), t("Then"), t("Change")
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], before: money(monthly(row["before"]), currency), after: money(monthly(row["after"]), currency),
-         change: percent(row["share"], sign=True), t("From"): day(row["starts_on"])}
+         change: share(row["share"], sign=True), t("From"): day(row["starts_on"])}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     picked = st.dataframe(

@@ -14,9 +14,8 @@ from core.domain.access import Permission
 from core.reports import reaction
 from core.reports.expected import Expected
 from core.ui import parts, session, simulate_reads
-from core.ui.format import instant, number
+from core.ui.format import instant, number, share
 from core.ui.plan_list import permit
-from core.ui.simulate_answer import percent
 from core.ui.simulate_sentence import KEY, USUAL
 from core.ui.text import t
 
@@ -48,7 +47,7 @@ def show(hoped: Expected, context: session.Context) -> None:
         leave = leavers_of_hundred(0.10, max(hoped.base_churn, 1e-4), 12, hoped.reaction)
         st.markdown(
             t("For a rise of 10 % **{extra} of 100** more leave within a year, at a monthly churn of {churn} (from your history, {events} who left).",
-              extra=number(leave, places=1), churn=percent(hoped.base_churn, 2), events=number(hoped.events))
+              extra=number(leave, places=1), churn=share(hoped.base_churn, 2), events=number(hoped.events))
         )  # fmt: skip
         _numbers()
         st.text_input(t("Why these numbers"), key=f"{KEY}:notes", placeholder=t("Kept in the memo"))

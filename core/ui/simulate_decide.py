@@ -19,8 +19,7 @@ from core.exchange.export import Table, as_csv
 from core.reports import scenarios
 from core.store import billing
 from core.ui import charts, parts, session, simulate_reads
-from core.ui.format import day, instant, money, month, number
-from core.ui.simulate_answer import percent
+from core.ui.format import day, instant, money, month, number, share
 from core.ui.simulate_sentence import KEY, in_words, restore
 from core.ui.text import label, refusal, t
 
@@ -71,10 +70,10 @@ def compare(scenario: Scenario, context: session.Context) -> None:
                 continue
             exact, hoped, currency = found["exact"], found["expected"], each.currency
             rows.append({
-                t("Scenario"): each.name, t("A month"): money(exact["delta_minor"], currency, sign=True), t("Change"): percent(exact["delta_share"], sign=True),
+                t("Scenario"): each.name, t("A month"): money(exact["delta_minor"], currency, sign=True), t("Change"): share(exact["delta_share"], sign=True),
                 t("Expected"): money(round(hoped["gain"]["middle"]), currency, sign=True),
                 t("8 of 10 cases"): f"{money(round(hoped['gain']['low']), currency, sign=True)} – {money(round(hoped['gain']['high']), currency, sign=True)}",
-                t("Chance of a loss"): percent(1 - hoped["gain"]["above_zero"], 0), t("Bills over +25 %"): number(exact["red"]), "NRR": percent(hoped["nrr_after"]),
+                t("Chance of a loss"): share(1 - hoped["gain"]["above_zero"], 0), t("Bills over +25 %"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
             })  # fmt: skip
         st.dataframe(rows, hide_index=True)
         if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):
@@ -115,7 +114,7 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
     if gap is None:
         st.caption(t("Nothing was billed yet that re-rated history could be held against."))
     else:
-        said = t("Re-rated history differs from the invoices by {gap}.", gap=percent(gap / 1e6, 3))
+        said = t("Re-rated history differs from the invoices by {gap}.", gap=share(gap / 1e6, 3))
         unexplained = f":red[{said}] {t('Nothing can be approved before that is explained.')}"
         st.caption(said if gap <= actions.LARGEST_GAP_PPM else unexplained)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -10,12 +10,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.calc.simulation.response import Reaction
 from core.domain.plans import Charge, ChargeKind, ChargeModel
 from core.domain.price_form import fill
 from core.domain.scenarios import Edit, Existing, Scenario
 from core.domain.subscriptions import CustomerKind
 from core.ui import session
-from core.ui.format import number, price
+from core.ui.format import number, price, share
 from core.ui.plan_words import day_format
 from core.ui.simulate_reads import Series
 from core.ui.text import label, t
@@ -23,14 +24,10 @@ from core.ui.text import label, t
 KEY = "simulate"
 # What is assumed until somebody says otherwise; being told as a factor of the churn, not as its logarithm.
 USUAL = {
-    "kappa": 2.5,
-    "rho": 0.30,
-    "half_life": 3.0,
-    "notice": 1.10,
-    "acquisition": -1.0,
-    "usage_elasticity": 0.0,
-    "spill_over": 0.0,
+    name: float(getattr(Reaction(), name))
+    for name in ("kappa", "rho", "half_life", "acquisition", "usage_elasticity", "spill_over")
 }
+USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
 CELLS = ("flat_amount", "unit_amount", "rate_percent")
 
 
@@ -215,7 +212,7 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
         waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", width=100)
         apart = st.number_input(t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", width=130, disabled=waves == 1)
         held = st.selectbox(
-            t("Keep apart to compare"), [0.0, 0.05, 0.10], format_func=lambda part: f"{100 * part:.0f} %" if part else t("none"),
+            t("Keep apart to compare"), [0.0, 0.05, 0.10], format_func=lambda part: share(part, 0) if part else t("none"),
             key=f"{KEY}:held", width=170, help=t("So many customers, drawn once, keep their prices: what the change did can then be measured."),
         )  # fmt: skip
         stop = st.number_input(
@@ -230,8 +227,8 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
     )  # fmt: skip
 
 
-def _limit(share: float | None) -> str:
-    return t("no limit") if share is None else f"{100 * share:.0f} %"
+def _limit(part: float | None) -> str:
+    return t("no limit") if part is None else share(part, 0)
 
 
 def in_words(scenario: Scenario, known: list[Series]) -> str:

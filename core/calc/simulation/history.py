@@ -75,12 +75,11 @@ def estimate(lives: pl.DataFrame, rises: pl.DataFrame) -> Estimate | None:
         return None
     cells = rows.group_by(_KEY, maintain_order=True).agg(n=pl.len(), left=pl.col("left").sum()).with_row_index("cell")
     design, at = _design(cells)
-    prior = _precision(design.shape[1], at["after"])
-    beta, information = _fit(design, cells["n"].to_numpy(), cells["left"].to_numpy(), prior)
-    covariance = (
-        np.linalg.inv(information) @ (_spread(design, beta, rows, cells) + np.diag(prior)) @ np.linalg.inv(information)
-    )
-    effects = [at[f"bin{place}"] for place in range(len(BINS))]
+    centre, prior = _priors(design.shape[1], at["after"])
+    beta, information = _fit(design, (cells["n"].to_numpy(), cells["left"].to_numpy()), centre, prior)
+    bread = np.linalg.inv(information)
+    covariance = bread @ (_spread(design, beta, rows, cells) + np.diag(prior)) @ bread
+    effects = [at[name] for name in _BINS]
     b, v = beta[effects], covariance[np.ix_(effects, effects)]
     d = np.array([_mean_decay(*months) for months in BINS])
     weight = np.linalg.solve(v, d)
@@ -92,22 +91,14 @@ def estimate(lives: pl.DataFrame, rises: pl.DataFrame) -> Estimate | None:
     hit = exposed["subject_id"].n_unique()
     return Estimate(
         kappa, error,
-        tuple((first, last, *told(f"bin{place}")) for place, (first, last) in enumerate(BINS)),
+        tuple((*months, *told(name)) for name, months in zip(_BINS, BINS, strict=True)),
         told("lead") if rises["planned"].any() else None, told("after"), hit, lives.height - hit, exits, tuple(rises["month"].unique().sort()),
     )  # fmt: skip
 
 
-_KEY = [
-    "segment",
-    "tenure",
-    "month",
-    "due",
-    "exposure",
-    "lead",
-    "later",
-    *(f"bin{place}" for place in range(len(BINS))),
-    "after",
-]
+_BINS = tuple(f"bin{place}" for place in range(len(BINS)))
+_EFFECTS = ("due", "exposure", "lead", "later", *_BINS, "after")
+_KEY = ["segment", "tenure", "month", *_EFFECTS]
 
 
 def _person_months(lives: pl.DataFrame, rises: pl.DataFrame) -> pl.DataFrame:
@@ -133,12 +124,12 @@ def _person_months(lives: pl.DataFrame, rises: pl.DataFrame) -> pl.DataFrame:
     fade = pl.lit(2.0).pow(-since / float(Reaction().half_life))
     steps = around.group_by("subject_id", "month").agg(
         due=pl.col("planned").any().cast(pl.Int8), exposure=pl.col("x").filter("planned").sum().round(2), lead=felt(*LEADS), later=felt(AFTER + 1, 10_000), after=pl.when(since.is_between(0, AFTER)).then(fade).otherwise(0.0).max(),
-        **{f"bin{place}": felt(*months) for place, months in enumerate(BINS)},
+        **{name: felt(*months) for name, months in zip(_BINS, BINS, strict=True)},
     )  # fmt: skip
     tenure = pl.sum_horizontal((pl.col("month") - pl.col("since") >= edge).cast(pl.Int8) for edge in TENURES)
     return (
         rows.join(steps, on=["subject_id", "month"], how="left")
-        .with_columns(pl.col("due", "exposure", "lead", "later", "after", *(f"bin{place}" for place in range(len(BINS)))).fill_null(0))
+        .with_columns(pl.col(*_EFFECTS).fill_null(0))
         .with_columns(tenure=tenure)
         .select("subject_id", "left", *_KEY)
     )  # fmt: skip
@@ -151,24 +142,27 @@ def _design(cells: pl.DataFrame) -> tuple[np.ndarray, dict[str, int]]:
     for name in ("segment", "tenure", "month"):
         values = cells[name].unique().sort()
         columns += [(cells[name] == value).cast(pl.Float64).to_numpy() for value in values[1:]]
-    for name in ("due", "exposure", "lead", "later", "after", *(f"bin{place}" for place in range(len(BINS)))):
+    for name in _EFFECTS:
         at[name] = len(columns)
         columns.append(cells[name].cast(pl.Float64).to_numpy())
     return np.column_stack(columns), at
 
 
-def _precision(size: int, told: int) -> np.ndarray:
-    """Precision of the priors: that of being told; a whiff (variance 100) keeps the others finite where a month saw nobody leave."""
-    prior = np.full(size, 1e-2)
-    prior[0], prior[told] = 0.0, NOTICE_ERROR**-2
-    return prior
+def _priors(size: int, told: int) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and precision: of being told; of the others a whiff (variance 100), so that a month without leavers stays finite."""
+    centre, precision = np.zeros(size), np.full(size, 1e-2)
+    precision[0] = 0.0
+    centre[told], precision[told] = Reaction().notice, NOTICE_ERROR**-2
+    return centre, precision
 
 
-def _fit(design: np.ndarray, n: np.ndarray, left: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Maximum likelihood with priors by scoring: the coefficients, and Fisher's information at them."""
-    beta, centre = np.zeros(prior.size), np.zeros(prior.size)
+def _fit(
+    design: np.ndarray, counts: tuple[np.ndarray, np.ndarray], centre: np.ndarray, prior: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Maximum likelihood with priors by scoring, from how many were there and left: coefficients, Fisher's information."""
+    n, left = counts
+    beta = np.zeros(prior.size)
     beta[0] = np.log(-np.log1p(-max(left.sum() / n.sum(), 1e-6)))
-    centre[prior == NOTICE_ERROR**-2] = Reaction().notice
     information = np.eye(beta.size)
     for _ in range(60):
         u = np.exp(np.clip(design @ beta, -30, 5))

@@ -151,6 +151,7 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
     over_bill = np.zeros(stay.shape)  # what those are billed in all
     rows: list[tuple[np.ndarray, ...]] = []
     picked, picked_bill = _choice(cells, r) if changed else (np.zeros_like(cells.after), cells.after)
+    whole_term = _of_a_term(chance, cells)
     for month in range(months):
         charged = np.where(moves & (month >= cells.start), cells.after, cells.before)
         revenue = (stay * charged).sum(axis=(-2, -1)) + over_bill.sum(axis=(-2, -1))
@@ -162,7 +163,6 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
         log_ratio = np.where(felt, log_hazard_ratio(x, since, CLASSES[:, None], told, r), 0.0)
         beside = changed & ~moves
         log_ratio = log_ratio + np.where(beside, r.spill_over, 0.0)
-        whole_term = -np.expm1(cells.term * np.log1p(-np.minimum(chance, 1 - 1e-12)))
         leave = np.where(due, tilted(whole_term, log_ratio), 0.0)
         base_leave = np.where(due, whole_term, 0.0)
         churned = stay * leave
@@ -182,10 +182,15 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
     return Path(*(np.stack(column, axis=-1) for column in zip(*rows, strict=True)))
 
 
+def _of_a_term(chance: np.ndarray, cells: Cells) -> np.ndarray:
+    """The chance of leaving at the end of a whole term."""
+    return np.asarray(-np.expm1(cells.term * np.log1p(-np.minimum(chance, 1 - 1e-12))))
+
+
 def _unmoved(cells: Cells, chance: np.ndarray, r: Reaction, months: int) -> Path:
     """Nothing changes for anybody: customers leave as they do, whatever their sensitivity."""
     chance = chance[..., 0, :] if chance.ndim > 1 else chance
-    whole_term = -np.expm1(cells.term * np.log1p(-np.minimum(chance, 1 - 1e-12)))
+    whole_term = _of_a_term(chance, cells)
     stay = np.array(
         np.broadcast_to(cells.n, np.broadcast_shapes((*np.shape(r.kappa)[:1], 1), whole_term.shape)), dtype=float
     )
