@@ -28,6 +28,7 @@ from core.store.engine import open_engine
 from core.store.migrate import migrate
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The journeys of a module share a browser and a server, so one worker runs them; all others go wherever there is room."""
     for item in items:

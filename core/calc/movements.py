@@ -22,6 +22,7 @@ CUSTOMER, SUB = "customer_id", "subscription_id"
 NEW, REACTIVATION, EXPANSION, CONTRACTION, CHURN = "new", "reactivation", "expansion", "contraction", "churn"
 MOVED_IN, MOVED_OUT, FX = "moved_in", "moved_out", "fx"
 KINDS = (NEW, REACTIVATION, EXPANSION, MOVED_IN, CONTRACTION, MOVED_OUT, CHURN)
+KIND = pl.Enum(KINDS)
 
 # What a subscription is worth from a day on. Key: subscription_id, day. `holds`: see recurring.STRETCHES.
 STEPS: frames.Schema = {
@@ -30,7 +31,7 @@ STEPS: frames.Schema = {
 }  # fmt: skip
 # A customer's MRR from a day on, before and after. Key: customer_id, day. `delta` is after − before at the day's rates.
 LOG: frames.Schema = {
-    CUSTOMER: pl.Int64, "day": pl.Date, "kind": pl.String, "cause": pl.String, "delta": pl.Int64,
+    CUSTOMER: pl.Int64, "day": pl.Date, "kind": KIND, "cause": pl.String, "delta": pl.Int64,
     "before": pl.Int64, "after": pl.Int64, "list_after": pl.Int64, "customer_before": pl.Boolean,
     "customer_after": pl.Boolean, "gap_days": pl.Int32,
 }  # fmt: skip
@@ -108,10 +109,15 @@ def _ordered(frame: pl.DataFrame, key: str) -> bool:
     return bool(frame.select(fine.all()).item())
 
 
-def _running_within(amount: pl.Expr, first: pl.Expr) -> pl.Expr:
-    """Running sums that begin anew where `first` is true: those of all rows, less what there was before the group."""
+def _began(first: pl.Expr) -> pl.Expr:
+    """Of each row, the number of the row at which its group began; `first` is true there."""
+    return pl.when(first).then(pl.int_range(pl.len())).otherwise(0).cum_max()
+
+
+def _running_within(amount: pl.Expr, began: str) -> pl.Expr:
+    """Running sums within groups: those of all rows, less what there was before the group."""
     whole = amount.cum_sum()
-    return whole - pl.when(first).then(whole - amount).forward_fill()
+    return whole - (whole - amount).gather(pl.col(began))
 
 
 def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
@@ -125,18 +131,19 @@ def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
     each = _set(steps_).select(columns)
     if not _ordered(each, CUSTOMER):
         each = each.sort(CUSTOMER, "day", maintain_order=True)
-    several = (
-        each.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1)
-        if each["currency"].n_unique() > 1
-        else None
-    )
-    if several is not None and several.height:
+    if _several_currencies(each):
         days = _together(
             _netted(each.sort(CUSTOMER, "currency", "day", maintain_order=True), [CUSTOMER, "currency"]), rates, home
         )
     else:
         days = _valued(_netted(each, [CUSTOMER]), rates, home)
     return _classified(_joined_gaps(days))
+
+
+def _several_currencies(each: pl.DataFrame) -> bool:
+    """Does anybody pay in more than one?"""
+    same = (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)) & (pl.col("currency") != pl.col("currency").shift(1))
+    return bool(each.select(same.any()).item())
 
 
 def _netted(each: pl.DataFrame, own: list[str]) -> pl.DataFrame:
@@ -151,11 +158,10 @@ def _netted(each: pl.DataFrame, own: list[str]) -> pl.DataFrame:
         )  # fmt: skip
         each = pl.concat([each.filter(~part), sums.select(each.columns)]).sort(*own, "day")
     first = ~pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in own).fill_null(False)
-    return each.with_columns(
-        net=_running_within(pl.col("d_net"), first),
-        list=_running_within(pl.col("d_list"), first),
-        held=_running_within(pl.col("d_hold"), first),
-    )
+    return each.with_columns(_began=_began(first)).with_columns(
+        _running_within(pl.col(change), "_began").alias(name)
+        for name, change in (("net", "d_net"), ("list", "d_list"), ("held", "d_hold"))
+    ).drop("_began")  # fmt: skip
 
 
 def _valued(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
@@ -219,23 +225,33 @@ def _joined_gaps(days: pl.DataFrame) -> pl.DataFrame:
 def _classified(days: pl.DataFrame) -> pl.DataFrame:
     """LOG: the kind of each customer-day. In, by customer and day: delta, after, list_after, pays, holds, cause."""
     mine = (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)).fill_null(False)
-    paid = _running_within(pl.col("pays").cast(pl.Int64), ~mine) > 0
-    known = days.with_columns(customer_after=pl.col("pays") | (pl.col("holds") & paid))
-    was = (pl.col("customer_after").shift(1) & mine).fill_null(False)
-    ever = (_running_within(pl.col("customer_after").cast(pl.Int64), ~mine) > 0).shift(1) & mine
+    known = days.lazy().with_columns(_began=_began(~mine), _mine=mine).with_columns(
+        customer_after=pl.col("pays") | (pl.col("holds") & _so_far("pays", "_began"))
+    )  # fmt: skip
+    was = (pl.col("customer_after").shift(1) & pl.col("_mine")).fill_null(False)
+    ever = _so_far("customer_after", "_began").shift(1) & pl.col("_mine")
     told = known.with_columns(customer_before=was, _ever=ever.fill_null(False))
     delta, before, after = pl.col("delta"), pl.col("customer_before"), pl.col("customer_after")
     kind = (
-        pl.when(~before & after & ~pl.col("_ever")).then(pl.lit(NEW))
-        .when(~before & after).then(pl.lit(REACTIVATION))
-        .when(before & ~after).then(pl.lit(CHURN))
-        .when(before & (delta > 0)).then(pl.lit(EXPANSION))
-        .when(before & (delta < 0)).then(pl.lit(CONTRACTION))
+        pl.when(~before & after & ~pl.col("_ever")).then(_lit(NEW))
+        .when(~before & after).then(_lit(REACTIVATION))
+        .when(before & ~after).then(_lit(CHURN))
+        .when(before & (delta > 0)).then(_lit(EXPANSION))
+        .when(before & (delta < 0)).then(_lit(CONTRACTION))
     )  # fmt: skip
-    left_on = pl.when(~pl.col("customer_after")).then("day").shift(1)
-    gap = pl.when(pl.col("kind") == REACTIVATION).then((pl.col("day") - left_on).dt.total_days().cast(pl.Int32))
-    rows = told.with_columns(kind=kind, before=pl.col("after") - delta).with_columns(gap_days=gap)
-    return frames.conform(rows.filter(pl.col("kind").is_not_null()), LOG)
+    back = pl.col("kind") == REACTIVATION
+    gap = pl.when(back).then(pl.col("day").to_physical() - pl.col("day").shift(1).to_physical())
+    rows = told.with_columns(kind=kind, before=pl.col("after") - delta).with_columns(gap_days=gap).collect()
+    return frames.conform(rows.filter(pl.col("kind").is_not_null()) if rows["kind"].null_count() else rows, LOG)
+
+
+def _so_far(flag: str, began: str) -> pl.Expr:
+    """Was it true in this row of the group, or in one before?"""
+    return pl.when(flag).then(pl.int_range(pl.len())).otherwise(-1).cum_max() >= pl.col(began)
+
+
+def _lit(kind: str) -> pl.Expr:
+    return pl.lit(kind, dtype=KIND)
 
 
 def convertible(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> tuple[pl.DataFrame, list[str]]:
@@ -285,15 +301,26 @@ def after_months(month: date, count: int) -> date:
     return date(month.year + (month.month - 1 + count) // 12, (month.month - 1 + count) % 12 + 1, 1)
 
 
+def daily(log_: pl.DataFrame) -> pl.DataFrame:
+    """Σ of the log by day and kind: day, kind, delta, n. Many customers move on few days, so what is summed further begins here."""
+    return log_.lazy().group_by("day", "kind").agg(
+        pl.col("delta").sum(), n=pl.len().cast(pl.Int64)
+    ).collect(engine="streaming")  # fmt: skip
+
+
 def monthly_table(log_: pl.DataFrame, balance: pl.DataFrame, months: list[date]) -> pl.DataFrame:
     """One row a month: opening, each kind, fx, closing (twelfths); customers at the beginning, new_customers … and end.
 
     `balance`: `balances` on the day before each month and on the last month's last day. FX is the exact residual.
     """
     inside = log_.filter((pl.col("day") >= months[0]) & (pl.col("day") < after_months(months[-1], 1)))
-    flows = inside.group_by(month=pl.col("day").dt.month_start()).agg(
-        *(pl.col("delta").filter(pl.col("kind") == kind).sum().alias(kind) for kind in KINDS),
-        *((pl.col("kind") == kind).sum().cast(pl.Int64).alias(f"{kind}_customers") for kind in KINDS),
+    flows = (
+        daily(inside)
+        .group_by(month=pl.col("day").dt.month_start())
+        .agg(
+            *(pl.col("delta").filter(pl.col("kind") == kind).sum().alias(kind) for kind in KINDS),
+            *(pl.col("n").filter(pl.col("kind") == kind).sum().alias(f"{kind}_customers") for kind in KINDS),
+        )
     )
     whole = pl.DataFrame({"month": months}, schema={"month": pl.Date}).join(flows, on="month", how="left").fill_null(0)
     net = balance["net_twelfths"]
@@ -366,8 +393,8 @@ def moved(part: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
     )
     kind, known = pl.col("kind"), pl.col("whole")
     elsewhere = (
-        pl.when((kind == CHURN) & (known.is_null() | (known != CHURN))).then(pl.lit(MOVED_OUT))
+        pl.when((kind == CHURN) & (known.is_null() | (known != CHURN))).then(_lit(MOVED_OUT))
         .when(kind.is_in([NEW, REACTIVATION]) & known.is_in([NEW, REACTIVATION])).then(known)
-        .when(kind.is_in([NEW, REACTIVATION])).then(pl.lit(MOVED_IN)).otherwise(kind)
+        .when(kind.is_in([NEW, REACTIVATION])).then(_lit(MOVED_IN)).otherwise(kind)
     )  # fmt: skip
     return named.with_columns(kind=elsewhere).drop("whole")

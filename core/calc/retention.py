@@ -115,16 +115,21 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
     if start.is_empty():
         return pl.DataFrame(schema={"cohort": pl.Date, "age": pl.Int64, "size": pl.Int64, "kept": pl.Int64,
                                     "start_mrr": pl.Int64, "mrr": pl.Int64})  # fmt: skip
-    own = (
-        log_.lazy()
-        .filter(pl.col("day") <= through)
-        .select(CUSTOMER, "day", "delta", step=_step())
-        .join(start.lazy().select(CUSTOMER, "since", "cohort"), on=CUSTOMER, how="inner")
-    )
+    # The log is in order: a customer's rows follow that of their first paid day.
+    new = pl.col("kind") == NEW
+    own = log_.lazy().filter(pl.col("day") <= through).select(
+        "day", "delta", step=_step(), mine=pl.when(new).then(CUSTOMER).forward_fill() == pl.col(CUSTOMER),
+        since=pl.when(new).then("day").forward_fill(),
+    ).filter(pl.col("mine") & (pl.col("since") >= first)).collect(engine="streaming")  # fmt: skip
+    (since_month, since_day), (month, day) = _parts(own["since"]), _parts(own["day"])
     # The first age at whose day a change counts already: full months, rounded up.
-    age = _whole_months(pl.col("since"), pl.col("day")) + (pl.col("day") != _anniversary()).cast(pl.Int32)
-    dated = own.with_columns(age=age.clip(lower_bound=0).cast(pl.Int64))
-    moved = dated.group_by("cohort", "age").agg(pl.col("step").sum(), moved=pl.col("delta").sum()).collect()
+    dated = own.lazy().select(
+        "delta", "step", cohort=since_month, age=month - since_month + (day > since_day).cast(pl.Int32)
+    )
+    moved = dated.group_by("cohort", "age").agg(pl.col("step").sum(), moved=pl.col("delta").sum()).select(
+        "step", "moved", age=pl.col("age").cast(pl.Int64),
+        cohort=pl.date((pl.col("cohort") - 1) // 12, (pl.col("cohort") - 1) % 12 + 1, 1),
+    ).collect(engine="streaming")  # fmt: skip
     sizes = start.group_by("cohort").agg(
         size=pl.len().cast(pl.Int64), start_mrr=pl.col("start_mrr").sum(), last=pl.col("since").max()
     )
@@ -144,14 +149,6 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
 def _step() -> pl.Expr:
     """+1 where somebody becomes a customer, −1 where they stop."""
     return pl.col("customer_after").cast(pl.Int64) - pl.col("customer_before").cast(pl.Int64)
-
-
-def _anniversary() -> pl.Expr:
-    """The day of the month of `day` on which a whole month since `since` is completed: its last one where there is no such day."""
-    last = pl.col("day").dt.month_end().dt.day()
-    return pl.col("day").dt.month_start() + pl.duration(
-        days=pl.min_horizontal(pl.col("since").dt.day(), last).cast(pl.Int64) - 1
-    )
 
 
 def cohort_summary(cells: pl.DataFrame) -> pl.DataFrame:
@@ -189,7 +186,24 @@ def subjects(log_: pl.DataFrame, as_of: date, known_from: pl.DataFrame | None = 
 
 def _whole_months(start: pl.Expr, end: pl.Expr) -> pl.Expr:
     """Completed months from one day to another."""
-    months = (end.dt.year() - start.dt.year()) * 12 + end.dt.month() - start.dt.month()
+    months = _month(end) - _month(start)
     # The month's day may not exist in the end's month: then its last day completes it.
     day, last = start.dt.day(), end.dt.month_end().dt.day()
     return months - (end.dt.day() < pl.min_horizontal(day, last)).cast(pl.Int32)
+
+
+def _month(day: pl.Expr) -> pl.Expr:
+    """Months since the year 0."""
+    return day.dt.year() * 12 + day.dt.month()
+
+
+def _parts(days: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Months since the year 0 and the day of the month of each day: looked up, for many rows share few days."""
+    start, end = days.min(), days.max()
+    if start is None or end is None:
+        return days.cast(pl.Int32), days.cast(pl.Int32)
+    known = pl.DataFrame({"day": pl.date_range(start, end, eager=True)}).select(  # type: ignore[arg-type]
+        month=_month(pl.col("day")), of_month=pl.col("day").dt.day()
+    )
+    at = (days - start).dt.total_days()
+    return known["month"].gather(at), known["of_month"].gather(at)

@@ -29,15 +29,19 @@ class Test:
     p: float
 
 
+def _subjects(subjects: pl.DataFrame) -> pl.LazyFrame:
+    """With all columns of SUBJECTS: nobody says otherwise, each is one who is known from the beginning and still there."""
+    usual = {"entry": 0, "cause": None, "n": 1}
+    return subjects.lazy().with_columns(
+        (pl.col(name) if name in subjects.columns else pl.lit(usual[name])).cast(dtype).alias(name)
+        for name, dtype in SUBJECTS.items()
+    )
+
+
 def counted(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     """Rows with equal entry, exit, cause and segment as one: SUBJECTS + `by`. In: exit [, entry, cause, n]."""
-    filled = subjects.with_columns(
-        entry=(pl.col("entry") if "entry" in subjects.columns else pl.lit(0)).cast(pl.Int64),
-        exit=pl.col("exit").cast(pl.Int64),
-        cause=(pl.col("cause") if "cause" in subjects.columns else pl.lit(None)).cast(pl.String),
-        n=(pl.col("n") if "n" in subjects.columns else pl.lit(1)).cast(pl.Int64),
-    )
-    return filled.group_by(*by, "entry", "exit", "cause").agg(pl.col("n").sum()).sort(*by, "exit", "entry", "cause")
+    alike = _subjects(subjects).group_by(*by, "entry", "exit", "cause").agg(pl.col("n").sum())
+    return alike.collect(engine="streaming").sort(*by, "exit", "entry", "cause")
 
 
 def life_table(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -45,17 +49,15 @@ def life_table(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
 
     Someone whose exit is not after their entry was never at risk and is left out.
     """
-    some = counted(subjects, by).filter(pl.col("exit") > pl.col("entry"))
-    ended = pl.col("cause").is_not_null()
-    out = some.group_by(*by, time="exit").agg(
-        events=pl.col("n").filter(ended).sum(), censored=pl.col("n").filter(~ended).sum()
-    )
-    inflow = some.group_by(*by, time="entry").agg(entered=pl.col("n").sum())
-    flows = pl.concat([
-        out.with_columns(entered=pl.lit(0, dtype=pl.Int64)).select(*by, "time", "events", "censored", "entered"),
-        inflow.with_columns(events=pl.lit(0, dtype=pl.Int64), censored=pl.lit(0, dtype=pl.Int64))
-        .select(*by, "time", "events", "censored", "entered"),
-    ]).group_by(*by, "time").agg(pl.col("events", "censored", "entered").sum()).sort(*by, "time")  # fmt: skip
+    left = pl.col("n") * pl.col("cause").is_not_null()
+    some = _subjects(subjects).filter(pl.col("exit") > pl.col("entry")).group_by(*by, "entry", "exit").agg(
+        events=left.sum(), entered=pl.col("n").sum()
+    ).collect(engine="streaming")  # fmt: skip
+    out = some.select(*by, time="exit", events="events", censored=pl.col("entered") - pl.col("events"))
+    come = some.select(*by, "entered", time="entry")
+    flows = pl.concat([out, come], how="diagonal").group_by(*by, "time").agg(
+        pl.col("events", "censored", "entered").sum()
+    ).sort(*by, "time")  # fmt: skip
     # At risk at t: everybody who entered before t less everybody who left before t.
     stock = (pl.col("entered") - pl.col("events") - pl.col("censored")).cum_sum() - (
         pl.col("entered") - pl.col("events") - pl.col("censored")

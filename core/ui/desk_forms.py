@@ -71,6 +71,14 @@ def _day(text: str, value: date | None, key: str, *, help: str = "") -> date | N
     return st.date_input(text, value, key=key, format=day_format(), help=help or None)
 
 
+def _choose(place: Any, text: str, options: dict[Any, str], key: str, **more: Any) -> Any:
+    """One of several, chosen by hand: what a customer gets is never simply the first of a list. What is alone stands."""
+    return place.selectbox(
+        text, list(options), format_func=options.__getitem__, key=key, index=0 if len(options) == 1 else None,
+        placeholder=t("Choose one to see what it does"), **more,
+    )  # fmt: skip
+
+
 def offer_text(offer: dict[str, Any]) -> str:
     """ "Pro · month · from 599,00 kr" """
     amount = money(offer["headline_minor"], offer["currency"])
@@ -90,10 +98,12 @@ def draw_plan(subject: Subject, chosen: Choices | None, context: session.Context
     if not options:
         st.info(t("No other prices are on offer in this currency."), icon=":material/info:")
         return None
-    picked = st.selectbox(
-        t("New plan and interval"), list(options), format_func=lambda each: offer_text(options[each]), key=f"{key}:version",
+    picked = _choose(
+        st, t("New plan and interval"), {each: offer_text(offer) for each, offer in options.items()}, f"{key}:version",
         help=t("What one period costs with one seat and no add-ons"),
     )  # fmt: skip
+    if picked is None:
+        return None
     days = {"now": now["on"], "renewal": chosen.renews_on or now["on"]}
     upward = (options[picked]["rank"] or 0) - (now["rank"] or 0)
     policy = now["upgrade_when"] if upward > 0 else now["downgrade_when"] if upward < 0 else Timing.PERIOD_END.value
@@ -220,14 +230,13 @@ def _coupon(
         st.info(nothing, icon=":material/info:")
         return None
     left, right = st.columns([2, 1])
-    picked = left.selectbox(
-        t("Coupon"), list(coupons), format_func=lambda each: coupon_text(coupons[each]), key=f"{key}:coupon"
-    )
+    told = {each: coupon_text(coupon) for each, coupon in coupons.items()}
+    picked = _choose(left, t("Coupon"), told, f"{key}:coupon")
     with right:
         on = _day(t("From"), chosen.now["on"], f"{key}:on")
-    return (
-        None if on is None else one(action, subscription_id=subject.subscription_id, coupon_id=picked, effective_on=on)
-    )
+    if picked is None or on is None:
+        return None
+    return one(action, subscription_id=subject.subscription_id, coupon_id=picked, effective_on=on)
 
 
 # --- when service runs -----------------------------------------------------------------------------------------------
@@ -336,7 +345,8 @@ def draw_start(subject: Subject, chosen: Choices | None, context: session.Contex
     if not options:
         st.info(t("No plan is on offer: publish prices first."), icon=":material/info:")
         return None
-    picked = st.selectbox(t("Plan and interval"), list(options), format_func=lambda each: offer_text(options[each]), key=f"{key}:version")  # fmt: skip
+    told = {each: offer_text(offer) for each, offer in options.items()}
+    picked = _choose(st, t("Plan and interval"), told, f"{key}:version")
     first, second, third = st.columns(3)
     with first:
         on = _day(t("First day"), context.today, f"{key}:on")
@@ -344,7 +354,7 @@ def draw_start(subject: Subject, chosen: Choices | None, context: session.Contex
     trial = third.number_input(
         t("Trial, days"), 0, 366, value=None, key=f"{key}:trial", placeholder=t("as the plan says")
     )
-    if on is None:
+    if picked is None or on is None:
         return None
     return one(
         "start", customer_id=subject.customer_id, price_version_id=picked, start_on=on,

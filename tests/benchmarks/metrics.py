@@ -53,7 +53,7 @@ def events(customers: int, seed: int = 1) -> pl.DataFrame:
 def ours(steps: pl.DataFrame) -> dict[str, Any]:
     """Movements by month and kind, and customers kept by cohort and age."""
     log = movements.log(steps, pl.DataFrame(schema=frames.CURRENCY_RATES), "NOK")
-    table = log.group_by(pl.col("day").dt.month_start(), "kind").agg(pl.col("delta").sum(), n=pl.len())
+    table = movements.daily(log).group_by(pl.col("day").dt.month_start(), "kind").agg(pl.col("delta", "n").sum())
     cells = retention.cohorts(log, FIRST, LAST)
     return {
         "delta": int(table["delta"].abs().sum()),

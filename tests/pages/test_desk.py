@@ -92,6 +92,16 @@ def test_support_upgrades_after_seeing_what_it_costs(dialog, story):
     assert facts(story)[-1] == ("price", date(2026, 6, 16))
 
 
+def test_among_several_plans_none_is_chosen_for_the_customer(dialog, story):
+    story.plan(fixed("900"), plan_id=story.ranked(3), valid_from=SINCE)
+    app = dialog("change_price")
+    assert app.selectbox[0].value is None
+    assert "Change plan" not in [each.label for each in app.button]
+    app.selectbox[0].select_index(1).run()
+    press(app, "Change plan")
+    assert facts(story)[-1] == ("price", date(2026, 6, 16))
+
+
 def test_a_viewer_sees_the_buttons_but_cannot_use_them(page):
     app = page(person=2)
     assert all(each.disabled for each in app.button if each.label in ("Change plan", "Quantity", "Cancel …"))
