@@ -55,7 +55,7 @@ except ForbliError as error:
 
 answer.marks()
 answer.strip(found, scenario.currency)
-if not found["exact"]["delta_minor"] and not scenario.edits and not scenario.bundled:
+if not found["exact"]["delta_minor"] and not scenario.edits and not scenario.bundled and not scenario.minimum:
     st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
     st.stop()
 with st.container(border=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -85,7 +85,8 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
             "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
             "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
             "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED).height,
-            "amber": shocks(moved, AMBER).height, "why_not": dict(rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows()),
+            "amber": shocks(moved, AMBER).height, "segments": segments(moved),
+            "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills} for edge in known.edges], "why_not": dict(rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows()),
         },
         "expected": {
             "gain": _range(hoped.gain), "steady": _range(hoped.steady), "lost": _range(hoped.lost), "parts": hoped.parts,
@@ -152,6 +153,23 @@ def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
                 "newly_charged": True,
             }
         )
+    return found
+
+
+def segments(moved: pl.DataFrame) -> list[dict[str, Any]]:
+    """The effect by kind and by country of the customers: dimension, segment, subscriptions, rising, falling, before_minor, after_minor, delta_share."""
+    found = []
+    for dimension in ("kind", "country"):
+        table = moved.group_by(dimension).agg(
+            pl.col("before", "after").sum(), subscriptions=pl.len(), rising=(pl.col("after") > pl.col("before")).sum(),
+            falling=(pl.col("after") < pl.col("before")).sum(),
+        ).sort("before", dimension, descending=[True, False])  # fmt: skip
+        for row in table.iter_rows(named=True):
+            before, after = int(row["before"]), int(row["after"])
+            found.append({
+                "dimension": dimension, "segment": row[dimension], "subscriptions": row["subscriptions"], "rising": row["rising"], "falling": row["falling"],
+                "before_minor": monthly(before), "after_minor": monthly(after), "delta_share": (after - before) / before if before else None,
+            })  # fmt: skip
     return found
 
 

@@ -16,10 +16,11 @@ from core.calc.simulation import exact
 from core.domain import price_form
 from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
-from core.domain.plans import ChargeKind, PriceStatus, PriceTerms
+from core.domain.plans import ChargeKind, ChargeModel, PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
 from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check
 from core.reports import mrr
+from core.reports.edges import Edge, edges
 from core.store import billing, catalogue, load
 from core.store.tables import Plan, PriceVersion, core_table
 
@@ -143,7 +144,8 @@ def edited(before: PriceTerms, scenario: Scenario) -> PriceTerms:
         if edit.charge not in charges:
             raise InvalidInput("The prices have no charge {charge}", code="no_charge", charge=edit.charge)
         charge = charges[edit.charge]
-        if edit.column in price_form.TIER_CELLS:
+        # The rate of a percentage of each event is the charge's own, whatever its tiers may hold.
+        if edit.column in price_form.TIER_CELLS and charge["model"] != ChargeModel.PERCENTAGE.value:
             while len(charge["tiers"]) <= edit.tier:
                 charge["tiers"].append(dict.fromkeys(price_form.TIER_CELLS, ""))
             charge["tiers"][edit.tier][edit.column] = edit.value
@@ -193,7 +195,7 @@ class Exact:
     `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
     month), felt (after, with the usage that the scenario assumes), starts_on, wave, cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
-    `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers.
+    `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
     """
 
     scenario: Scenario
@@ -202,6 +204,7 @@ class Exact:
     coupled: int
     today: date
     new_price_ratio: float
+    edges: list[Edge]
 
     @property
     def moved(self) -> pl.DataFrame:
@@ -239,7 +242,13 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     ).with_columns(limit=pl.col("after") - pl.col("priced"))  # fmt: skip
     ratio = float(after.worth.sum()) / max(float(before.worth.sum()), 1.0)
     return Exact(
-        scenario, new, told.with_columns(cheapest=standing.cheapest).drop("limited"), after.coupled, ready.today, ratio
+        scenario,
+        new,
+        told.with_columns(cheapest=standing.cheapest).drop("limited"),
+        after.coupled,
+        ready.today,
+        ratio,
+        edges(base, new.terms),
     )
 
 

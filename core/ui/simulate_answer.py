@@ -15,8 +15,8 @@ from core.reports import scenarios
 from core.reports.expected import Expected
 from core.reports.simulation import Exact
 from core.ui import charts, parts
-from core.ui.format import day, money, month, number, share, whole_money
-from core.ui.simulate_sentence import KEY
+from core.ui.format import country, day, money, month, number, quantity, share, whole_money
+from core.ui.simulate_reads import KEY
 from core.ui.text import label, t
 
 MOST_ROWS = 300
@@ -140,6 +140,37 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
             st.caption(t("ten customers pay {share} of the rise", share=share(found["exact"]["top_ten_share"], 0)))
     with right:
         _shock_list(told, currency)
+    _edges(known, currency)
+    _segments(found["exact"]["segments"], currency)
+
+
+def _edges(known: Exact, currency: str) -> None:
+    """Bounds at which the new prices fall: whoever is just below pays more than whoever is just above."""
+    for edge in known.edges:
+        fall = edge.fall
+        st.warning(
+            t("{charge}: {above} units cost {less}, {fall} less than {quantity}. {bills} looked-at bills lie where more units would cost less.",
+              charge=parts.plain(edge.charge), above=quantity(fall.above_micro), less=parts.plain(money(fall.above_minor, currency)),
+              fall=parts.plain(money(fall.at_minor - fall.above_minor, currency)), quantity=quantity(fall.at_micro), bills=number(edge.bills)),
+            icon=":material/trending_down:",
+        )  # fmt: skip
+
+
+def _segments(rows: list[dict[str, Any]], currency: str) -> None:
+    """The effect by kind and country of the customers; one segment alone tells nothing."""
+    told = [row for row in rows if sum(each["dimension"] == row["dimension"] for each in rows) > 1]
+    if not told:
+        return
+    before, after, change = t("Today"), t("Then"), t("Change")
+    with st.expander(t("By kind and country"), icon=":material/donut_small:"):
+        listed = [
+            {t("Segment"): label(row["segment"]) if row["dimension"] == "kind" else country(row["segment"]), t("Subscriptions"): number(row["subscriptions"]),
+             t("Rising"): number(row["rising"]), t("Falling"): number(row["falling"]), before: money(row["before_minor"], currency),
+             after: money(row["after_minor"], currency), change: share(row["delta_share"], sign=True)}
+            for row in told
+        ]  # fmt: skip
+        st.dataframe(listed, hide_index=True, column_config=parts.money_columns(
+            t("Subscriptions"), t("Rising"), t("Falling"), before, after, change), key="hit:segments")  # fmt: skip
 
 
 def _histogram(told: pl.DataFrame) -> None:

@@ -16,7 +16,8 @@ from core.reports.expected import Expected
 from core.ui import parts, session, simulate_reads
 from core.ui.format import instant, number, share
 from core.ui.plan_list import permit
-from core.ui.simulate_sentence import KEY, USUAL
+from core.ui.simulate_reads import KEY
+from core.ui.simulate_sentence import USUAL
 from core.ui.text import t
 
 

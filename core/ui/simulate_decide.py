@@ -20,7 +20,8 @@ from core.reports import scenarios
 from core.store import billing
 from core.ui import charts, parts, session, simulate_reads
 from core.ui.format import day, instant, money, month, number, share
-from core.ui.simulate_sentence import KEY, in_words, restore
+from core.ui.simulate_reads import KEY
+from core.ui.simulate_sentence import in_words, restore
 from core.ui.text import label, refusal, t
 
 MOST_COMPARED = 5

@@ -22,6 +22,8 @@ from core.store import catalogue
 from core.store.tables import Plan, PriceVersion, core_table
 from core.ui import session
 
+KEY = "simulate"  # begins the names of all widgets of the page
+
 
 @dataclass(frozen=True)
 class Series:

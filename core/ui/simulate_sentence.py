@@ -11,24 +11,21 @@ from typing import Any
 import streamlit as st
 
 from core.calc.simulation.response import Reaction
-from core.domain.plans import Charge, ChargeKind, ChargeModel
-from core.domain.price_form import fill
-from core.domain.scenarios import Edit, Existing, Scenario
+from core.domain.plans import ChargeKind
+from core.domain.scenarios import Existing, Scenario
 from core.domain.subscriptions import CustomerKind
-from core.ui import session
-from core.ui.format import number, price, share
+from core.ui import session, simulate_prices
+from core.ui.format import number, share
 from core.ui.plan_words import day_format
-from core.ui.simulate_reads import Series
+from core.ui.simulate_reads import KEY, Series
 from core.ui.text import label, t
 
-KEY = "simulate"
 # What is assumed until somebody says otherwise; being told as a factor of the churn, not as its logarithm.
 USUAL = {
     name: float(getattr(Reaction(), name))
     for name in ("kappa", "rho", "half_life", "acquisition", "usage_elasticity", "spill_over")
 }
 USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
-CELLS = ("flat_amount", "unit_amount", "rate_percent")
 
 
 def existing_words() -> dict[str, str]:
@@ -45,7 +42,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
         scenario = Scenario(
             st.session_state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval
         )
-        edits = _prices(chosen)
+        edits, minimum = simulate_prices.choose(chosen)
         addons = {
             charge.code: charge.name or charge.code
             for charge in chosen.terms.charges
@@ -94,6 +91,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
     scenario = replace(
         more,
         edits=edits,
+        minimum=minimum,
         bundled=tuple(bundled),
         from_on=_day(from_on),
         existing=Existing(when),
@@ -122,55 +120,6 @@ def _series(known: list[Series]) -> Series:
         st.session_state.pop(f"{KEY}:series", None)
     picked = st.selectbox(t("Change the prices of"), list(names), format_func=names.__getitem__, key=f"{KEY}:series")
     return known[list(names).index(picked)]
-
-
-def _prices(chosen: Series) -> tuple[Edit, ...]:
-    """A cell for every price of the newest version: today's beside it, what is typed instead becomes an edit."""
-    form = fill(chosen.terms)
-    edits: list[Edit] = []
-    prefix = f"{KEY}:price:{chosen.plan}:{chosen.currency}:{chosen.interval}"
-    rows = [
-        (charge, place, column, tier[column])
-        for charge in form["charges"] for place, tier in enumerate(charge["tiers"]) for column in CELLS
-        if tier[column] and charge["kind"] != ChargeKind.ONE_OFF.value
-    ]  # fmt: skip
-    charges = {charge.code: charge for charge in chosen.terms.charges}
-    with st.grid(4, min_column_width=190):
-        for charge, place, column, now in rows:
-            title = _cell_title(charges[charge["code"]], place, column, now, chosen.currency)
-            places = max(2, -int(Decimal(now).normalize().as_tuple().exponent))
-            step = max(float(Decimal(now)) / 50, 10.0**-places)
-            step = float(round(Decimal(step), 0)) or step if Decimal(now) >= 50 else step
-            typed = st.number_input(
-                title,
-                min_value=0.0,
-                value=float(Decimal(now)),
-                step=step,
-                format=f"%.{min(places, 6)}f",
-                key=f"{prefix}:{charge['code']}:{place}:{column}",
-            )
-            if Decimal(str(typed)) != Decimal(now):
-                edits.append(Edit(charge["code"], column, _plain(Decimal(str(typed))), place))
-        if chosen.terms.minimum_commitment:
-            st.caption(t("Minimum commitment {amount}", amount=price(chosen.terms.minimum_commitment, chosen.currency)))
-    return tuple(edits)
-
-
-def _plain(value: Decimal) -> str:
-    """A number without needless zeros: 109.0 → "109"."""
-    return format(value.normalize(), "f")
-
-
-def _cell_title(charge: Charge, place: int, column: str, now: str, currency: str) -> str:
-    """ "Fee · today 89,00 kr", with the tier's bound where there are several."""
-    name = charge.name or charge.code
-    unit = f"{now} %" if column == "rate_percent" else price(now, currency)
-    tier = charge.tiers[place]
-    bound = ""
-    if len(charge.tiers) > 1:
-        bound = t(" up to {bound}", bound=number(tier.up_to)) if tier.up_to is not None else t(" above")
-    each = t(" a unit") if column == "unit_amount" and charge.model is not ChargeModel.FLAT else ""
-    return t("{name}{bound} · today {price}{each}", name=name, bound=bound, price=unit, each=each)
 
 
 def _more(scenario: Scenario, known: list[Series]) -> Scenario:
@@ -223,7 +172,7 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
         cost = st.number_input(t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", width=210)
     return replace(
         scenario, cap_ppm=None if cap is None else round(cap * 1e6), floor_ppm=None if floor is None else round(floor * 1e6), kinds=tuple(kinds),
-        agreed_too=bool(agreed), alternatives=tuple(instead) or None, hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=_plain(Decimal(str(cost or 0))),
+        agreed_too=bool(agreed), alternatives=tuple(instead) or None, hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=simulate_prices.plain(Decimal(str(cost or 0))),
     )  # fmt: skip
 
 
@@ -243,23 +192,7 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
     )
     if here is None:
         return scenario.name
-    charges = {charge.code: charge for charge in here.terms.charges}
-    said = []
-    for edit in scenario.edits:
-        now = (
-            getattr(charges[edit.charge].tiers[edit.tier], edit.column)
-            if edit.charge in charges and edit.tier < len(charges[edit.charge].tiers)
-            else None
-        )
-        before = "" if now is None else f"{price(now, scenario.currency)} → "
-        said.append(f"{charges[edit.charge].name or edit.charge} {before}{price(edit.value, scenario.currency)}")
-    if scenario.bundled:
-        said.append(
-            t(
-                "{addons} included",
-                addons=", ".join(charges[code].name or code for code in scenario.bundled if code in charges),
-            )
-        )
+    said = simulate_prices.in_words(scenario, here.terms)
     change = "; ".join(said) or t("prices as they are sold today")
     return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
              change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip
@@ -271,9 +204,8 @@ def restore(scenario: Scenario) -> None:
         del st.session_state[key]
     st.session_state[f"{KEY}:name"] = scenario.name
     st.session_state[f"{KEY}:series"] = f"{scenario.plan}|{scenario.currency}|{scenario.interval}"
-    for edit in scenario.edits:
-        cell = f"{KEY}:price:{scenario.plan}:{scenario.currency}:{scenario.interval}:{edit.charge}:{edit.tier}:{edit.column}"
-        st.session_state[cell] = float(Decimal(edit.value))
+    for key, held in simulate_prices.restore(scenario).items():
+        st.session_state[key] = held
     plain = {
         "existing": scenario.existing.value, "notice": scenario.notice_days, "bundled": list(scenario.bundled), "kinds": list(scenario.kinds),
         "agreed": scenario.agreed_too, "instead": list(scenario.alternatives or ()), "waves": scenario.waves, "held": scenario.hold_out_ppm / 1e6, "stop": scenario.stop_months, "apart": scenario.wave_months, "horizon": scenario.horizon_months,

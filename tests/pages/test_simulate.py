@@ -161,3 +161,56 @@ def test_without_own_rises_history_says_nothing(sqlite_engine, page):
     app = page(sqlite_engine)
     fee(app).set_value(349.0).run()
     assert "history says nothing yet" in texts(app)
+
+
+def metered(engine):
+    """Twelve subscribers of a plan with volume prices of calls, each with 8, 9, 10 or 11 calls a month."""
+    world = World(engine)
+    calls = charge("calls", "usage", "volume", tier("10", unit="5"), tier(unit="4"), meter="calls", name="Calls")
+    plan = world.plan(fixed("100"), calls, code="pro", valid_from=date(2024, 1, 1))
+    for number in range(12):
+        subscription = world.start(world.customer(), plan, date(2025, 1, 1))
+        for month in range(12):  # June 2025 to May 2026
+            world.use(subscription, "calls", date(2025 + (month + 5) // 12, (month + 5) % 12 + 1, 20), 8 + number % 4)
+
+
+def test_bounds_included_units_and_the_minimum_are_cells_too(sqlite_engine, page):
+    metered(sqlite_engine)
+    app = page(sqlite_engine)
+    cell = {box.key.split("month:")[-1]: box for box in app.number_input if ":price:" in box.key}
+    cell["calls:0:included_units"].set_value(2.0).run()
+    # Two calls fewer are paid for by each: −2 × 5.00 up to ten calls; eleven cost 9 × 5.00 instead of 11 × 4.00.
+    assert figures(app)["A month, nobody reacting"].startswith("−87.00")
+    assert "Calls: Included units none → 2" in texts(app).replace("\\", "")
+    cell[":0:minimum_commitment"].set_value(200.0).run()
+    assert not app.exception
+    assert figures(app)["A month, nobody reacting"].startswith("+")
+
+
+def test_a_kept_scenario_opens_with_every_cell_as_it_was(sqlite_engine, page):
+    metered(sqlite_engine)
+    person = World(sqlite_engine).add(Person, name="Kari", email="kari@example.com", role="product")
+    app = page(sqlite_engine, person=person)
+    names = ("calls:0:up_to", "calls:0:included_units", ":0:minimum_commitment")
+    for name, value in zip(names, (20.0, 3.0, 50.0), strict=True):
+        next(box for box in app.number_input if box.key.endswith(name)).set_value(value).run()
+    next(box for box in app.selectbox if box.key.endswith("calls:0:model")).set_value("graduated").run()
+    app.button(key="scenario:save").click().run()
+    assert not app.exception
+    kept = page(sqlite_engine, person=person, scenario="1")
+    assert [next(box for box in kept.number_input if box.key.endswith(name)).value for name in names] == [
+        20.0,
+        3.0,
+        50.0,
+    ]
+    assert next(box for box in kept.selectbox if box.key.endswith("calls:0:model")).value == "graduated"
+
+
+def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine, page):
+    metered(sqlite_engine)
+    app = page(sqlite_engine)
+    # Ten calls cost 50.00, eleven 44.00: whoever makes nine (45.00) or ten pays more than for eleven.
+    next(box for box in app.number_input if box.key.endswith("fee:0:flat_amount")).set_value(110.0).run()
+    said = "\n".join(each.value for each in app.warning)
+    assert "11 units cost 44.00 kr, 6.00 kr less than 10" in said.replace("\u00a0", " ").replace("\\", "")
+    assert "72 looked-at bills" in said
