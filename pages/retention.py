@@ -56,7 +56,6 @@ with right.container(border=True, height="stretch"):
     page.causes(
         session.derived(churn.by_cause, ledger, filters, first, context.today), figures.months["month"].to_list()
     )
-    page.reasons(session.frames(segment.reasons, filters, first, context.today), figures.currency)
 
 with st.container(border=True):
     st.header(t("How long they stay"), anchor=False, help=definition("survival"))
@@ -79,6 +78,7 @@ left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.header(t("What they leave for"), anchor=False)
     page.incidences(found)
+    page.reasons(session.frames(segment.reasons, filters, first, context.today), figures.currency)
 with right.container(border=True, height="stretch"):
     st.header(
         t("Whom we may lose"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.calc.simulation.response import Reaction
@@ -13,8 +14,11 @@ from core.language import formats
 USUAL = Reaction()
 
 
-def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, link: str = "", notes: str = "") -> Made:
-    """The memo as PDF; the same numbers give the same bytes. `found`: what `reports.scenarios.simulate` says."""
+def memo(
+    found: dict[str, Any], sentence: str, language: str, *, company: str, link: str = "", notes: str = "",
+    decisions: Sequence[Mapping[str, Any]] = (),
+) -> Made:  # fmt: skip
+    """The memo as PDF; the same numbers give the same bytes. `found`: what `reports.scenarios.simulate` says; `decisions` of it so far."""
     words = Words.of(language)
     t, scenario, exact, hoped = words.t, found["scenario"], found["exact"], found["expected"]
     currency = scenario["currency"]
@@ -62,6 +66,11 @@ def memo(found: dict[str, Any], sentence: str, language: str, *, company: str, l
             *(t("{assumption}: {number} instead of the default", assumption=words.label(name), number=formats.number(value, words.language, places=2)) for name, value in _pairs(scenario["assumptions"]) if value != getattr(USUAL, name, None)),
             t("Monthly churn {churn} from own history, {events} who left.", churn=share(hoped["base_churn"], 2), events=hoped["churn_events"]),
             *([notes] if notes else []),
+        ],
+        "decided_title": t("Decided"),
+        "decided": [
+            " · ".join(filter(None, (words.label(each["decision"]), each["author"], formats.day(each["recorded_at"].date(), words.language), each["note"])))
+            for each in decisions
         ],
         "mind_title": t("What would change our mind"),
         "mind": [t("{assumption}: {low} to {high}", assumption=words.label(row["assumption"]), low=about(row["low"]), high=about(row["high"])) for row in hoped["tornado"][:3]],

@@ -167,7 +167,8 @@ def planned(ledger: Ledger, filters: Filters, today: date) -> pl.DataFrame:
 def by_plan(ledger: Ledger, filters: Filters, first: date, last: date) -> pl.DataFrame:
     """Movements of `[first, last]` plan by plan: plan_id, plan, opening, KINDS, closing (minor), customers at the end.
 
-    Within a plan opening + movements + fx = closing; moved in and out are customers that stay with the company.
+    Within a plan opening + movements + fx = closing; moved in and out are customers that stay with the company. The last row
+    (plan_id null) is all of them together; a customer of two plans counts there once.
     """
     part = segment(ledger, replace(filters, plans=()))
     split = movements.by_plan(part.steps)
@@ -187,6 +188,10 @@ def by_plan(ledger: Ledger, filters: Filters, first: date, last: date) -> pl.Dat
             "plan_id": plan_id, "plan": name, "opening": ends[0], **amounts, "fx": ends[1] - ends[0] - sum(amounts.values()),
             "closing": ends[1], "customers": int(movements.customers_on(own, [last])[0]),
         })  # fmt: skip
+    if rows:
+        sums = {name: sum(row[name] for row in rows) for name in ("opening", *KINDS, "fx", "closing")}
+        everybody = int(movements.customers_on(segment(ledger, filters).log, [last])[0])
+        rows.append({"plan_id": None, "plan": "", **sums, "customers": everybody})
     schema = {
         "plan_id": pl.Int64,
         "plan": pl.String,

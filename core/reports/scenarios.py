@@ -57,6 +57,14 @@ def all_scenarios(session: Session) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def decisions(session: Session, scenario_id: int) -> list[dict[str, Any]]:
+    """What was decided about a scenario, in order: decision, author, recorded_at, note."""
+    table = core_table(ScenarioDecision)
+    columns = (table.c.decision, table.c.author, table.c.recorded_at, table.c.note)
+    rows = session.execute(select(*columns).where(table.c.scenario_id == scenario_id).order_by(table.c.id))
+    return [dict(row) for row in rows.mappings()]
+
+
 def one(session: Session, scenario_id: int) -> Scenario:
     """A kept scenario."""
     table = core_table(ScenarioRow)

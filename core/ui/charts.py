@@ -7,6 +7,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from core.ui.text import language
+
 # One fixed colour per kind of thing, readable on both backgrounds.
 COLOURS = {
     "new": "#3B5BDB", "expansion": "#12A37A", "contraction": "#F08C00", "churn": "#E03131", "today": "#8A94A6",
@@ -22,9 +24,19 @@ def styled(chart: Any, *, height: int = HEIGHT) -> Any:
     """Pale grid, no frame, labels that do not crowd."""
     return (
         chart.properties(height=height)
+        .configure(locale=alt.Locale(number=_numbers()))
         .configure_view(strokeWidth=0)
         .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
         .configure_legend(orient="top", title=None, symbolType="square", padding=0)
+    )  # fmt: skip
+
+
+def _numbers() -> alt.NumberLocale:
+    """Numbers of axes and tooltips as the page writes them."""
+    bokmaal = language() == "nb"
+    return alt.NumberLocale(
+        decimal="," if bokmaal else ".", thousands="\u00a0" if bokmaal else ",", grouping=[3], currency=["", ""],
+        minus="−", percent="\u00a0%",
     )  # fmt: skip
 
 

@@ -86,11 +86,11 @@ def by_plan(frame: pl.DataFrame, currency: str) -> None:
     }
     rows = [
         {
-            t("Plan"): row["plan"],
+            t("Plan"): row["plan"] or t("All plans"),
             t("Customers"): number(row["customers"]),
             **{said: money(row[name], currency) for name, said in names.items()},
         }
-        for row in frame.sort("closing", descending=True).iter_rows(named=True)
+        for row in frame.sort(pl.col("plan_id").is_null(), "closing", descending=[False, True]).iter_rows(named=True)
     ]
     st.dataframe(rows, hide_index=True, column_config=parts.money_columns(t("Customers"), *names.values()))
 

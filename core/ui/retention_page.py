@@ -286,12 +286,12 @@ def at_risk_table(frame: pl.DataFrame, dimension: str | None) -> None:
         half = median(own)
         rows.append({
             t("Segment"): segment_word(dimension, str(name)) if dimension else t("All customers"),
-            **{t("At risk, month {month}", month=key): number(value) if value is not None else "–" for key, value in at.items()},
+            **{t("Month {month}", month=key): number(value) if value is not None else "–" for key, value in at.items()},
             t("Half have left after"): t("{count} months", count=half) if half else t("not reached"),
         })  # fmt: skip
-    numbers = [t("At risk, month {month}", month=key) for key in ("0", "6", "12", "24")]
+    numbers = [t("Month {month}", month=key) for key in ("0", "6", "12", "24")]
     st.dataframe(rows, hide_index=True, column_config=parts.money_columns(*numbers))
-    st.caption(t("A curve ends where fewer than {count} are at risk.", count=MIN_AT_RISK))
+    st.caption(t("At risk at each month. A curve ends where fewer than {count} are.", count=MIN_AT_RISK))
 
 
 def test_in_words(test: Test) -> None:
@@ -360,8 +360,8 @@ def risk_list(rows: pl.DataFrame, currency: str) -> None:
     mrr = t("MRR")
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], t("Why"): ", ".join(words[reason] for reason in row["reasons"]),
-         t("Leaves"): day(row["leaves_on"]), t("Months a customer"): number(row["months"]), mrr: money(row["mrr_minor"], currency)}
+         mrr: money(row["mrr_minor"], currency), t("Leaves"): day(row["leaves_on"]), t("Months"): number(row["months"])}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    numbers = (mrr, t("Months a customer"))
+    numbers = (mrr, t("Months"))
     parts.customer_rows(listed, rows["external_id"].to_list(), key="risk", money=numbers, height=360)

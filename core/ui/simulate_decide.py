@@ -121,7 +121,7 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.download(
             t("Memo as PDF"),
-            lambda: memo(whole, sentence, context.language, company=_company(context), notes=scenario.notes).content,
+            lambda: _memo(row, scenario, whole, sentence, context),
             f"memo-{context.today}.pdf", key="memo", mime="application/pdf",
         )  # fmt: skip
         if row is None:
@@ -137,6 +137,18 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
             return
         _steps(row, scenario, whole, context)
     _roll_out(row, context)
+
+
+def _memo(
+    row: dict[str, Any] | None, scenario: Scenario, whole: dict[str, Any], sentence: str, context: session.Context
+) -> bytes:
+    """The memo of what is shown; with its decisions and the way back when that is what is kept."""
+    kept = row is not None and to_json(scenario) == to_json(row["scenario"])
+    decisions = session.frames(scenarios.decisions, row["id"]) if row is not None and kept else []
+    base = st.context.url or ""
+    link = f"{base.split('?')[0]}?scenario={row['id']}" if row is not None and kept and base else ""
+    made = memo(whole, sentence, context.language, company=_company(context), link=link, notes=scenario.notes, decisions=decisions)  # fmt: skip
+    return made.content
 
 
 def _company(context: session.Context) -> str:

@@ -35,7 +35,7 @@ def choose(chosen: Series) -> tuple[tuple[Edit, ...], str]:
             now = _now(charge, place, column)
             edits.append(_number(_price_title(charges[charge["code"]], now, chosen.currency), now, prefix))
     with (
-        st.expander(t("Bounds, included units and minimum"), icon=":material/stairs:"),
+        st.expander(t("Tiers, included units and minimum"), icon=":material/stairs:"),
         st.grid(4, min_column_width=190),
     ):
         for charge, place, column in _shapes(form):
