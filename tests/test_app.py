@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
 
 from tests.apps import ROOT, open_page, served, texts, url_of
 from tests.world import World, fixed
@@ -75,3 +76,21 @@ def test_the_overview_speaks_norwegian(sqlite_engine: Engine, monkeypatch: pytes
 def test_a_link_that_names_the_first_page_finds_it(sqlite_engine: Engine) -> None:
     with served(url_of(sqlite_engine)) as address, urllib.request.urlopen(f"{address}/overview?range=24") as answer:
         assert answer.url == f"{address}/?range=24"
+
+
+def _failing() -> None:
+    from core.ui.shell import failed
+
+    try:
+        raise ValueError("secret detail")
+    except ValueError as error:
+        failed(error)
+
+
+def test_a_page_that_fails_shows_a_reference_and_keeps_the_detail_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = AppTest.from_function(_failing).run()
+
+    said, logged = app.error[0].value, caplog.messages[-1]
+    assert "secret detail" not in said
+    assert "secret detail" in logged
+    assert said.split("**")[1] in logged

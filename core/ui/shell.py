@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -45,6 +47,20 @@ def read_ahead() -> None:
         session.carried(mrr.ledger, session.clock().astimezone(session.TIME_ZONE).date())
     except (ForbliError, SQLAlchemyError):
         return  # whoever opens the page is told
+
+
+def failed(error: Exception) -> bool:
+    """What a page shows when it fails: a refusal in its own words, anything else as a reference that the server's log has too."""
+    if isinstance(error, ForbliError):
+        st.error(refusal(error), icon=":material/error:")
+        return True
+    reference = uuid.uuid4().hex[:8]
+    logging.getLogger("forbli").error("reference %s: %s", reference, error, exc_info=error)
+    st.error(
+        t("This page failed, and what it was about to do was not done. Try again; if it fails again, tell whoever runs Forbli the reference **{reference}**: the server's log has it.",
+          reference=reference), icon=":material/error:",
+    )  # fmt: skip
+    return True
 
 
 def health(_request: Request) -> JSONResponse:
