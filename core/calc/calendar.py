@@ -6,6 +6,7 @@ from the anchor, day clamped to the month's length (billing.md section 3).
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date
 
 import polars as pl
@@ -15,19 +16,15 @@ from core.domain.periods import Alignment, Interval, calendar_anchor
 OPEN = date(2199, 12, 31)  # stands for "no end" inside the engine
 _FIRST_YEAR, _LAST_YEAR = 1900, 2300
 _EPOCH = date(1970, 1, 1)
-_FIRST_DAYS = pl.Series(
-    "first_day",
-    [(date(year, month, 1) - _EPOCH).days for year in range(_FIRST_YEAR, _LAST_YEAR) for month in range(1, 13)],
-    dtype=pl.Int32,
-)
+_MONTHS = [(year, month) for year in range(_FIRST_YEAR, _LAST_YEAR) for month in range(1, 13)]
+_LENGTHS = [((date(year, month, 1) - _EPOCH).days, monthrange(year, month)[1] - 1) for year, month in _MONTHS]
+# Of each month its days 1 to 31, or its last one where there is no such day, as days since 1970: a boundary is one look-up.
+_DAYS = pl.Series("day", [first + min(day, length) for first, length in _LENGTHS for day in range(31)], dtype=pl.Int32)
 
 
 def boundary(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, n: pl.Expr) -> pl.Expr:
     """Date of boundary `n` counted from `anchor`; `n` may be negative."""
-    index = month_index(anchor) + months * n
-    first = pl.lit(_FIRST_DAYS).gather(index)
-    length = pl.lit(_FIRST_DAYS).gather(index + 1) - first
-    by_month = first + pl.min_horizontal(anchor.dt.day().cast(pl.Int32), length) - 1
+    by_month = pl.lit(_DAYS).gather((month_index(anchor) + months * n) * 31 + anchor.dt.day().cast(pl.Int32) - 1)
     by_day = anchor.to_physical() + days * n
     return pl.when(days > 0).then(by_day).otherwise(by_month).cast(pl.Int32).cast(pl.Date)
 
@@ -35,11 +32,9 @@ def boundary(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, n: pl.Expr) -> pl.
 def index_on(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, on: pl.Expr) -> pl.Expr:
     """Largest n with boundary n ≤ `on`."""
     by_day = (on.to_physical() - anchor.to_physical()) // days
-    guess = (month_index(on) - month_index(anchor)) // months
-    # The month count ignores days: the boundary of that index may lie ahead of `on`, never by more than one.
-    clamped = pl.min_horizontal(anchor.dt.day(), on.dt.month_end().dt.day())
-    whole = (month_index(on) - month_index(anchor)) % months == 0
-    by_month = guess - (whole & (on.dt.day() < clamped)).cast(pl.Int32)
+    # A month is whole when its day has come, or its last day where there is no such day.
+    short = (on.dt.day() < anchor.dt.day()) & (on != on.dt.month_end())
+    by_month = (month_index(on) - month_index(anchor) - short.cast(pl.Int32)) // months
     return pl.when(days > 0).then(by_day).otherwise(by_month).cast(pl.Int32)
 
 

@@ -32,8 +32,10 @@ class View:
     ) -> str | None:
         """A choice whose name stands in the URL, not its words, which differ by language."""
         key = self.begin(name, lambda wanted: wanted if wanted in words else usual, usual)
+        # What has a usual choice cannot be emptied.
+        begins = None if usual is None else list(words).index(usual)
         choice: str | None = st.selectbox(
-            title, list(words), key=key, format_func=words.__getitem__, placeholder=t("All"), width=width, index=None
+            title, list(words), key=key, format_func=words.__getitem__, placeholder=t("All"), width=width, index=begins
         )
         keep(name, choice if choice and choice != usual else "")
         return choice or usual

@@ -276,11 +276,12 @@ def test_the_months_by_plan_add_up_to_the_whole(sqlite_engine):
     busy(sqlite_engine)
     known = ledger(sqlite_engine)
     by_plan = kpis.by_plan(known, kpis.Filters(), JANUARY, TODAY)
+    whole = movements.balances(known.steps, [TODAY], known.rates, known.home)["net_twelfths"][0] // 12
+    everything = by_plan.row(-1, named=True)
 
-    assert (
-        by_plan["closing"].sum()
-        == movements.balances(known.steps, [TODAY], known.rates, known.home)["net_twelfths"][0] // 12
-    )
+    assert by_plan.filter(pl.col("plan_id").is_not_null())["closing"].sum() == whole
+    assert (everything["plan_id"], everything["closing"]) == (None, whole)
+    assert everything["customers"] == kpis.figures(known, kpis.Filters(), JANUARY, TODAY).months["customers_at_end"][-1]
     assert (
         by_plan.select(pl.col("opening") + pl.sum_horizontal(kpis.KINDS) + pl.col("fx") == pl.col("closing"))
         .to_series()
