@@ -183,7 +183,8 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
     percent = base.percent_off
     whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
     plain = states.select("state", plain=whole)
-    net = _plain(base, states, lines, rated)
+    parts = _Lines(states, lines, rated)
+    net = _plain(base, prices, parts)
     given = base.discounted
     if given.height:
         part = net.gather(given["row"])
@@ -192,35 +193,40 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
         net = net.scatter(given["row"], part - off)
     if not plain["plain"].all():
         coupled = base.invoices.filter(~plain["plain"].gather(base.invoices["state"]))
-        own = _coupled(base, prices, _Lines(states, lines, rated), coupled)
+        own = _coupled(base, prices, parts, coupled)
         net = net.scatter(coupled["row"], own)
     return Rerated(net, monthly(base, net), int((~plain["plain"].gather(base.subs["state"])).sum()))
 
 
-def _plain(base: Base, states: pl.DataFrame, lines: pl.DataFrame, rated: pl.DataFrame) -> pl.Series:
+def _plain(base: Base, prices: frames.Prices, parts: _Lines) -> pl.Series:
     """Net of every invoice as if its lines did not depend on each other: VAT taken out once a rate and invoice where it is included."""
-    lines, rated = (
-        part.join(base.vat, on="vat_category", how="left").with_columns(pl.col("rate_ppm").fill_null(0))
-        for part in (lines, rated)
-    )
-    total = pl.zeros(base.invoices.height, dtype=pl.Int64, eager=True)
-    for rate_ppm in pl.concat([lines["rate_ppm"], rated["rate_ppm"]]).unique():
-        own, used = (part.filter(pl.col("rate_ppm") == rate_ppm) for part in (lines, rated))
-        fixed = _summed(states.height, own["state"], own["amount_minor"]).gather(base.invoices["state"])
+    inclusive = parts.states["tax_inclusive"]
+    total: pl.Series | None = None
+    for rate_ppm, categories in _categories(base, prices).items():
+        lines, used = (_of(part, categories) for part in (parts.recurring, parts.used))
+        net = _summed(parts.states.height, lines["state"], lines["amount_minor"]).gather(base.invoices["state"])
         if used.height:
-            by_pair = _summed(base.pairs.height, used["pair"], used["amount_minor"])
-            each = by_pair.gather(base.uses["pair"])
-            fixed = fixed + (each if base.use_ends is None else _between(each, base.use_ends))
-        if states["tax_inclusive"].any():
-            inclusive = states["tax_inclusive"].gather(base.invoices["state"])
-            net = (
-                pl.when("inclusive")
-                .then(net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64)))
-                .otherwise("amount")
-            )
-            fixed = pl.DataFrame({"amount": fixed, "inclusive": inclusive}).select(net=net)["net"]
-        total = total + fixed
-    return total
+            each = _summed(base.pairs.height, used["pair"], used["amount_minor"]).gather(base.uses["pair"])
+            net = net + (each if base.use_ends is None else _between(each, base.use_ends))
+        if inclusive.any():
+            gross = pl.DataFrame({"amount": net, "inclusive": inclusive.gather(base.invoices["state"])})
+            free = net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))
+            net = gross.select(net=pl.when("inclusive").then(free).otherwise("amount"))["net"]
+        total = net if total is None else total + net
+    return pl.zeros(base.invoices.height, dtype=pl.Int64, eager=True) if total is None else total
+
+
+def _categories(base: Base, prices: frames.Prices) -> dict[int, list[str] | None]:
+    """The VAT rates that occur with the categories that have them; None when one rate is all."""
+    known = dict(base.vat.select("vat_category", "rate_ppm").iter_rows())
+    rates: dict[int, list[str] | None] = {}
+    for category in prices.charges["vat_category"].unique().sort():
+        rates.setdefault(known.get(category) or 0, []).append(category)  # type: ignore[union-attr]
+    return rates if len(rates) > 1 else dict.fromkeys(rates)
+
+
+def _of(lines: pl.DataFrame, categories: list[str] | None) -> pl.DataFrame:
+    return lines if categories is None else lines.filter(pl.col("vat_category").is_in(categories))
 
 
 def monthly(base: Base, net: pl.Series) -> pl.Series:
@@ -235,12 +241,17 @@ def monthly(base: Base, net: pl.Series) -> pl.Series:
 
 def _between(amounts: pl.Series, ends: pl.Series) -> pl.Series:
     """Σ of the amounts up to each end since the end before; differences of running sums are exact even when those wrap."""
-    running = pl.concat([pl.zeros(1, dtype=pl.Int64, eager=True), amounts.cum_sum()], rechunk=True).gather(ends)
+    if amounts.is_empty():
+        return pl.zeros(ends.len(), dtype=pl.Int64, eager=True)
+    upto = amounts.cum_sum().gather((ends - 1).clip(lower_bound=0))
+    running = upto if ends[0] else upto.zip_with(ends > 0, pl.zeros(1, dtype=pl.Int64, eager=True))
     return running - running.shift(1, fill_value=0)
 
 
 def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
     """Σ of amounts at each of 0 … size − 1."""
+    if at.len() == size and bool((at == pl.int_range(size, eager=True)).all()):
+        return amounts.cast(pl.Int64)
     sums = pl.DataFrame({"at": at, "amount": amounts}).group_by("at").agg(pl.col("amount").sum())
     return pl.zeros(size, dtype=pl.Int64, eager=True).scatter(sums["at"], sums["amount"].cast(pl.Int64))
 
@@ -261,7 +272,7 @@ def _pair_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
     """Usage lines of every pair: pair, code, kind, vat_category, amount_minor."""
     charges = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE)
     lines = base.pairs.join(
-        charges.select("price_version_id", "meter", "charge_id", "code", "kind", "model", "vat_category"), on=["price_version_id", "meter"]
+        charges.select("price_version_id", "meter", "charge_id", "code", "kind", "model", "vat_category"), on=["price_version_id", "meter"], maintain_order="left"
     ).with_row_index("line")  # fmt: skip
     if lines.is_empty():
         return lines.select("pair", "code", "kind", "vat_category", amount_minor=pl.lit(0, dtype=pl.Int64))
