@@ -18,6 +18,7 @@ COLOURS = {
     "assumption": "#F08C00",
 }  # fmt: skip
 HEIGHT = 260
+NARROW = "width < 420"  # a telephone, as an expression of the chart
 
 
 def styled(chart: Any, *, height: int = HEIGHT) -> Any:
@@ -27,7 +28,7 @@ def styled(chart: Any, *, height: int = HEIGHT) -> Any:
         .configure(locale=alt.Locale(number=_numbers()))
         .configure_view(strokeWidth=0)
         .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
-        .configure_legend(orient="top", title=None, symbolType="square", padding=0)
+        .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(NARROW + " ? 3 : 12"))
     )  # fmt: skip
 
 

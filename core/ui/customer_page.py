@@ -234,7 +234,7 @@ def _chart(view: OneCustomer) -> None:
         {"start": row["issue_date"], "worth": (-1 if row["kind"] == "credit_note" else 1) * row["net_minor"] / scale, "what": row["number"]}
         for row in view.invoices.filter(pl.col("currency") == currency).iter_rows(named=True)
     ]  # fmt: skip
-    time = alt.X("start:T", title=None, axis=alt.Axis(format="%m.%Y", labelOverlap=True))
+    time = alt.X("start:T", title=None, axis=alt.Axis(format="%m.%Y", labelOverlap="greedy", tickCount=6))
     amount = alt.Y("worth:Q", title=currency, scale=alt.Scale(zero=True))
 
     def told(what: str, on: str, value: str) -> list[alt.Tooltip]:

@@ -75,7 +75,7 @@ def heat_map(cells: pl.DataFrame, revenue: bool) -> date | None:
     dark = st.context.theme.type == "dark"
     middle = low + (0.7 if dark else 0.3) * (top - low)
     much, little = ("#0B1020", "#FFFFFF") if dark else ("#FFFFFF", "#1B2A4A")
-    written = base.mark_text(fontSize=9).encode(
+    written = base.mark_text(fontSize=9, opacity=alt.ExprRef(f"{charts.NARROW} ? 0 : 1")).encode(
         text=alt.Text("share:Q", format=".0%"),
         color=alt.condition(alt.datum.share > middle, alt.value(much), alt.value(little)),
     )
@@ -347,9 +347,12 @@ def incidences(found: People) -> None:
 
 def risk_list(rows: pl.DataFrame, currency: str) -> None:
     """Active customers with a reason to look after them."""
-    words = {
-        "ending": t("has cancelled"), "unresolved": t("unresolved contact"), "onboarding": t("onboarding not finished"),
-    }  # fmt: skip
+    words = {"unresolved": t("unresolved contact"), "onboarding": t("onboarding not finished")}
+
+    def why(row: dict[str, Any]) -> str:
+        leaving = t("leaves on {day}", day=day(row["leaves_on"]))
+        return ", ".join(words.get(reason, leaving) for reason in row["reasons"])
+
     if rows.is_empty():
         st.caption(t("Nobody gives a reason to worry today."))
         return
@@ -359,9 +362,9 @@ def risk_list(rows: pl.DataFrame, currency: str) -> None:
     )
     mrr = t("MRR")
     listed = [
-        {t("Customer"): row["name"], t("Id"): row["external_id"], t("Why"): ", ".join(words[reason] for reason in row["reasons"]),
-         mrr: money(row["mrr_minor"], currency), t("Leaves"): day(row["leaves_on"]), t("Months"): number(row["months"])}
+        {t("Customer"): row["name"], t("Id"): row["external_id"], t("Why"): why(row),
+         mrr: money(row["mrr_minor"], currency), t("Months"): number(row["months"])}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     numbers = (mrr, t("Months"))
-    parts.customer_rows(listed, rows["external_id"].to_list(), key="risk", money=numbers, height=360)
+    parts.customer_rows(listed, rows["external_id"].to_list(), key="risk", money=numbers, height=620)
