@@ -50,25 +50,25 @@ try:
     found = session.frames(simulate_reads.outcome, scenario, context.today)
 except ForbliError as error:
     st.error(refusal(error), icon=":material/error:")
-    simulate_decide.keep(scenario, context)
-    st.stop()
-
-answer.marks()
-answer.strip(found, scenario.currency)
-if not found["exact"]["delta_minor"] and not scenario.edits and not scenario.bundled and not scenario.minimum:
-    st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
-    st.stop()
-with st.container(border=True):
-    answer.who_is_hit(exact, found, scenario.currency)
-with st.container(border=True):
-    answer.why(found, hoped, scenario, scenario.currency)
-    assumptions.show(hoped, context)
-left, right = st.columns([3, 2])
-with left.container(border=True, height="stretch"):
-    answer.months_chart(hoped, scenario.currency)
-with right.container(border=True, height="stretch"):
-    simulate_decide.keep(scenario, context)
-    simulate_decide.decide(row, scenario, found, context)
-simulate_decide.compare(scenario, context)
+    simulate_decide.keep(row, scenario, context)
+else:
+    answer.marks()
+    answer.strip(found, scenario.currency)
+    if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
+        st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
+    else:
+        with st.container(border=True):
+            answer.who_is_hit(exact, found, scenario.currency)
+        with st.container(border=True):
+            answer.why(found, hoped, scenario, scenario.currency)
+            assumptions.show(hoped, context)
+        left, right = st.columns([3, 2])
+        with left.container(border=True, height="stretch"):
+            answer.months_chart(hoped, scenario.currency)
+        with right.container(border=True, height="stretch"):
+            simulate_decide.keep(row, scenario, context)
+            simulate_decide.decide(row, scenario, found, context)
+        simulate_decide.compare(scenario, context)
 if row is not None:
+    simulate_decide.roll_out(row, context)
     simulate_decide.afterwards(row, context)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from core import frames
 from core.actions.command import Answer, Work
 from core.actions.invoices import business_day
-from core.calc.changes.deciding import Decision
+from core.calc.changes.deciding import Decision, less
 from core.calc.changes.standing import SUB, Circumstances
 from core.domain.subscriptions import Refusal, refusal
 from core.store import load
@@ -37,7 +37,7 @@ def change(work: Work, requests: pl.DataFrame, decide: Decide, *, partial: bool)
     plain = requests.drop(SEEN, strict=False)
     decision = decide(plain, circumstances(work, plain))
     if SEEN in requests.columns:
-        decision = _without_stale(decision, _stale(work, requests))
+        decision = less(decision, _stale(work, requests))
     return store(work, decision, partial=partial)
 
 
@@ -64,17 +64,6 @@ def _stale(work: Work, requests: pl.DataFrame) -> pl.DataFrame:
     newer = rows.join(load.frame(work.session, statement, schema), on=SUB).filter(pl.col("newer_id") > pl.col(SEEN))
     return newer.unique("row", keep="last", maintain_order=True).with_columns(
         code=pl.lit(Refusal.CHANGED_MEANWHILE.value)
-    )
-
-
-def _without_stale(decision: Decision, stale: pl.DataFrame) -> Decision:
-    """The decision without the stale requests, which are refused for that reason first."""
-    if stale.is_empty():
-        return decision
-    ids = stale["row"].implode()
-    refused = decision.refused.filter(~pl.col("row").is_in(ids))
-    return Decision(
-        decision.facts.filter(~pl.col("row").is_in(ids)), pl.concat([refused, stale], how="diagonal_relaxed")
     )
 
 

@@ -13,12 +13,12 @@ from sqlalchemy import func, select, update
 from core.actions.changing import change, today
 from core.actions.command import Answer, Work, add_row, command
 from core.actions.subscriptions import take_back
-from core.calc.changes.terms import decide_price
+from core.calc.changes.terms import decide_move
 from core.domain.access import Permission
 from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.plans import PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
-from core.domain.scenarios import Existing, Scenario, Step, from_json, to_json
+from core.domain.scenarios import Existing, Scenario, Step, from_json, needs_note, to_json
 from core.domain.wording import readable
 from core.store import billing, catalogue, load
 from core.store.save import insert_many, reserve_ids
@@ -40,8 +40,15 @@ SUB = "subscription_id"
 
 @command("scenarios.save", Permission.SIMULATE_PRICES)
 def save_scenario(work: Work, *, scenario: Mapping[str, Any], replaces_id: int | None = None) -> Answer:
-    """Keep a scenario under its name; nothing is published by that. A changed one is a new row."""
+    """Keep a scenario under its name; nothing is published by that. A changed one is a new row, and takes the place of `replaces_id`.
+
+    What was put before a second person stays: refused when the replaced one was.
+    """
     wanted = from_json(scenario)
+    if replaces_id is not None and step_of(work, replaces_id) is not None:
+        raise Conflict(
+            "This scenario was put before a second person and stays; keep the changed one as a new one", code="stays"
+        )
     content = json.dumps(to_json(wanted), sort_keys=True)
     key = add_row(work, ScenarioRow, {"name": readable(wanted.name), "content": content, "replaces_id": replaces_id})
     return {"scenario_id": key}
@@ -66,9 +73,16 @@ def request_approval(
 ) -> Answer:
     """Put a scenario before a second person, with its numbers frozen as the prediction.
 
-    Refused when the re-rated history differs from the invoices by more than 0.1 %, or the numbers are older than a week.
+    Refused when the re-rated history differs from the invoices by more than 0.1 %, the numbers are older than a week, an assumption
+    differs from the usual without a note, or the rise is limited (such lines cannot be billed yet).
     """
-    require_scenario(work, scenario_id)
+    scenario = require_scenario(work, scenario_id)
+    if needs_note(scenario):
+        raise Conflict("Some assumptions differ from the usual ones: note why", code="no_note")
+    if scenario.cap_ppm is not None or scenario.floor_ppm is not None or scenario.capped:
+        raise Conflict(
+            "Limits on the rise can be simulated but not billed yet: exempt those customers instead", code="limits"
+        )
     if gap_ppm is not None and gap_ppm > LARGEST_GAP_PPM:
         raise Conflict(
             "The re-rated history differs from the invoices by {gap} %; find out why before anybody decides on it", code="gap",
@@ -89,7 +103,8 @@ def request_approval(
 def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFrame, note: str = "") -> Answer:
     """Approve what another person asked for: a draft of the prices and a schedule with notice dates; a second person publishes it.
 
-    `moves`: subscription_id, effective_on, notice_on, wave. Notices shorter than the company's minimum are refused.
+    `moves`: reports.simulation.Exact.moves. Notices shorter than the scenario's, or than the company's minimum for that kind of
+    customer, are refused.
     """
     scenario = require_scenario(work, scenario_id)
     asked = _require_step(work, scenario_id, Step.REQUESTED, "Nobody has asked for approval of this scenario")
@@ -111,7 +126,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     if moves.height:
         first = reserve_ids(work.session, MigrationPlan, moves.height)
         insert_many(work.session, MigrationPlan, moves.select(
-            SUB, "effective_on", "notice_on", "wave", id=pl.int_range(first, first + pl.len(), dtype=pl.Int64),
+            SUB, "effective_on", "notice_on", "wave", "from_version_id", "before_twelfths", "after_twelfths", id=pl.int_range(first, first + pl.len(), dtype=pl.Int64),
             scenario_id=pl.lit(scenario_id, dtype=pl.Int64), price_version_id=pl.lit(version_id, dtype=pl.Int64),
             recorded_at=pl.lit(work.now),
         ))  # fmt: skip
@@ -127,10 +142,16 @@ def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:
     if moves.height and moves["notice_on"].min() < today(work):  # type: ignore[operator]
         raise Conflict("Some customers would have to be told before today; run the figures again", code="late_notice")
     profile = billing.company_profile(work.session, today(work))
-    least = min(profile.price_notice_consumer_days, profile.price_notice_business_days)
-    notice = (moves["effective_on"] - moves["notice_on"]).dt.total_days()
-    if moves.height and int(notice.min()) < least:  # type: ignore[arg-type]
-        raise Conflict("A notice of at least {days} days is set in Settings", code="short_notice", days=least)
+    least = {"consumer": profile.price_notice_consumer_days, "business": profile.price_notice_business_days}
+    owners = load.subscriptions(work.session, moves[SUB]).select(SUB, "customer_id")
+    kinds = load.customers(work.session, today(work), owners["customer_id"].unique()).select("customer_id", "kind")
+    needed = pl.max_horizontal(pl.lit(scenario.notice_days), pl.col("kind").replace_strict(least, default=0))
+    told = moves.join(owners, on=SUB, how="left").join(kinds, on="customer_id", how="left").with_columns(
+        given=(pl.col("effective_on") - pl.col("notice_on")).dt.total_days(), needed=needed
+    )  # fmt: skip
+    short = told.filter(pl.col("given") < pl.col("needed"))
+    if short.height:
+        raise Conflict("A notice of at least {days} days is due", code="short_notice", days=short["needed"].max())
 
 
 @command("scenarios.decline", Permission.APPROVE_SCENARIOS)
@@ -149,18 +170,17 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     """Plan the price change of the next subscriptions of an approved scenario whose prices are published: a dated fact each.
 
     Answers how many were `moved`, which were `refused` and why, and how many are `left`. Done once however often it is started.
+    Refused as a whole where the prices begin after somebody's day, or a day has passed: a rise is never billed backwards.
     """
-    scenario = require_scenario(work, scenario_id)
+    require_scenario(work, scenario_id)
     if step_of(work, scenario_id) not in (Step.APPROVED, Step.ROLLED_OUT):
         raise Conflict("This scenario is not approved", code="not_approved")
-    if scenario.cap_ppm is not None or scenario.floor_ppm is not None or scenario.capped:
-        raise Conflict("Limits on the rise cannot be billed yet: exempt those customers instead", code="limits")
     table = core_table(MigrationPlan)
     waiting = load.frame(
         work.session,
-        select(table.c.id, table.c.subscription_id, table.c.price_version_id, table.c.effective_on)
+        select(table.c.id, table.c.subscription_id, table.c.price_version_id, table.c.effective_on, table.c.from_version_id)
         .where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None), table.c.wave > 0).order_by(table.c.id).limit(most),
-        {"id": pl.Int64, SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date},
+        {"id": pl.Int64, SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date, "from_version_id": pl.Int64},
     )  # fmt: skip
     if waiting.is_empty():
         _step(work, scenario_id, Step.ROLLED_OUT, "")
@@ -168,7 +188,8 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     version = catalogue.price_version(work.session, waiting["price_version_id"][0])
     if version is None or version.status != PriceStatus.PUBLISHED.value:
         raise Conflict("Publish the draft of this scenario first", code="not_published")
-    done = change(work, waiting.select(SUB, "price_version_id", "effective_on"), decide_price, partial=True)
+    _require_days(work, scenario_id, version.valid_from)
+    done = change(work, waiting.drop("id"), decide_move, partial=True)
     bad = {row["row"] for row in done["refused"]}
     good = waiting.with_row_index("row").filter(~pl.col("row").is_in(list(bad)))
     for plan_id, change_id in zip(good["id"], done["change_ids"], strict=True):
@@ -182,6 +203,18 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
         _step(work, scenario_id, Step.ROLLED_OUT, "")
     refused = [{SUB: waiting[SUB][row["row"]], "reason": row["reason"]} for row in done["refused"]]
     return {"moved": good.height, "refused": refused, "left": int(left)}
+
+
+def _require_days(work: Work, scenario_id: int, valid_from: date) -> None:
+    """Nobody's day lies before the prices begin, or in the past."""
+    table = core_table(MigrationPlan).c
+    first = work.session.execute(
+        select(func.min(table.effective_on)).where(table.scenario_id == scenario_id, table.change_id.is_(None), table.wave > 0)
+    ).scalar_one()  # fmt: skip
+    if first < today(work):
+        raise Conflict("The first customers were to change on {day}, which has passed: stop this roll-out and ask for approval again", code="late", day=first)  # fmt: skip
+    if first < valid_from:
+        raise Conflict("The prices begin on {begin}, after the day of the first customers, {day}: stop this roll-out and ask for approval again", code="begins_later", begin=valid_from, day=first)  # fmt: skip
 
 
 @command("scenarios.stop", Permission.PUBLISH_PRICES)

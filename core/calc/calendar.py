@@ -24,7 +24,9 @@ _DAYS = pl.Series("day", [first + min(day, length) for first, length in _LENGTHS
 
 def boundary(anchor: pl.Expr, months: pl.Expr, days: pl.Expr, n: pl.Expr) -> pl.Expr:
     """Date of boundary `n` counted from `anchor`; `n` may be negative."""
-    by_month = pl.lit(_DAYS).gather((month_index(anchor) + months * n) * 31 + anchor.dt.day().cast(pl.Int32) - 1)
+    # What lies beyond the table is its first or last month: far enough to be "always" or "never".
+    month = (month_index(anchor) + months * n).clip(0, len(_MONTHS) - 1)
+    by_month = pl.lit(_DAYS).gather(month * 31 + anchor.dt.day().cast(pl.Int32) - 1)
     by_day = anchor.to_physical() + days * n
     return pl.when(days > 0).then(by_day).otherwise(by_month).cast(pl.Int32).cast(pl.Date)
 

@@ -47,6 +47,7 @@ class WhyNot(StrEnum):
     KEEPS = "keeps"
     LEAVING = "leaving"
     HOLD_OUT = "hold_out"
+    NOT_SERVED = "not_served"
 
 
 class Assumption(StrEnum):
@@ -208,6 +209,14 @@ def from_toml(text: str) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput("The scenario is not TOML: {reason}", code="bad_toml", reason=str(error)) from None
     return from_json(content)
+
+
+def needs_note(scenario: Scenario) -> bool:
+    """Was an assumption changed by hand without saying why? A κ that comes with its spread was estimated and says it itself."""
+    names = {name for name, _ in scenario.assumptions}
+    if Assumption.KAPPA_SPREAD in names:
+        names -= {Assumption.KAPPA, Assumption.KAPPA_SPREAD}
+    return bool(names) and not scenario.notes.strip()
 
 
 def unit_cost(scenario: Scenario) -> Decimal:

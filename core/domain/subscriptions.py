@@ -158,6 +158,7 @@ class Refusal(StrEnum):
     RESUMED_SINCE = "resumed_since"
     PAUSED_AGAIN = "paused_again"
     CHANGED_MEANWHILE = "changed_meanwhile"
+    OTHER_PRICES = "other_prices"
     NO_SOURCE = "no_source"
     UNKNOWN_METER = "unknown_meter"
     NO_USAGE = "no_usage"
@@ -238,6 +239,7 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.CHANGED_MEANWHILE: (
         Conflict, "{changed_by} has changed subscription {external_id} meanwhile ({changed_kind}); look at it and try again",
     ),
+    _R.OTHER_PRICES: (Conflict, "Subscription {external_id} has other prices on {effective_on} than those it was to be moved from"),
     _R.NO_SOURCE: (InvalidInput, "Every event needs a source id, so that it counts once"),
     _R.UNKNOWN_METER: (InvalidInput, "No prices measure “{meter}”"),
     _R.NO_USAGE: (InvalidInput, "The event {source_id} has no quantity"),

@@ -68,7 +68,10 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     flows = with_change.revenue - cost * with_change.customers - (without.revenue - cost * without.customers)
     sign_ups = _sign_ups(known, people, today)
     mean = float((rows["hazard"] * rows["before"]).sum()) / max(float(rows["before"].sum()), 1.0)
-    stream = _Stream(sign_ups, *_new_bills(known), hazard=mean, cost=cost, months=months, yearly=yearly)
+    stream = _Stream(
+        sign_ups, *_new_bills(known), hazard=mean, cost=cost, months=months, yearly=yearly,
+        begins=_months_until(scenario.from_on, today),
+    )  # fmt: skip
     acquisition = stream.gain(draws)
     gains = value.present(flows, yearly) + acquisition
     mid, none = project(cells, middle, months), project(cells, middle, months, changed=False)
@@ -184,17 +187,19 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
     start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
     renewal = (pl.col("renews_on").dt.year() - today.year) * 12 + pl.col("renews_on").dt.month() - today.month
     moved = pl.col("moved") & (pl.col("before") != pl.col("after"))
-    known = rows.filter(pl.col("before") > 0).with_columns(
+    # Who pays nothing today counts with what they will pay; a relative change of nothing is none, so nobody reacts to it.
+    pays = (pl.col("before") > 0) & (pl.col("felt") > 0)
+    known = rows.with_columns(pays=pays).with_columns(
         term=pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32)),
         start=pl.when(moved).then(start.clip(0, horizon)).otherwise(horizon + 1),
-        x=pl.when(moved).then((pl.col("felt") / pl.col("before")).log()).otherwise(0.0),
+        x=pl.when(moved & pays).then((pl.col("felt") / pl.col("before")).log()).otherwise(0.0),
         way_out=pl.when(moved & (pl.col("cheapest") < pl.col("felt"))).then(pl.col("cheapest") / pl.col("felt")),
     ).with_columns(
         renewal=pl.when(pl.col("term") > 1).then(renewal).otherwise(0),
         x_bin=(pl.col("x") * 100).round(0), out_bin=(pl.col("way_out") * 20).round(0), hazard_bin=(pl.col("hazard") * 1000).round(0),
     )  # fmt: skip
     alike = known.group_by(
-        "hazard_bin", "x_bin", "start", "term", "renewal", "out_bin", "moved", maintain_order=True
+        "hazard_bin", "x_bin", "start", "term", "renewal", "out_bin", "moved", "pays", maintain_order=True
     ).agg(
         n=pl.len(),
         before=pl.col("before").mean() / 12,
@@ -230,6 +235,11 @@ def _sign_ups(known: Exact, people: People, today: date) -> float:
     return new.join(own, on="customer_id", how="semi").height / SIGN_UP_MONTHS
 
 
+def _months_until(day: date | None, today: date) -> int:
+    """Months from this one to that of a day, none when it has come."""
+    return 0 if day is None else max(0, (day.year - today.year) * 12 + day.month - today.month)
+
+
 def _new_bills(known: Exact) -> tuple[float, float]:
     """Mean monthly bill of a customer today, and at the new prices."""
     rows = known.rows.filter(pl.col("why").is_null() | (pl.col("why") != "agreed"))
@@ -247,7 +257,8 @@ def _new_bills(known: Exact) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Stream:
-    """Those who come: so many a month, their bill today and at the new prices, their chance of leaving, what one costs a month."""
+    """Those who come: so many a month, their bill today and at the new prices, their chance of leaving, what one costs a month, and
+    the month from which they get the new prices."""
 
     sign_ups: float
     before: float
@@ -256,6 +267,7 @@ class _Stream:
     cost: float
     months: int
     yearly: float
+    begins: int = 0
 
     def gain(self, r: Reaction) -> np.ndarray:
         """ΔNPV from another number of newcomers at another bill, who leave as those do who are there; one a draw."""
@@ -263,7 +275,9 @@ class _Stream:
             return np.zeros(np.shape(r.acquisition))
         coming = newcomers(self.sign_ups, self.before, self.after, r.acquisition)
         stay = (1 - self.hazard) ** np.arange(self.months)
-        there = np.cumsum(stay)  # customers of a steady stream of one a month who are there in each month
+        # Customers of a steady stream of one a month, from that month on, who are there in each month.
+        there = np.concatenate([np.zeros(self.months), np.cumsum(stay)])[self.months - min(self.begins, self.months) :]
+        there = there[: self.months]
         flow = np.multiply.outer(coming, there) * (self.after - self.cost) - self.sign_ups * there * (
             self.before - self.cost
         )

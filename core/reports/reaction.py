@@ -109,12 +109,16 @@ def rises(session: Session, stretches: pl.DataFrame, today: date) -> pl.DataFram
     due = load.frame(session, statement, {SUB: pl.Int64, "effective_on": pl.Date, "price_version_id": pl.Int64})
     if due.is_empty():
         return lived.drop("version")
-    # Who left before the day has no bill to compare; the mean change of that roll-out stands for it.
+    # Who left before the day has no bill to compare; the mean change of that roll-out stands for it. Who is still there without a
+    # rise was never moved: the roll-out was stopped, or refused for them.
     means = lived.group_by("version").agg(x=pl.col("x").mean())
+    ends = stretches.group_by(subject_id=SUB).agg(end=pl.col("end").max())
     planned = (
-        due.select(subject_id=SUB, month=month_of("effective_on"), version="price_version_id")
+        due.select("effective_on", subject_id=SUB, month=month_of("effective_on"), version="price_version_id")
         .join(lived.select("subject_id", "version", own="x"), on=["subject_id", "version"], how="left")
         .join(means, on="version", how="inner")
+        .join(ends, on="subject_id", how="left")
+        .filter(pl.col("own").is_not_null() | (pl.col("end") <= pl.col("effective_on")))
         .select("subject_id", "month", x=pl.coalesce("own", "x"), planned=pl.lit(True), version="version")
     )  # fmt: skip
     others = lived.join(planned, on=["subject_id", "version"], how="anti")

@@ -14,8 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.calc import movements
-from core.calc.recurring import monthly
-from core.domain.scenarios import Scenario, from_json, to_json
+from core.calc.calendar import boundary
+from core.calc.recurring import in_minor, monthly
+from core.domain.money import exponent_of
+from core.domain.scenarios import Scenario, WhyNot, from_json, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, mrr
 from core.reports.bridge import usage_by_month
@@ -38,7 +40,7 @@ from core.store.tables import Scenario as ScenarioRow
 ENGINE = "1"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
 EDGES = (-0.20, -0.05, 0.05, 0.10, 0.25, 0.50)
 AMBER, RED = 0.10, 0.25
-SHOCK_MINOR = 1_000  # a rise below it is no shock, whatever its share
+SHOCK = 10  # a rise of less than so many units of the currency is no shock, whatever its share
 SUB = "subscription_id"
 
 
@@ -92,9 +94,9 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
             "lowest_minor": monthly(_lowest(rows)), "highest_minor": monthly(after), "addons_given_up_minor": monthly(int(rows["addon"].sum())),
             "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
             "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
-            "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED).height,
-            "amber": shocks(moved, AMBER).height, "segments": segments(moved),
-            "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills} for edge in known.edges], "why_not": dict(rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows()),
+            "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED, known.scenario.currency).height,
+            "amber": shocks(moved, AMBER, known.scenario.currency).height, "segments": segments(moved),
+            "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills} for edge in known.edges], "why_not": _why_not(known),
         },
         "expected": {
             "gain": _range(hoped.gain), "steady": _range(hoped.steady), "lost": _range(hoped.lost), "parts": hoped.parts,
@@ -106,6 +108,12 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
             "kappa": float(hoped.reaction.kappa),
         },
     }  # fmt: skip
+
+
+def _why_not(known: Exact) -> dict[str, int]:
+    """How many keep their prices, by the reason."""
+    counts = dict(known.rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows())
+    return {**counts, **({WhyNot.NOT_SERVED.value: known.idle} if known.idle else {})}
 
 
 def _range(found: Any) -> dict[str, float]:
@@ -204,11 +212,11 @@ def _top(moved: pl.DataFrame) -> float | None:
     return float(by["delta"].head(10).sum()) / float(by["delta"].sum()) if by.height else None
 
 
-def shocks(moved: pl.DataFrame, share: float) -> pl.DataFrame:
+def shocks(moved: pl.DataFrame, share: float, currency: str) -> pl.DataFrame:
     """Bills that rise by more than a share and by more than a small amount, the largest share first."""
     return (
         share_of(moved)
-        .filter((pl.col("share") > share) & (pl.col("delta") > 12 * SHOCK_MINOR))
+        .filter((pl.col("share") > share) & (pl.col("delta") > 12 * SHOCK * 10 ** exponent_of(currency)))
         .sort("share", descending=True)
     )
 
@@ -240,7 +248,8 @@ def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any
 
 
 def gap(session: Session, ready: Prepared) -> int | None:
-    """How far re-rated history is from the invoices: Σ |difference| ÷ Σ invoiced of the last whole period, in millionths.
+    """How far re-rated history is from the invoices: Σ |difference| ÷ Σ invoiced of the last whole period, in millionths, of the currency
+    where it is largest.
 
     Compared are subscriptions without any change in that period, whose recurring and metered lines one invoice billed: their latest
     looked-at period under the prices then in force, against its lines. None when nothing was billed that could be compared.
@@ -252,8 +261,8 @@ def gap(session: Session, ready: Prepared) -> int | None:
         ready.base.invoices.with_columns(rated.invoices.alias("net")).group_by("position", maintain_order=True).first()
     )
     subs = ready.base.subs.join(first.select("position", "net"), on="position").filter(pl.col("interval_months") == 1)
-    start = pl.col("renews_on").dt.offset_by("-2mo")
-    spans = subs.select(SUB, "net", begin=start, end=pl.col("renews_on").dt.offset_by("-1mo"))
+    anchor, step, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
+    spans = subs.select(SUB, "net", "currency", begin=boundary(anchor, step, days, pl.col("_now") - 1))
     change = core_table(SubscriptionChange).c
     oldest = spans["begin"].min()
     if oldest is None:
@@ -288,32 +297,40 @@ def gap(session: Session, ready: Prepared) -> int | None:
     )
     billed = load.frame(session, statement, {SUB: pl.Int64, "period_start": pl.Date, "billed": pl.Int64})
     both = quiet.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
-    total = int(both["billed"].abs().sum())
-    off = both.select((pl.col("net") - pl.col("billed")).abs().sum()).item() or 0
-    return round(1_000_000 * off / total) if total else None
+    # Currencies never add: the worst of them decides.
+    shares = both.group_by("currency").agg(
+        off=(pl.col("net") - pl.col("billed")).abs().sum(), total=pl.col("billed").abs().sum()
+    ).filter(pl.col("total") > 0)  # fmt: skip
+    return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
 
 
-def schedule(session: Session, scenario_id: int) -> pl.DataFrame:
-    """The roll-out of a scenario: external_id, effective_on, notice_on, wave, moved (is the change planned?)."""
-    table, owner = core_table(MigrationPlan).c, core_table(Subscription).c
+def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
+    """The roll-out of a scenario as it was approved last: external_id, customer, name, effective_on, notice_on, wave, before_minor,
+    after_minor (a month), moved (is the change planned?)."""
+    table, owner, undoing = core_table(MigrationPlan).c, core_table(Subscription).c, core_table(SubscriptionChange).c
+    newest = select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
+    undone = select(undoing.undoes_id).where(undoing.undoes_id.is_not(None))
     statement = (
-        select(owner.external_id, table.effective_on, table.notice_on, table.wave, table.change_id)
+        select(owner.external_id, owner.customer_id, table.effective_on, table.notice_on, table.wave, table.before_twelfths, table.after_twelfths,
+               (table.change_id.is_not(None) & table.change_id.not_in(undone)).label("moved"))
         .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
-        .where(table.scenario_id == scenario_id)
+        .where(table.scenario_id == scenario_id, table.price_version_id == newest)
         .order_by(table.effective_on, owner.external_id)
-    )
+    )  # fmt: skip
     rows = load.frame(
         session,
         statement,
         {
-            "external_id": pl.String,
-            "effective_on": pl.Date,
-            "notice_on": pl.Date,
-            "wave": pl.Int64,
-            "change_id": pl.Int64,
+            "external_id": pl.String, "customer_id": pl.Int64, "effective_on": pl.Date, "notice_on": pl.Date, "wave": pl.Int64,
+            "before_twelfths": pl.Int64, "after_twelfths": pl.Int64, "moved": pl.Boolean,
         },
+    )  # fmt: skip
+    names = mrr.people_of(session, today, rows["customer_id"].unique()).select(
+        "customer_id", "name", customer="external_id"
     )
-    return rows.with_columns(moved=pl.col("change_id").is_not_null()).drop("change_id")
+    return rows.join(names, on="customer_id", how="left", maintain_order="left").with_columns(
+        before_minor=in_minor(pl.col("before_twelfths")), after_minor=in_minor(pl.col("after_twelfths"))
+    ).drop("customer_id", "before_twelfths", "after_twelfths")  # fmt: skip
 
 
 def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:

@@ -46,12 +46,13 @@ class Prepared:
 @dataclass(frozen=True)
 class Standing:
     """Who has a plan in a currency and interval, as it is today: `subs`, their `base`, what they are billed (`before`), and the
-    cheapest bill among the plans that they may change to."""
+    cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today."""
 
     subs: pl.DataFrame
     base: exact.Base
     before: exact.Rerated
     cheapest: pl.Series
+    idle: int
 
 
 def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
@@ -196,6 +197,7 @@ class Exact:
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
     month), felt (after, with the usage that the scenario assumes), starts_on, wave, cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
     `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
+    `idle`: how many have the plan and are not served today (paused, in a trial, beginning later); they keep their prices.
     """
 
     scenario: Scenario
@@ -205,11 +207,23 @@ class Exact:
     today: date
     new_price_ratio: float
     edges: list[Edge]
+    idle: int
 
     @property
     def moved(self) -> pl.DataFrame:
         """Those whose prices change."""
         return self.rows.filter("moved")
+
+    @property
+    def moves(self) -> pl.DataFrame:
+        """The roll-out's schedule: subscription_id, effective_on, notice_on, wave, from_version_id, before_twelfths, after_twelfths.
+
+        Everybody whose prices change is in it, also those whose past bills would have been the same: the next ones may differ.
+        """
+        return self.moved.select(
+            "subscription_id", "notice_on", "wave", effective_on="starts_on", from_version_id="price_version_id",
+            before_twelfths="before", after_twelfths="after",
+        )  # fmt: skip
 
 
 def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact:
@@ -249,6 +263,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         ready.today,
         ratio,
         edges(base, new.terms),
+        standing.idle,
     )
 
 
@@ -263,7 +278,9 @@ def _standing(session: Session, ready: Prepared, plan_id: int, scenario: Scenari
             raise InvalidInput("Nobody has these prices", code="empty_scope")
         base = narrowed(ready.base, subs["position"])
         cheapest = _cheapest(session, ready, base, scenario, family)
-        ready.today_of[key] = Standing(subs, base, exact.rerate(base, ready.prices), cheapest)
+        ready.today_of[key] = Standing(
+            subs, base, exact.rerate(base, ready.prices), cheapest, ready.base.idle.filter(here).height
+        )
     return ready.today_of[key]
 
 
@@ -274,10 +291,10 @@ def _limits(
     limits = exact.limited(before.invoices, after.invoices, scenario.cap_ppm, scenario.floor_ppm)
     if not scenario.capped:
         return limits
-    one = exact.limited(before.invoices, after.invoices, scenario.cap_one_ppm, None)
+    cap = scenario.cap_one_ppm if scenario.cap_ppm is None else min(scenario.cap_one_ppm, scenario.cap_ppm)
+    tighter = exact.limited(before.invoices, after.invoices, cap, scenario.floor_ppm)
     capped = subs["external_id"].is_in(list(scenario.capped)).gather(base.invoices["position"])
-    tighter = pl.when("capped").then(pl.min_horizontal("all", "one")).otherwise("all").alias("limit")
-    return pl.DataFrame({"all": limits, "one": one, "capped": capped}).select(tighter)["limit"]
+    return limits.zip_with(~capped, tighter)
 
 
 def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:

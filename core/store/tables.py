@@ -884,14 +884,21 @@ class ReactionEstimate(Table, table=True):
 
 
 class MigrationPlan(Table, table=True):
-    """When a subscription is to get an approved scenario's prices and when its customer is told; `change_id` once it is done."""
+    """When a subscription is to get an approved scenario's prices and when its customer is told; `change_id` once it is done.
+
+    `from_version_id`: the prices that it is moved from; whoever has others by then is not moved. What a month costs before and
+    after stands here as it was approved (twelfths of a minor unit), so that letters say what was decided on.
+    """
 
     __tablename__ = "migration_plan"
-    __table_args__ = (UniqueConstraint("scenario_id", "subscription_id"),)
+    __table_args__ = (UniqueConstraint("scenario_id", "subscription_id", "price_version_id"),)
     id: int | None = key()
     scenario_id: int = ref("scenario.id", index=False)
     subscription_id: int = ref("subscription.id")
     price_version_id: int = ref("price_version.id", index=False)
+    from_version_id: int = ref("price_version.id", index=False)
+    before_twelfths: int
+    after_twelfths: int
     effective_on: dt.date
     notice_on: dt.date
     wave: int = 1

@@ -210,16 +210,18 @@ def _shock_list(told: pl.DataFrame, currency: str) -> None:
          change: share(row["share"], sign=True), t("From"): day(row["starts_on"])}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
+    # Other rows are another table: a tick belongs to a customer, not to a place in the list.
+    order = hash(tuple(rows["external_id"].head(MOST_ROWS)))
     picked = st.dataframe(
         listed,
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="hit:list",
+        key=f"hit:list:{order}",
         height=250,
         column_config=parts.money_columns(before, after, change),
     )
-    ids = [rows["external_id"][at] for at in picked.selection.rows]
+    ids = [rows["external_id"][at] for at in picked.selection.rows if at < rows.height]
     with st.container(horizontal=True):
         if st.button(t("Exempt"), disabled=not ids, icon=":material/do_not_disturb_on:", key="hit:exempt"):
             _spare("exempt", ids)

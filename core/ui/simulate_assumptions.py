@@ -51,7 +51,9 @@ def show(hoped: Expected, context: session.Context) -> None:
               extra=number(leave, places=1), churn=share(hoped.base_churn, 2), events=number(hoped.events))
         )  # fmt: skip
         _numbers()
-        st.text_input(t("Why these numbers"), key=f"{KEY}:notes", placeholder=t("Kept in the memo"))
+        st.text_input(
+            t("Why these numbers"), key=f"{KEY}:notes", persist_state="session", placeholder=t("Kept in the memo")
+        )
         st.caption(
             t("Sources: Antenna on Netflix 2022; Ascarza, Iyengar and Schleicher 2016 on being told; Bar-Gill and Stone on staying with a dear plan. How fast an effect fades is a pure assumption: no public study was found.")
         )  # fmt: skip
@@ -74,7 +76,7 @@ def _numbers() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, title, least, most, step, told in boxes:
             st.number_input(
-                title, least, most, usual[name], step, key=f"{KEY}:assume:{name}", width=190, help=told,
+                title, least, most, usual[name], step, key=f"{KEY}:assume:{name}", persist_state="session", width=190, help=told,
             )  # fmt: skip
 
 

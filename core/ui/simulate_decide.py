@@ -9,7 +9,6 @@ import polars as pl
 import streamlit as st
 
 from core.actions import scenarios as actions
-from core.calc.recurring import in_minor
 from core.documents.memo import memo
 from core.domain.access import Permission
 from core.domain.errors import ForbliError
@@ -27,10 +26,10 @@ from core.ui.text import label, refusal, t
 MOST_COMPARED = 5
 
 
-def keep(scenario: Scenario, context: session.Context) -> None:
-    """Name it, keep it, set it beside the others."""
+def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Context) -> None:
+    """Name it, keep it, set it beside the others. What was put before a second person stays; the changed one is kept beside it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(t("Name"), key=f"{KEY}:name", placeholder=t("New prices"), width=260)
+        st.text_input(t("Name"), key=f"{KEY}:name", placeholder=t("New prices"), width=260, persist_state="session")
         if context.may(Permission.SIMULATE_PRICES) and st.button(
             t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save"
         ):
@@ -38,7 +37,7 @@ def keep(scenario: Scenario, context: session.Context) -> None:
                 actions.save_scenario,
                 key="scenario:save",
                 scenario=to_json(scenario),
-                replaces_id=st.session_state.get(f"{KEY}:own"),
+                replaces_id=row["id"] if row is not None and not row["step"] else None,
             )
             if done:
                 session.say(t("The scenario is kept. Nothing is published."))
@@ -98,7 +97,9 @@ def kept_ones(context: session.Context) -> dict[str, Any] | None:
                 parts.go("simulate", {"scenario": str(row["id"])})
     asked = st.query_params.get("scenario", "")
     chosen = next((row for row in known if str(row["id"]) == asked), None)
-    if chosen is not None and st.session_state.get(f"{KEY}:own") != chosen["id"]:
+    if chosen is None:
+        st.session_state.pop(f"{KEY}:own", None)
+    elif st.session_state.get(f"{KEY}:own") != chosen["id"]:
         restore(chosen["scenario"])
         st.session_state[f"{KEY}:own"] = chosen["id"]
         st.rerun()
@@ -131,12 +132,12 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
         if step:
             parts.pill("issued" if step in (Step.APPROVED.value, Step.ROLLED_OUT.value) else "draft", label(step))
             st.caption(f"{parts.plain(row['by'])} {parts.plain(row['note'])}")
-        changed = to_json(scenario) != to_json(row["scenario"])
-        if changed:
+        if step in (Step.APPROVED.value, Step.ROLLED_OUT.value):
+            return  # its roll-out stands below, whatever is tried above
+        if to_json(scenario) != to_json(row["scenario"]):
             st.caption(t("What is shown differs from what is kept: save it first."))
             return
         _steps(row, scenario, whole, context)
-    _roll_out(row, context)
 
 
 def _memo(
@@ -159,11 +160,8 @@ def _company(context: session.Context) -> str:
 def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], context: session.Context) -> None:
     """Ask, approve, decline: whoever asked cannot approve."""
     step = row["step"]
-    if (
-        step in ("", Step.DECLINED.value)
-        and context.may(Permission.SIMULATE_PRICES)
-        and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask")
-    ):
+    asks = step in ("", Step.DECLINED.value, Step.STOPPED.value) and context.may(Permission.SIMULATE_PRICES)
+    if asks and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask"):
         done = session.act(
             actions.request_approval, key=f"scenario:ask:{row['id']}", scenario_id=row["id"], result=whole, as_of=context.today,
             data_hash=whole["data_hash"], engine_version=scenarios.ENGINE, gap_ppm=whole["gap_ppm"],
@@ -178,15 +176,12 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
             t("Approve"), type="primary", icon=":material/verified:", key="scenario:approve", disabled=own, help=words
         ):
             known = session.frames(simulate_reads.exact, scenario, context.today)
-            moves = known.moved.filter(pl.col("before") != pl.col("after")).select(
-                "subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave"
-            )
             done = session.act(
                 actions.approve,
                 key=f"scenario:approve:{row['id']}",
                 scenario_id=row["id"],
                 terms=known.candidate.terms,
-                moves=moves,
+                moves=known.moves,
             )
             if done:
                 session.say(
@@ -204,24 +199,31 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
                 st.rerun()
 
 
-def _roll_out(row: dict[str, Any], context: session.Context) -> None:
-    """The schedule of an approved scenario: letters, roll-out with progress, stop."""
+def roll_out(row: dict[str, Any], context: session.Context) -> None:
+    """The schedule of an approved scenario as it was approved: letters, roll-out with progress, stop."""
     if row["step"] not in (Step.APPROVED.value, Step.ROLLED_OUT.value, Step.STOPPED.value):
         return
-    rows: pl.DataFrame = session.frames(scenarios.schedule, row["id"])
+    rows: pl.DataFrame = session.frames(scenarios.schedule, row["id"], context.today)
     with st.container(border=True):
+        st.header(t("Roll-out"), anchor=False)
+        if rows.is_empty():
+            st.caption(t("Only new customers get these prices: publish their draft, and nobody has to be moved."))
+            return
         done = int(rows["moved"].sum())
-        st.markdown(f"**{t('Roll-out')}** · " + t("{done} of {all} changes are planned; letters go out from {first} to {last}", done=number(done), all=number(rows.height),
-                    first=rows["notice_on"].min(), last=rows["notice_on"].max()))  # fmt: skip
+        first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
+        st.markdown(t("**{done} of {all}** changes are planned; letters go out from {first} to {last}.", done=number(done), all=number(rows.height), first=first, last=last))  # fmt: skip
+        before, after = t("Today"), t("Then")
+        currency = row["scenario"].currency
         st.dataframe(
-            [{t("Subscription"): each["external_id"], t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): each["wave"] or t("needs a look"),
+            [{t("Customer"): each["name"], t("Subscription"): each["external_id"], before: money(each["before_minor"], currency), after: money(each["after_minor"], currency),
+              t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
               t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
-            hide_index=True, height=220,
-            column_config={name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
+            hide_index=True, height=260,
+            column_config=parts.money_columns(before, after) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center"):
             parts.download(
-                t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
+                t("Letters as CSV"), lambda: _letters(row, rows), f"letters-{context.today}.csv", key="letters"
             )
             if not context.may(Permission.PUBLISH_PRICES) or row["step"] == Step.STOPPED.value:
                 return
@@ -262,23 +264,21 @@ def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:
     st.rerun()
 
 
-def _letters(row: dict[str, Any], context: session.Context) -> bytes:
-    """One line a customer: the letter's day, the old and the new bill, from when."""
-    known = session.frames(simulate_reads.exact, row["scenario"], context.today)
+def _letters(row: dict[str, Any], rows: pl.DataFrame) -> bytes:
+    """One line a customer: the letter's day, the old and the new bill, from when; all of it as it was approved."""
     currency = row["scenario"].currency
-    said = known.moved.select(
-        "external_id", "name", "notice_on", "starts_on", before_minor=in_minor(pl.col("before")), after_minor=in_minor(pl.col("after"))
-    ).with_columns(
-        letter=pl.struct("before_minor", "after_minor", "starts_on").map_elements(
-            lambda each: t("From {day} your subscription costs {after} a month instead of {before}, before VAT.", day=day(each["starts_on"]),
+    said = rows.filter(pl.col("wave") > 0).with_columns(
+        letter=pl.struct("before_minor", "after_minor", "effective_on").map_elements(
+            lambda each: t("From {day} your subscription costs {after} a month instead of {before}, before VAT.", day=day(each["effective_on"]),
                            after=money(each["after_minor"], currency), before=money(each["before_minor"], currency)), return_dtype=pl.String
         )
     )  # fmt: skip
     titles = {
-        "external_id": t("Id"),
+        "customer": t("Id"),
         "name": t("Customer"),
+        "external_id": t("Subscription"),
         "notice_on": t("Letter"),
-        "starts_on": t("New price from"),
+        "effective_on": t("New price from"),
         "letter": t("Text"),
     }
     return as_csv(Table("letters", said.select(list(titles)), titles, {t("Scenario"): row["name"]}))

@@ -104,7 +104,7 @@ def _number(title: str, now: Edit, prefix: str) -> Edit | None:
         places = max(places, -int(today.normalize().as_tuple().exponent))
     typed = st.number_input(
         title, min_value=0.0, value=None if today is None else float(today), step=1.0 if counts else _step(today, places),
-        format=f"%.{min(places, 6)}f", key=_key(prefix, now), placeholder=t("none"),
+        format=f"%.{min(places, 6)}f", key=_key(prefix, now), placeholder=t("none"), persist_state="session",
     )  # fmt: skip
     given = None if typed is None else Decimal(str(typed))
     return None if given == today else replace(now, value="" if given is None else plain(given))
@@ -119,7 +119,9 @@ def _step(today: Decimal | None, places: int) -> float:
 def _model(title: str, now: Edit, prefix: str) -> Edit | None:
     """How the tiers are read."""
     options = [model.value for model in EITHER_WAY]
-    picked = st.selectbox(title, options, options.index(now.value), format_func=label, key=_key(prefix, now))
+    picked = st.selectbox(
+        title, options, options.index(now.value), format_func=label, key=_key(prefix, now), persist_state="session"
+    )
     return None if picked == now.value else replace(now, value=picked)
 
 

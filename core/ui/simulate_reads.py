@@ -43,14 +43,17 @@ def prepared(db: Session, today: date) -> Prepared:
 
 
 def series(db: Session, today: date) -> list[Series]:
-    """Every plan, currency and interval on sale that somebody has, those with most subscriptions first."""
+    """Every plan, currency and interval on sale that somebody has, those with most subscriptions first.
+
+    The newest prices count, also when they begin later: what follows them begins from them (reports/simulation.py).
+    """
     ready: Prepared = session.frames(prepared, today)
     plan, version = core_table(Plan), core_table(PriceVersion)
     names = {(interval.unit.value, interval.count): name for name, interval in INTERVALS.items()}
     rows = db.execute(
         select(version.c.id, plan.c.code, plan.c.name, plan.c.id.label("plan_id"), version.c.currency, version.c.interval_unit, version.c.interval_count)
         .join_from(version, plan, plan.c.id == version.c.plan_id)
-        .where(version.c.status == PriceStatus.PUBLISHED.value, version.c.subscription_id.is_(None), version.c.valid_from <= today)
+        .where(version.c.status == PriceStatus.PUBLISHED.value, version.c.subscription_id.is_(None))
         .order_by(version.c.valid_from, version.c.id)
     ).all()  # fmt: skip
     newest = {(row.plan_id, row.currency, row.interval_unit, row.interval_count): row for row in rows}

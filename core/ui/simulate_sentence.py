@@ -50,7 +50,12 @@ def build(known: list[Series], context: session.Context) -> Scenario:
         }
         with st.container(horizontal=True, vertical_alignment="bottom"):
             from_on = st.date_input(
-                t("For new customers from"), context.today, key=f"{KEY}:from", format=day_format(), width=170
+                t("For new customers from"),
+                context.today,
+                key=f"{KEY}:from",
+                persist_state="session",
+                format=day_format(),
+                width=170,
             )
             words = existing_words()
             when = st.selectbox(
@@ -58,12 +63,18 @@ def build(known: list[Series], context: session.Context) -> Scenario:
                 list(words),
                 format_func=words.__getitem__,
                 key=f"{KEY}:existing",
+                persist_state="session",
                 width=210,
             )
             on = None
             if when == Existing.DATE.value:
                 on = st.date_input(
-                    t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format=day_format(), width=150
+                    t("On the day"),
+                    context.today.replace(day=1),
+                    key=f"{KEY}:on",
+                    persist_state="session",
+                    format=day_format(),
+                    width=150,
                 )
             notice = st.number_input(
                 t("Told before, days"),
@@ -72,6 +83,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
                 30,
                 5,
                 key=f"{KEY}:notice",
+                persist_state="session",
                 width=130,
                 disabled=when == Existing.NEVER.value,
             )
@@ -81,6 +93,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
                     list(addons),
                     format_func=addons.__getitem__,
                     key=f"{KEY}:bundled",
+                    persist_state="session",
                     width=240,
                     placeholder=t("none"),
                 )
@@ -118,7 +131,13 @@ def _series(known: list[Series]) -> Series:
     }  # fmt: skip
     if st.session_state.get(f"{KEY}:series") not in names:
         st.session_state.pop(f"{KEY}:series", None)
-    picked = st.selectbox(t("Change the prices of"), list(names), format_func=names.__getitem__, key=f"{KEY}:series")
+    picked = st.selectbox(
+        t("Change the prices of"),
+        list(names),
+        format_func=names.__getitem__,
+        key=f"{KEY}:series",
+        persist_state="session",
+    )
     return known[list(names).index(picked)]
 
 
@@ -133,6 +152,7 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
             [None, 0.05, 0.10, 0.15, 0.20, 0.30],
             format_func=_limit,
             key=f"{KEY}:cap",
+            persist_state="session",
             width=130,
             placeholder=t("no limit"),
         )
@@ -141,6 +161,7 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
             [None, 0.0, 0.05, 0.10, 0.20],
             format_func=_limit,
             key=f"{KEY}:floor",
+            persist_state="session",
             width=130,
             placeholder=t("no limit"),
         )
@@ -149,27 +170,34 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
             [each.value for each in CustomerKind],
             format_func=label,
             key=f"{KEY}:kinds",
+            persist_state="session",
             width=190,
             placeholder=t("All"),
         )
-        agreed = st.checkbox(t("Agreed prices too"), key=f"{KEY}:agreed")
+        agreed = st.checkbox(t("Agreed prices too"), key=f"{KEY}:agreed", persist_state="session")
         others = {each.plan: each.name for each in known if each.plan != scenario.plan}
         instead = st.multiselect(
-            t("May change to instead"), list(others), format_func=others.__getitem__, key=f"{KEY}:instead", width=230, placeholder=t("All plans of their kind"),
+            t("May change to instead"), list(others), format_func=others.__getitem__, key=f"{KEY}:instead", persist_state="session", width=230, placeholder=t("All plans of their kind"),
             help=t("What customers could do with instead. A telephone alone is no substitute for the internet."),
         )  # fmt: skip
-        waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", width=100)
-        apart = st.number_input(t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", width=130, disabled=waves == 1)
+        waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", persist_state="session", width=100)
+        apart = st.number_input(
+            t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", persist_state="session", width=130, disabled=waves == 1
+        )
         held = st.selectbox(
             t("Keep apart to compare"), [0.0, 0.05, 0.10], format_func=lambda part: share(part, 0) if part else t("none"),
-            key=f"{KEY}:held", width=170, help=t("So many customers, drawn once, keep their prices: what the change did can then be measured."),
+            key=f"{KEY}:held", persist_state="session", width=170, help=t("So many customers, drawn once, keep their prices: what the change did can then be measured."),
         )  # fmt: skip
         stop = st.number_input(
-            t("Stop rule, months"), 1, 12, 2, key=f"{KEY}:stop", width=140,
+            t("Stop rule, months"), 1, 12, 2, key=f"{KEY}:stop", persist_state="session", width=140,
             help=t("So many months in a row below the predicted band, and the next wave should wait."),
         )  # fmt: skip
-        horizon = st.number_input(t("Horizon, months"), 1, 120, 24, key=f"{KEY}:horizon", width=140)
-        cost = st.number_input(t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", width=210)
+        horizon = st.number_input(
+            t("Horizon, months"), 1, 120, 24, key=f"{KEY}:horizon", persist_state="session", width=140
+        )
+        cost = st.number_input(
+            t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", persist_state="session", width=210
+        )
     return replace(
         scenario, cap_ppm=None if cap is None else round(cap * 1e6), floor_ppm=None if floor is None else round(floor * 1e6), kinds=tuple(kinds),
         agreed_too=bool(agreed), alternatives=tuple(instead) or None, hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=simulate_prices.plain(Decimal(str(cost or 0))),
@@ -196,6 +224,11 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
     change = "; ".join(said) or t("prices as they are sold today")
     return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
              change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip
+
+
+def changes_nothing(scenario: Scenario) -> bool:
+    """Are the prices those that are sold today?"""
+    return not (scenario.edits or scenario.bundled or scenario.minimum)
 
 
 def restore(scenario: Scenario) -> None:

@@ -79,3 +79,12 @@ def test_days_on_which_clocks_change_are_days_like_others():
         assert (start, end) == (change, change + timedelta(days=1))
         week = periods.period_containing(change - timedelta(days=6), periods.WEEKLY, change)
         assert week == (change - timedelta(days=6), change + timedelta(days=1))
+
+
+def test_a_boundary_beyond_the_table_is_always_or_never():
+    """A coupon of a thousand years is one that never ends."""
+    row = pl.DataFrame({"anchor": [date(2026, 1, 31)], "months": [12], "days": [0]})
+    far = [row.select(calendar.boundary(ANCHOR, MONTHS, COUNT, pl.lit(n)))[0, 0] for n in (999, -999)]
+
+    assert far[0] > calendar.OPEN
+    assert far[1] < date(1901, 1, 1)

@@ -51,8 +51,7 @@ def test_whoever_asked_and_whoever_approved_are_named(found: dict[str, Any], sql
         sqlite_engine, ASKER, "ask", NOW, scenario_id=kept, result=found, as_of=TODAY, data_hash="x", engine_version="1", gap_ppm=0,
     )  # fmt: skip
     approve(sqlite_engine, APPROVER, "yes", datetime(2026, 6, 16, tzinfo=UTC), scenario_id=kept,
-            terms=effect(sqlite_engine).candidate.terms, moves=effect(sqlite_engine).moved.select(
-                "subscription_id", "notice_on", "wave", effective_on="starts_on"))  # fmt: skip
+            terms=effect(sqlite_engine).candidate.terms, moves=effect(sqlite_engine).moves)  # fmt: skip
     with reading(sqlite_engine) as session:
         decided = scenarios.decisions(session, kept)
     said = text(found, decisions=decided, link="https://forbli.example/simulate?scenario=1")

@@ -6,11 +6,13 @@ from datetime import date
 
 import pytest
 
+from core.actions.prices import publish
+from core.actions.scenarios import approve
 from core.reports import reaction
 from core.store.engine import reading
 from core.store.tables import Person
 from tests.apps import open_page, texts
-from tests.reports.test_simulation import rising
+from tests.reports.test_simulation import APPROVER, act, effect, prepared_request, rising
 from tests.world import World, charge, fixed, tier
 
 TODAY = "2026-06-15T10:00:00+00:00"
@@ -97,6 +99,27 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     later = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "Roll-out" in texts(later)
     assert "prediction was frozen" in texts(later)
+
+
+def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page):
+    ids = company(sqlite_engine)
+    key = prepared_request(sqlite_engine)
+    known = effect(sqlite_engine)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    version = made["price_version_id"]
+    act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
+
+    app = page(sqlite_engine, person=ids["admin"], scenario="1")
+    app.button(key="rollout:go").click().run()
+    assert not app.exception
+    assert "**20 of 20** changes are planned" in texts(app)
+    # Another price is tried and kept: what was rolled out is still there, with its way to be stopped.
+    fee(app).set_value(359.0).run()
+    app.button(key="scenario:save").click().run()
+    assert not app.exception
+    again = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert any(button.label == "Stop the roll-out" for button in again.button)
+    assert "prediction was frozen" in texts(again)
 
 
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("product", True)])

@@ -243,10 +243,6 @@ def prepared_request(engine, scenario=SCENARIO):
     return key
 
 
-def moves_of(known):
-    return known.moved.select("subscription_id", effective_on="starts_on", notice_on="notice_on", wave="wave")
-
-
 def test_simulating_saving_and_asking_write_nothing_else(engine):
     company(engine, 4)
     before = fingerprint(engine)
@@ -270,9 +266,9 @@ def test_what_is_rolled_out_is_billed_as_it_was_simulated(engine):
             "self",
             scenario_id=key,
             terms=known.candidate.terms,
-            moves=moves_of(known),
+            moves=known.moves,
         )
-    made = act(engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known))
+    made = act(engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     with pytest.raises(Conflict, match="Publish the draft"):
         act(engine, roll_out, APPROVER, "early", scenario_id=key)
     act(engine, prices.publish, APPROVER, "publish", price_version_id=made["price_version_id"], valid_from=TODAY)
@@ -339,9 +335,7 @@ def test_a_stopped_roll_out_takes_back_what_is_not_in_force(sqlite_engine):
     company(sqlite_engine, 6)
     key = prepared_request(sqlite_engine)
     known = effect(sqlite_engine)
-    made = act(
-        sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known)
-    )
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     act(sqlite_engine, prices.publish, APPROVER, "publish", price_version_id=made["price_version_id"], valid_from=TODAY)
     act(sqlite_engine, roll_out, APPROVER, "go", scenario_id=key)
 
@@ -365,9 +359,7 @@ def test_a_gap_old_figures_and_an_unasked_approval_are_refused(sqlite_engine):
     with pytest.raises(Conflict, match="older than a week"):
         act(sqlite_engine, request_approval, ASKER, "old", as_of=date(2026, 6, 1), gap_ppm=0, **ask)
     with pytest.raises(Conflict, match="Nobody has asked"):
-        act(
-            sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=moves_of(known)
-        )
+        act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     act(sqlite_engine, request_approval, ASKER, "ask", as_of=TODAY, gap_ppm=0, **ask)
     with pytest.raises(InvalidInput, match="Say why"):
         act(sqlite_engine, decline, APPROVER, "no", scenario_id=key, note=" ")

@@ -52,6 +52,16 @@ def facts(rows: pl.DataFrame, kind: ChangeKind, *columns: str, **values: pl.Expr
     return whole.with_columns(pl.col("credit").fill_null("none"), pl.col("item", "cause", "reason").fill_null(""))
 
 
+def less(decision: Decision, refused: pl.DataFrame) -> Decision:
+    """The decision without some requests, which are refused for a reason that goes before any other: row, code, what it names."""
+    if refused.is_empty():
+        return decision
+    others = ~pl.col("row").is_in(refused["row"].implode())
+    return Decision(
+        decision.facts.filter(others), pl.concat([decision.refused.filter(others), refused], how="diagonal_relaxed")
+    )
+
+
 def together(*parts: pl.DataFrame) -> pl.DataFrame:
     """Facts of several kinds, those of one request side by side in the order given."""
     return pl.concat(parts).sort("row", maintain_order=True)

@@ -10,6 +10,7 @@ from core.calc.changes.deciding import (
     Decision,
     asked,
     facts,
+    less,
     offer_checks,
     sorted_out,
     usual_checks,
@@ -20,6 +21,7 @@ from core.domain.plans import ChargeKind
 from core.domain.subscriptions import ChangeKind, Refusal, Timing
 
 PRICE_REQUESTS: frames.Schema = {SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date}
+MOVE_REQUESTS: frames.Schema = {**PRICE_REQUESTS, "from_version_id": pl.Int64}
 QUANTITY_REQUESTS: frames.Schema = {SUB: pl.Int64, "quantity_micro": pl.Int64, "effective_on": pl.Date}
 ADDON_REQUESTS: frames.Schema = {
     SUB: pl.Int64, "item": pl.String, "quantity_micro": pl.Int64, "effective_on": pl.Date,
@@ -54,6 +56,17 @@ def decide_price(requests: pl.DataFrame, c: Circumstances) -> Decision:
         ],
     )
     return Decision(facts(good, ChangeKind.PRICE, "price_version_id", "effective_on"), refused)
+
+
+def decide_move(requests: pl.DataFrame, c: Circumstances) -> Decision:
+    """A price migration: another price version for those who still have, on the day, the one that they are moved from.
+
+    Whoever has changed plan or agreed a price since then decided for themselves, and is refused.
+    """
+    rows = standing(identified(asked(requests, MOVE_REQUESTS), c), c, "effective_on")
+    elsewhere = rows.filter(pl.col("current_id").is_not_null() & (pl.col("current_id") != pl.col("from_version_id")))
+    refused = elsewhere.with_columns(code=pl.lit(Refusal.OTHER_PRICES.value))
+    return less(decide_price(requests.drop("from_version_id"), c), refused)
 
 
 def _with_planned_price(rows: pl.DataFrame, c: Circumstances) -> pl.DataFrame:

@@ -8,7 +8,7 @@ a month. Source: simulation.md section 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -40,7 +40,8 @@ class Base:
     interval_months, interval_days, renews_on (the next boundary), started_on, ends_on (far away while nothing is planned), periods (how many of them are looked at).
     `states`: state + its terms. `invoices`: row, position, state: one a looked-at period of a subscription that is metered, else one in
     all. `uses`: row (of invoices), pair. `pairs`: pair, price_version_id, meter, quantity_micro, amount_micro, alone. `events`: of pairs
-    that are rated event by event. `vat`: vat_category, rate_ppm.
+    that are rated event by event. `vat`: vat_category, rate_ppm. `idle`: subscription_id, price_version_id of those that are not served
+    today (paused, in a trial, beginning later) but will be: they have no bill that could be rated.
     """
 
     subs: pl.DataFrame
@@ -51,6 +52,9 @@ class Base:
     events: pl.DataFrame
     coupons: pl.DataFrame
     vat: pl.DataFrame
+    idle: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={SUB: pl.Int64, "price_version_id": pl.Int64})
+    )
 
     @cached_property
     def use_ends(self) -> pl.Series | None:
@@ -105,9 +109,7 @@ def prepare(
     anchor, months, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
     subs = subs.with_columns(_now=index_on(anchor, months, days, day)).with_columns(
         renews_on=boundary(anchor, months, days, pl.col("_now") + 1),
-        _first=index_on(
-            anchor, months, days, pl.max_horizontal("begins_on", boundary(anchor, months, days, pl.col("_now") - 400))
-        ),
+        _first=index_on(anchor, months, days, pl.col("begins_on")),
     )
     length = pl.when(months > 0).then(months.cast(pl.Int64) * 30).otherwise(days.cast(pl.Int64))
     wanted = (pl.lit(window_months * 30 + 5) // length).clip(lower_bound=1)
@@ -121,7 +123,9 @@ def prepare(
     subs = subs.join(states, on=_STATE, how="left", maintain_order="left", nulls_equal=True)
     rows = subs.select("position", "state", "periods", k=pl.int_ranges(0, "periods")).explode("k").with_row_index("row")
     uses, pairs, events = _used(subs, rows, facts, metered)
-    return Base(subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupons, vat)
+    ahead = track.plan.filter(pl.col("end") > day).unique(SUB, keep="first", maintain_order=True)
+    idle = ahead.join(life, on=SUB, how="semi").join(subs, on=SUB, how="anti").select(SUB, "price_version_id")
+    return Base(subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupons, vat, idle)
 
 
 def _used(

@@ -69,10 +69,15 @@ def clv(margin: float, hazard: float, yearly: float = YEARLY) -> float:
 # --- break-evens --------------------------------------------------------------------------------------------------------
 
 
-def break_even_loss(before: float, after: float, unit_cost: float = 0.0) -> float:
-    """The share of customers that may leave once and for all: ΔP/(CM + ΔP); 1 − B0/B1 without costs."""
-    rise = after - before
-    return rise / (before - unit_cost + rise)
+def break_even_loss(before: float, after: float, unit_cost: float = 0.0) -> float | None:
+    """The share of customers that may leave once and for all: ΔP/(CM + ΔP); 1 − B0/B1 without costs.
+
+    None where no share makes the two alike: customers who cost as much as they bring, before or after.
+    """
+    margin = after - unit_cost
+    if margin <= 0 or before - unit_cost < 0:
+        return None
+    return (after - before) / margin
 
 
 def break_even_churn(

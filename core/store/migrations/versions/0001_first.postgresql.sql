@@ -855,16 +855,20 @@ CREATE TABLE migration_plan (
     scenario_id BIGINT NOT NULL,
     subscription_id BIGINT NOT NULL,
     price_version_id BIGINT NOT NULL,
+    from_version_id BIGINT NOT NULL,
+    before_twelfths INTEGER NOT NULL,
+    after_twelfths INTEGER NOT NULL,
     effective_on DATE NOT NULL,
     notice_on DATE NOT NULL,
     wave INTEGER NOT NULL,
     change_id BIGINT,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_migration_plan PRIMARY KEY (id),
-    CONSTRAINT uq_migration_plan_scenario_id_subscription_id UNIQUE (scenario_id, subscription_id),
+    CONSTRAINT uq_migration_plan_scenario_id_subscription_id_price_version_id UNIQUE (scenario_id, subscription_id, price_version_id),
     CONSTRAINT fk_migration_plan_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
     CONSTRAINT fk_migration_plan_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
     CONSTRAINT fk_migration_plan_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT fk_migration_plan_from_version_id_price_version FOREIGN KEY(from_version_id) REFERENCES price_version (id),
     CONSTRAINT fk_migration_plan_change_id_subscription_change FOREIGN KEY(change_id) REFERENCES subscription_change (id)
 );
 
