@@ -51,7 +51,7 @@ def memo(
         ],
         "hit": [
             t("half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}", p50=share(exact["quantiles"]["p50"]), p90=share(exact["quantiles"]["p90"]), max=share(exact["quantiles"]["max"])),
-            t("{count} bills rise by more than 25 %", count=exact["red"]),
+            t("{count} bills rise by more than 25 %, or for the second time within a year", count=exact["red"]),
             t("If everybody stays {highest} a month, if everybody takes the cheapest plan {lowest}: whatever one believes, the truth about those who stay lies between.",
               highest=amount(exact["highest_minor"], sign=False), lowest=amount(exact["lowest_minor"], sign=False)),
         ],

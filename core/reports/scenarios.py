@@ -213,10 +213,12 @@ def _top(moved: pl.DataFrame) -> float | None:
 
 
 def shocks(moved: pl.DataFrame, share: float, currency: str) -> pl.DataFrame:
-    """Bills that rise by more than a share and by more than a small amount, the largest share first."""
+    """Bills that rise by more than a share, or for the second time within a year, and by more than a small amount, the largest share first."""
     return (
         share_of(moved)
-        .filter((pl.col("share") > share) & (pl.col("delta") > 12 * SHOCK * 10 ** exponent_of(currency)))
+        .filter(
+            ((pl.col("share") > share) | pl.col("again")) & (pl.col("delta") > 12 * SHOCK * 10 ** exponent_of(currency))
+        )
         .sort("share", descending=True)
     )
 

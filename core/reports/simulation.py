@@ -19,7 +19,7 @@ from core.domain.periods import INTERVALS
 from core.domain.plans import ChargeKind, ChargeModel, PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
 from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check
-from core.reports import mrr
+from core.reports import mrr, reaction
 from core.reports.edges import Edge, edges
 from core.store import billing, catalogue, load
 from core.store.tables import Plan, PriceVersion, core_table
@@ -33,6 +33,7 @@ FIRST_IMAGINED = 10**12  # ids of charges that exist in memory only
 class Prepared:
     """The base of a day ready for any prices: `base`, `prices` (today's, of every version in use), and who the customers are.
 
+    `risen`: subscription_id, risen_in, the month (since year 0) of the last rise of its price while everything else stayed.
     `today_of`: what stays the same for every new price of a plan, kept when it is first asked for.
     """
 
@@ -40,6 +41,7 @@ class Prepared:
     prices: frames.Prices
     people: pl.DataFrame
     today: date
+    risen: pl.DataFrame
     today_of: dict[tuple[int, str, str, tuple[str, ...] | None], Standing] = field(default_factory=dict)
 
 
@@ -67,7 +69,9 @@ def prepared(session: Session, known: mrr.Ledger, today: date, window_months: in
         window_months=window_months,
     )  # fmt: skip
     named = base.subs.join(owners, on="subscription_id", how="left", maintain_order="left")
-    return Prepared(replace(base, subs=named), prices, known.people, today)
+    rises = reaction.rises(session, known.facts.stretches, today)
+    risen = rises.group_by(subscription_id="subject_id").agg(risen_in=pl.col("month").max())
+    return Prepared(replace(base, subs=named), prices, known.people, today, risen)
 
 
 # --- new prices ----------------------------------------------------------------------------------------------------------
@@ -195,7 +199,7 @@ class Exact:
 
     `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
-    month), felt (after, with the usage that the scenario assumes), starts_on, wave, cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
+    month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
     `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
     `idle`: how many have the plan and are not served today (paused, in a trial, beginning later); they keep their prices.
     """
@@ -248,12 +252,16 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     if not scoped["moved"].any() and scenario.existing is not Existing.NEVER:
         raise InvalidInput("Nobody is left in the scope", code="empty_scope")
     moved = pl.col("moved")
+    scoped = scoped.join(ready.risen, on="subscription_id", how="left", maintain_order="left")
     dated = _staying(_dated(scoped, scenario, _least_notice(session, ready.today), ready.today))
     told = dated.with_columns(
         priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
         felt=pl.when(moved).then("felt").otherwise("before"),
         addon=pl.when(moved).then("addon").otherwise(0),
-    ).with_columns(limit=pl.col("after") - pl.col("priced"))  # fmt: skip
+    ).with_columns(
+        limit=pl.col("after") - pl.col("priced"),
+        again=(reaction.month_of("starts_on") - pl.col("risen_in") < 12).fill_null(False) & (pl.col("after") > pl.col("before")),
+    ).drop("risen_in")  # fmt: skip
     ratio = float(after.worth.sum()) / max(float(before.worth.sum()), 1.0)
     return Exact(
         scenario,

@@ -205,9 +205,11 @@ def _shock_list(told: pl.DataFrame, currency: str) -> None:
             | pl.col("external_id").str.contains(find, literal=True)
         )
     before, after, change = t("Today"), t("Then"), t("Change")
+    second = {t("Note"): ""} if rows["again"].any() else {}
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], before: money(monthly(row["before"]), currency), after: money(monthly(row["after"]), currency),
-         change: share(row["share"], sign=True), t("From"): day(row["starts_on"])}
+         change: share(row["share"], sign=True), t("From"): day(row["starts_on"]),
+         **(dict.fromkeys(second, t("second rise in a year") if row["again"] else ""))}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     # Other rows are another table: a tick belongs to a customer, not to a place in the list.

@@ -73,7 +73,7 @@ def compare(scenario: Scenario, context: session.Context) -> None:
                 t("Scenario"): each.name, t("A month"): money(exact["delta_minor"], currency, sign=True), t("Change"): share(exact["delta_share"], sign=True),
                 t("Expected"): money(round(hoped["gain"]["middle"]), currency, sign=True),
                 t("8 of 10 cases"): f"{money(round(hoped['gain']['low']), currency, sign=True)} – {money(round(hoped['gain']['high']), currency, sign=True)}",
-                t("Chance of a loss"): share(1 - hoped["gain"]["above_zero"], 0), t("Bills over +25 %"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
+                t("Chance of a loss"): share(1 - hoped["gain"]["above_zero"], 0), t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
             })  # fmt: skip
         st.dataframe(rows, hide_index=True)
         if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):

@@ -222,3 +222,16 @@ def test_a_stopped_roll_out_is_no_rise_to_learn_from(sqlite_engine):
     assert sorted(rises["subject_id"]) == sorted(first)
     assert rises["planned"].all()
     assert version
+
+
+def test_a_second_rise_within_a_year_is_a_shock_however_small(sqlite_engine):
+    world = World(sqlite_engine, NOW)
+    old = world.plan(fixed("300"), code="pro", valid_from=date(2024, 1, 1))
+    new = world.plan(fixed("310"), plan_id=1, number=2, valid_from=date(2026, 1, 1))
+    first, second = (world.start(world.customer(), old, date(2025, 1, 1)) for _ in range(2))
+    world.change(first, "price", date(2026, 2, 1), price_version_id=new)
+    scenario = replace(SCENARIO, edits=(Edit("fee", "flat_amount", "330"),))
+    rows = effect(sqlite_engine, scenario).rows
+
+    assert dict(rows.select("subscription_id", "again").iter_rows()) == {first: True, second: False}
+    assert outcome(sqlite_engine, scenario)["exact"]["red"] == 1
