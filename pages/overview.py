@@ -28,7 +28,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     paper = st.container()
 this_month = context.today.replace(day=1)
 first = page.first_month(chosen, context.today, ledger.first_day)
-reach = min(after_months(first, -1), after_months(this_month, -12))
+reach = min(after_months(first, -2), after_months(this_month, -13))
 found = session.derived(kpis.figures, ledger, filters, reach, context.today)
 months = found.since(first)
 if ledger.log.is_empty():

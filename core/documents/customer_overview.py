@@ -139,6 +139,9 @@ class _Maker:
              "amount": self._money(each, part["amount_minor"])}
             for part in each.parts
         ]  # fmt: skip
+        if each.minimum_minor > sum(part["amount_minor"] for part in each.parts):
+            rows.append({"name": self.words.t("At least, with what is used"), "why": [], "quantity": "",
+                         "amount": self._money(each, each.minimum_minor)})  # fmt: skip
         return rows + [
             {"name": self._discount(row, each), "why": self._until(row), "quantity": "", "amount": ""}
             for row in each.discounts
@@ -165,11 +168,13 @@ class _Maker:
         worth = (
             self.words.percent(row["rate_ppm"])
             if row["kind"] == "percent"
-            else self.words.money(row["amount_minor"], row["currency"])
+            else self.words.money(row["left_minor"], row["currency"])
         )
         return self.words.t("Discount {worth}: {name}", worth=worth, name=row["name"] or row["code"])
 
     def _until(self, row: dict[str, Any]) -> list[str]:
+        if row["until"] is None and row["duration"] == "once":
+            return [self.words.t("once, on the next invoices until it is used up")]
         if row["until"] is None:
             return [self.words.t("for as long as the subscription runs")]
         return [self.words.t("through {day}", day=row["until"] - DAY)]
@@ -189,7 +194,7 @@ class _Maker:
                 {
                     "name": row["name"],
                     "why": why,
-                    "quantity": self.words.quantity(row["quantity_micro"]),
+                    "quantity": self.words.quantity(row["quantity_micro"], row["convert_by"]),
                     "amount": self._money(each, row["amount_minor"]),
                 }
             )

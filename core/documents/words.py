@@ -41,9 +41,9 @@ class Words:
         """ "1. des. 2026" """
         return formats.day(value, self.language)
 
-    def quantity(self, micro: int) -> str:
-        """A quantity kept in millionths."""
-        return formats.quantity(micro, self.language)
+    def quantity(self, micro: int, convert_by: str | None = None) -> str:
+        """A quantity kept in millionths, in billed units."""
+        return formats.quantity(micro, self.language, convert_by)
 
     def percent(self, ppm: int) -> str:
         """A rate kept in millionths."""

@@ -49,9 +49,9 @@ def number(value: int | float | Decimal, language: str, *, places: int | None = 
     return str(format_decimal(value, format="#,##0.############", locale=LOCALES[language]))
 
 
-def quantity(micro: int, language: str) -> str:
-    """A quantity kept in millionths: 12500000 → "12.5"."""
-    return number(Decimal(micro) / MICRO, language)
+def quantity(micro: int, language: str, convert_by: str | None = None) -> str:
+    """A quantity kept in millionths: 12500000 → "12.5"; in billed units where so many of the counted ones are one."""
+    return number(round(Decimal(micro) / MICRO / Decimal(convert_by or 1), 6), language)
 
 
 def percent(ppm: int | None, language: str) -> str:

@@ -30,7 +30,7 @@ INVOICES: dict[str, Any] = {
 }  # fmt: skip
 LINES: dict[str, Any] = {
     "charge": pl.String, "plan": pl.String, "kind": pl.String, "service_start": pl.Date, "service_end": pl.Date,
-    "quantity_micro": pl.Int64, "period_amount_minor": pl.Int64, "amount_minor": pl.Int64, "discount_minor": pl.Int64,
+    "quantity_micro": pl.Int64, "convert_by": pl.String, "period_amount_minor": pl.Int64, "amount_minor": pl.Int64, "discount_minor": pl.Int64,
     "net_minor": pl.Int64, "period_start": pl.Date, "period_end": pl.Date,
 }  # fmt: skip
 Request = tuple[tuple[str, Any], ...]
@@ -148,10 +148,10 @@ def _lines(session: Session, after: Ahead, on: date | None) -> pl.DataFrame:
     charge, version, plan = (core_table(model).c for model in (ChargeRow, PriceVersion, Plan))
     charges = load.frame(
         session,
-        select(charge.id.label("charge_id"), charge.name.label("charge")).where(
+        select(charge.id.label("charge_id"), charge.name.label("charge"), charge.convert_by).where(
             load.among(session, charge.id, lines["charge_id"].drop_nulls().unique())
         ),
-        {"charge_id": pl.Int64, "charge": pl.String},
+        {"charge_id": pl.Int64, "charge": pl.String, "convert_by": pl.String},
     )
     plans = load.frame(
         session,

@@ -19,10 +19,11 @@ from core.calc.calendar import OPEN
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
 from core.calc.pricebook import compile_book
 from core.calc.recurring import recurring_lines
+from core.domain.coupons import CouponKind, Duration
 from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
 from core.reports.ahead import Ahead, ahead
 from core.reports.desk_choices import held_coupons
-from core.store import load
+from core.store import billing, load
 from core.store import subscriptions as stored
 from core.store.tables import Plan, PriceVersion, Subscription, core_table
 
@@ -34,8 +35,9 @@ class Contents:
     """One subscription. `now`: how it stands (calc/changes/standing.py), null terms outside service.
 
     `version`: plan, interval, currency, tax_inclusive, reason, expires_on of the prices in force, None when there are none.
-    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `discounts`: coupon columns + until (exclusive, None
-    for ever). `usage`: dicts name, meter, quantity_micro, amount_minor, included, bound (the next tier's, None), start, end.
+    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `minimum_minor`: what a period costs at least. `discounts`:
+    coupon columns + until (exclusive, None for ever) and left_minor, what is left of a fixed amount that is given once. `usage`:
+    dicts name, meter, quantity_micro, convert_by, amount_minor, included, bound (the next tier's, None), start, end.
     `planned`: dicts of changes that are ahead.
     """
 
@@ -45,14 +47,16 @@ class Contents:
     now: dict[str, Any]
     version: dict[str, Any] | None
     parts: list[dict[str, Any]]
+    minimum_minor: int
     discounts: list[dict[str, Any]]
     usage: list[dict[str, Any]]
     planned: list[dict[str, Any]]
 
     @property
     def period_minor(self) -> int:
-        """What the recurring parts cost a period, before discounts."""
-        return sum(part["amount_minor"] for part in self.parts)
+        """What a period costs before discounts: the recurring parts, or the minimum where usage fills up to it."""
+        fees: int = sum(part["amount_minor"] for part in self.parts)
+        return max(self.minimum_minor, fees)
 
 
 def contents_of(session: Session, customer_id: int, today: date) -> dict[int, Contents]:
@@ -93,7 +97,7 @@ class _Maker:
         """One subscription."""
         version = self._version(row["current_id"])
         return Contents(
-            row[SUB], row["external_id"], row["since"], row, version, self._parts(row) if version else [],
+            row[SUB], row["external_id"], row["since"], row, version, self._parts(row) if version else [], self._minimum(row["current_id"]),
             self._discounts(row[SUB]), self._usage(row[SUB]), self._planned(row),
         )  # fmt: skip
 
@@ -105,6 +109,10 @@ class _Maker:
             version, plan, plan.c.id == version.c.plan_id
         )
         return dict(self.session.execute(statement.where(version.c.id == price_version_id)).mappings().one())
+
+    def _minimum(self, price_version_id: int | None) -> int:
+        found = self.prices.versions.filter(pl.col("price_version_id") == price_version_id)["minimum_minor"]
+        return int(found[0]) if found.len() else 0
 
     def _parts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """The recurring charges with what they cost a period, and why."""
@@ -126,10 +134,14 @@ class _Maker:
         """Coupons that still give something, with the first day on which they no longer do."""
         held = held_coupons(self.known, self.today).filter(pl.col(SUB) == subscription_id)
         named = held.join(self.known.coupons, on="coupon_id").sort("window_end", "coupon_id")
-        return [
-            {**row, "until": None if row["window_end"] == OPEN else row["window_end"]}
+        given = billing.given_once(self.session, named["grant_id"])
+        found = [
+            {**row, "until": None if row["window_end"] == OPEN else row["window_end"],
+             "left_minor": (row["amount_minor"] or 0) - (given.get(row["grant_id"], 0) if row["duration"] == Duration.ONCE else 0)}
             for row in named.iter_rows(named=True)
-        ]
+        ]  # fmt: skip
+        # A fixed amount that is used up gives nothing any more, however long its coupon would hold.
+        return [row for row in found if row["kind"] != CouponKind.AMOUNT or row["left_minor"] > 0]
 
     def _usage(self, subscription_id: int) -> list[dict[str, Any]]:
         """Metered charges of the running period: what was used so far and costs so far, by the next documents."""

@@ -38,7 +38,7 @@ from core.store.tables import (
 
 LINES: dict[str, Any] = {
     "line_id": pl.Int64, "position": pl.Int64, "subscription_id": pl.Int64, "plan": pl.String, "charge_id": pl.Int64,
-    "charge": pl.String, "charge_code": pl.String, "model": pl.String, "meter": pl.String, "kind": pl.String, "service_start": pl.Date,
+    "charge": pl.String, "charge_code": pl.String, "model": pl.String, "meter": pl.String, "convert_by": pl.String, "kind": pl.String, "service_start": pl.Date,
     "service_end": pl.Date, "period_start": pl.Date, "period_end": pl.Date, "timing": pl.String,
     "revision": pl.Int64, "corrects_id": pl.Int64, "price_version_id": pl.Int64, "quantity_micro": pl.Int64,
     "period_amount_minor": pl.Int64, "amount_minor": pl.Int64, "discount_minor": pl.Int64, "net_minor": pl.Int64,
@@ -130,7 +130,7 @@ def _lines(session: Session, document_id: int) -> pl.DataFrame:
     )
     special = {
         "line_id": line.c.id, "plan": plan.c.name, "charge": func.coalesce(charge.c.name, adjustment.c.text), "charge_code": charge.c.code,
-        "model": charge.c.model, "meter": charge.c.meter,
+        "model": charge.c.model, "meter": charge.c.meter, "convert_by": charge.c.convert_by,
     }  # fmt: skip
     columns = [special[name].label(name) if name in special else line.c[name] for name in LINES]
     statement = (

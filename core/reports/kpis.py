@@ -101,12 +101,15 @@ def figures(ledger: Ledger, filters: Filters, first: date, today: date) -> Figur
     )
     minor = closing_in_minor(table).with_columns(in_minor(pl.col("list_mrr")))
     complete = [month for month in months if after_months(month, 1) <= today]
-    return Figures(part.home, minor.hstack(rates), complete[-1] if complete else None)
+    # A customer's mean is what the month ends with, so that it times the customers is the MRR beside it.
+    mean = pl.when(pl.col("customers_at_end") > 0).then((pl.col("closing") / pl.col("customers_at_end")).round(0))
+    whole = minor.hstack(rates).with_columns(arpa_minor=mean.cast(pl.Int64))
+    return Figures(part.home, whole, complete[-1] if complete else None)
 
 
 _RATES = {
     "customer_churn": pl.Float64, "churn_low": pl.Float64, "churn_high": pl.Float64, "gross_mrr_churn": pl.Float64,
-    "net_mrr_churn": pl.Float64, "quick_ratio": pl.Float64, "arpa_minor": pl.Int64, "asp_minor": pl.Int64,
+    "net_mrr_churn": pl.Float64, "quick_ratio": pl.Float64, "asp_minor": pl.Int64,
     "nrr": pl.Float64, "grr": pl.Float64, "logo_retention": pl.Float64,
 }  # fmt: skip
 
@@ -120,8 +123,8 @@ def _rates(log: pl.DataFrame, month: date, end: date, first_day: date | None) ->
         name: here[name]
         for name in ("customer_churn", "churn_low", "churn_high", "gross_mrr_churn", "net_mrr_churn", "quick_ratio")
     }
-    means = {f"{name}_minor": None if here[name] is None else round(here[name] / 12) for name in ("arpa", "asp")}
-    return {**kept, **means, **{name: year.get(name) for name in ("nrr", "grr", "logo_retention")}}
+    asp = {"asp_minor": None if here["asp"] is None else round(here["asp"] / 12)}
+    return {**kept, **asp, **{name: year.get(name) for name in ("nrr", "grr", "logo_retention")}}
 
 
 def closing_in_minor(table: pl.DataFrame) -> pl.DataFrame:

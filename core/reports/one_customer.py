@@ -291,7 +291,7 @@ def _contacts(session: Session, customer_id: int) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """The next invoice as it would look today. `lines`: charge, plan, service_start, service_end, quantity_micro, amounts."""
+    """The next invoice as it would look today. `lines`: charge, plan, service_start, service_end, quantity_micro, convert_by, amounts."""
 
     day: date
     currency: str
@@ -310,9 +310,9 @@ def upcoming(session: Session, customer_id: int, today: date) -> Upcoming | None
     head = made.documents.row(0, named=True)
     lines = made.lines.filter(pl.col("document") == head["document"]).sort("position")
     prices = load.prices(session, lines["price_version_id"].unique())
-    names = prices.charges.select("charge_id", charge="name", model="model")
+    names = prices.charges.select("charge_id", charge="name", convert_by="convert_by")
     shown = lines.join(names, on="charge_id", how="left", maintain_order="left").select(
         "subscription_id", pl.coalesce("charge", "kind").alias("charge"), "service_start", "service_end", "quantity_micro",
-        "amount_minor", "discount_minor", "net_minor",
+        "convert_by", "amount_minor", "discount_minor", "net_minor",
     )  # fmt: skip
     return Upcoming(day, head["currency"], head["net_minor"], head["tax_minor"], head["total_minor"], shown)

@@ -112,7 +112,7 @@ def twelfths(
 
 
 def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
-    """What one period with one seat and no add-on costs at each price version, as its prices are stated."""
+    """What one period with one seat and no add-on costs at least at each price version, as its prices are stated."""
     prices = load.prices(session, price_version_ids)
     held = pl.DataFrame({"price_version_id": price_version_ids}, schema={"price_version_id": pl.Int64}).select(
         "price_version_id", subscription_id="price_version_id", quantity_micro=pl.lit(MICRO, dtype=pl.Int64)
@@ -125,8 +125,12 @@ def headline(session: Session, price_version_ids: pl.Series) -> pl.Series:
         .group_by("price_version_id")
         .agg(headline_minor=pl.col("amount_minor").sum())
     )
-    joined = held.join(sums, on="price_version_id", how="left", maintain_order="left")
-    return joined["headline_minor"].fill_null(0)
+    least = prices.versions.select("price_version_id", "minimum_minor")
+    joined = held.join(sums, on="price_version_id", how="left", maintain_order="left").join(
+        least, on="price_version_id", how="left", maintain_order="left"
+    )
+    costs = pl.max_horizontal(pl.col("headline_minor").fill_null(0), "minimum_minor")
+    return joined.select(headline_minor=costs)["headline_minor"]
 
 
 def by_plan(base: Base) -> dict[int, dict[str, Any]]:

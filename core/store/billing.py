@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.domain.coupons import CouponKind
 from core.domain.errors import Conflict
+from core.domain.invoices import DocumentKind
 from core.domain.subscriptions import AdjustmentDecision as Decision
 from core.store import load
 from core.store.engine import is_sqlite
@@ -311,6 +312,13 @@ def _used_discounts(session: Session, ids: pl.Series, touched: pl.Series) -> pl.
     return pl.concat(found).unique(maintain_order=True)
 
 
+def given_once(session: Session, grant_ids: load.Ids) -> dict[int, int]:
+    """What these coupon grants have given so far on issued lines, in minor units; credits give it back."""
+    share = core_table(LineDiscount).c
+    sums = select(share.grant_id, func.sum(share.amount_minor)).where(load.among(session, share.grant_id, grant_ids))
+    return {grant_id: int(amount) for grant_id, amount in session.execute(sums.group_by(share.grant_id))}
+
+
 def company_profile(session: Session, as_of: date) -> Any:
     """The company's row in force on a day; without one, nothing can be billed."""
     company = core_table(CompanyProfile)
@@ -370,11 +378,11 @@ def take_numbers(session: Session, kind: str, year: int, prefix: str, count: int
 
 
 def last_documents(session: Session, customer_ids: load.Ids) -> pl.DataFrame:
-    """The newest document of each customer: customer_id, previous_id."""
+    """The newest invoice of each customer: customer_id, previous_id. A credit note is nothing to compare an invoice with."""
     document = core_table(Document).c
     statement = (
         select(document.customer_id, func.max(document.id).label("previous_id"))
-        .where(load.among(session, document.customer_id, customer_ids))
+        .where(load.among(session, document.customer_id, customer_ids), document.kind == DocumentKind.INVOICE.value)
         .group_by(document.customer_id)
     )
     return load.frame(session, statement, {"customer_id": pl.Int64, "previous_id": pl.Int64})

@@ -47,15 +47,17 @@ def _parts(each: Contents, version: dict[str, Any]) -> None:
             many = f" × {quantity(part['quantity_micro'])}" if part["quantity_micro"] != MICRO else ""
             pair_row(parts.plain(part["name"] + many) + (f"  \n{why}" if why else ""), amount)
         for row in each.discounts:
-            worth = (
-                percent(row["rate_ppm"]) if row["kind"] == "percent" else money(row["amount_minor"], row["currency"])
-            )
-            until = t("through {day}", day=row["until"] - DAY) if row["until"] else label("forever")
+            worth = percent(row["rate_ppm"]) if row["kind"] == "percent" else money(row["left_minor"], row["currency"])
+            ends = t("through {day}", day=row["until"] - DAY) if row["until"] else ""
+            until = ends or label(row["duration"] if row["duration"] == "once" else "forever")
             pair_row(
                 f":violet[:material/redeem: {parts.plain(row['name'] or row['code'])}] · {until}",
                 f"−{parts.plain(worth)}",
             )
-        if len(each.parts) > 1:
+        least = each.minimum_minor > sum(part["amount_minor"] for part in each.parts)
+        if least:
+            pair_row(t("At least, with what is used"), parts.plain(money(each.minimum_minor, currency)))
+        if len(each.parts) > 1 or least:
             vat = t("with VAT") if version["tax_inclusive"] else t("before VAT")
             total = parts.plain(money(each.period_minor, currency))
             pair_row(f"**{t('Price for one {interval}', interval=interval_of(version))}**, {vat}", f"**{total}**")
@@ -65,7 +67,7 @@ def _usage(row: dict[str, Any], currency: str) -> None:
     """Usage so far against the tier it stands in."""
     used = row["quantity_micro"] / MICRO
     said = t(
-        "{name}: {quantity} so far, {amount}; billed after {day}", name=parts.plain(row["name"]), quantity=quantity(row["quantity_micro"]),
+        "{name}: {quantity} so far, {amount}; billed after {day}", name=parts.plain(row["name"]), quantity=quantity(row["quantity_micro"], row["convert_by"]),
         amount=parts.plain(money(row["amount_minor"], currency)), day=row["period_end"] - DAY,
     )  # fmt: skip
     if row["bound"] is None:

@@ -165,7 +165,7 @@ def _about(each: dict[str, Any], ahead: Upcoming | None) -> list[str]:
     if each["status"] == "trial" and each["trial_end"]:
         said.append(t("free until {day}", day=each["trial_end"]))
     if each["ends_on"]:
-        said.append(t("service ends on {day}", day=each["ends_on"]))
+        said.append(t("last day of service {day}", day=each["ends_on"] - timedelta(days=1)))
     if ahead and each["subscription_id"] in ahead.lines["subscription_id"].to_list():
         total = parts.plain(money(ahead.total_minor, ahead.currency))
         said.append(t("next invoice {day}: about {amount} incl. VAT", day=ahead.day, amount=total))
@@ -185,7 +185,7 @@ def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
         {
             t("Line"): label(row["charge"]), t("Period"): period(row["service_start"], row["service_end"])
             if row["service_start"] < row["service_end"] else day(row["service_start"]),
-            t("Quantity"): quantity(row["quantity_micro"]),
+            t("Quantity"): quantity(row["quantity_micro"], row["convert_by"]),
             titles["amount"]: money(row["amount_minor"], ahead.currency),
             titles["discount"]: money(-row["discount_minor"], ahead.currency) if row["discount_minor"] else "",
             titles["net"]: money(row["net_minor"], ahead.currency),

@@ -84,7 +84,7 @@ def _lines(effect: Effect) -> None:
     rows = [
         {t("Line"): label(row["charge"]), t("Plan"): row["plan"],
          t("Period"): period(row["service_start"], row["service_end"]) if row["service_start"] < row["service_end"] else day(row["service_start"]),
-         t("Quantity"): quantity(row["quantity_micro"]),
+         t("Quantity"): quantity(row["quantity_micro"], row["convert_by"]),
          titles["discount"]: money(-row["discount_minor"], currency) if row["discount_minor"] else "",
          titles["net"]: money(row["net_minor"], currency)}
         for row in effect.lines.iter_rows(named=True)

@@ -29,9 +29,9 @@ def number(value: int | float | Decimal, *, places: int | None = None) -> str:
     return formats.number(value, language(), places=places)
 
 
-def quantity(micro: int) -> str:
-    """A quantity kept in millionths."""
-    return formats.quantity(micro, language())
+def quantity(micro: int, convert_by: str | None = None) -> str:
+    """A quantity kept in millionths, in billed units."""
+    return formats.quantity(micro, language(), convert_by)
 
 
 def percent(ppm: int | None) -> str:

@@ -143,7 +143,7 @@ def _line(view: Explained, line: dict[str, Any], why: Reasons) -> None:
     name = parts.plain(line["charge"]) if line["charge"] else t("Up to the agreed minimum")
     what.markdown(name + (f" · :orange[{t('correction')}]" if line["revision"] or line["corrects_id"] else ""))
     when.markdown(parts.plain(period(line["service_start"], line["service_end"])))
-    many.markdown(parts.plain(quantity(line["quantity_micro"])), text_alignment="right")
+    many.markdown(parts.plain(quantity(line["quantity_micro"], line["convert_by"])), text_alignment="right")
     amount.markdown(parts.plain(money(line["amount_minor"], currency)), text_alignment="right")
     with button.popover(t("Why"), key=f"why:{line['line_id']}", type="tertiary"):
         _why(view, line, why)

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core.calc.movements import after_months
+from core.calc.movements import after_months, months_between
 from core.domain.money import exponent_of
 from core.reports.kpis import Figures
 from core.ui.format import money, month, number, share, whole_money
@@ -30,6 +30,9 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
     now = months.row(-1, named=True)
     over = figures.row(figures.last_complete) if figures.last_complete else None
     then = figures.row(compared.month) if compared.month else None
+    # Churn is that of the last whole month, so it is held against the month as far back from that one.
+    back = 0 if over is None else len(months_between(over["month"], now["month"])) - 1
+    then_over = figures.row(after_months(compared.month, -back)) if compared.month else None
     currency = figures.currency
     spark = _spark(months, currency)
     with st.grid(4, min_column_width=190):
@@ -44,7 +47,7 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
               (_grown(now, then, "customers_at_end"), compared), months["customers_at_end"].to_list())  # fmt: skip
         _card(
             t("Customer churn"), share(over["customer_churn"] if over else None, 2),
-            definition("customer churn") + _interval(over), (_points(over, then, "customer_churn"), compared),
+            definition("customer churn") + _interval(over), (_points(over, then_over, "customer_churn"), compared),
             [100 * (value or 0) for value in _complete(months, figures)["customer_churn"]], inverse=True,
         )  # fmt: skip
         _card(

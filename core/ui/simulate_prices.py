@@ -138,6 +138,8 @@ def _price_title(charge: Charge, now: Edit, currency: str) -> str:
         up_to = charge.tiers[now.tier].up_to
         bound = t(" up to {bound}", bound=number(up_to)) if up_to is not None else t(" above")
     each = t(" a unit") if now.column == "unit_amount" and charge.model is not ChargeModel.FLAT else ""
+    size = charge.tiers[now.tier].package_size if now.column == "unit_amount" and charge.tiers else None
+    each = t(" per {size}", size=number(size)) if size else each
     told = _told(now.column, now.value, currency)
     return t("{name}{bound} · today {price}{each}", name=name, bound=bound, price=told, each=each)
 

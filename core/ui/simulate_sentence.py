@@ -37,85 +37,48 @@ def existing_words() -> dict[str, str]:
 
 def build(known: list[Series], context: session.Context) -> Scenario:
     """The widgets; what they say."""
+    state = st.session_state
     with st.container(border=True):
         chosen = _series(known)
-        scenario = Scenario(
-            st.session_state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval
-        )
+        plain = Scenario(state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval)
         edits, minimum = simulate_prices.choose(chosen)
-        addons = {
-            charge.code: charge.name or charge.code
-            for charge in chosen.terms.charges
-            if charge.kind is ChargeKind.ADDON
-        }
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            from_on = st.date_input(
-                t("For new customers from"),
-                context.today,
-                key=f"{KEY}:from",
-                persist_state="session",
-                format=day_format(),
-                width=170,
-            )
-            words = existing_words()
-            when = st.selectbox(
-                t("For existing customers"),
-                list(words),
-                format_func=words.__getitem__,
-                key=f"{KEY}:existing",
-                persist_state="session",
-                width=210,
-            )
-            on = None
-            if when == Existing.DATE.value:
-                on = st.date_input(
-                    t("On the day"),
-                    context.today.replace(day=1),
-                    key=f"{KEY}:on",
-                    persist_state="session",
-                    format=day_format(),
-                    width=150,
-                )
-            notice = st.number_input(
-                t("Told before, days"),
-                0,
-                365,
-                30,
-                5,
-                key=f"{KEY}:notice",
-                persist_state="session",
-                width=130,
-                disabled=when == Existing.NEVER.value,
-            )
-            bundled = (
-                st.multiselect(
-                    t("Include add-ons for nothing"),
-                    list(addons),
-                    format_func=addons.__getitem__,
-                    key=f"{KEY}:bundled",
-                    persist_state="session",
-                    width=240,
-                    placeholder=t("none"),
-                )
-                if addons
-                else []
-            )
-        more = _more(scenario, known)
-    scenario = replace(
-        more,
-        edits=edits,
-        minimum=minimum,
-        bundled=tuple(bundled),
-        from_on=_day(from_on),
-        existing=Existing(when),
-        existing_on=_day(on),
-        notice_days=int(notice),
-    )
+            timed = _when(plain, context)
+            bundled = _bundled(chosen)
+        scenario = _more(timed, known)
     return replace(
-        scenario,
-        exempt=tuple(st.session_state.get(f"{KEY}:exempt", ())),
-        capped=tuple(st.session_state.get(f"{KEY}:capped", ())),
-    )
+        scenario, edits=edits, minimum=minimum, bundled=bundled, exempt=tuple(state.get(f"{KEY}:exempt", ())),
+        capped=tuple(state.get(f"{KEY}:capped", ())),
+    )  # fmt: skip
+
+
+def _when(scenario: Scenario, context: session.Context) -> Scenario:
+    """From when on whom, and how long before they are told."""
+    lasting: dict[str, Any] = {"persist_state": "session"}
+    from_on = st.date_input(t("For new customers from"), context.today, key=f"{KEY}:from", format=day_format(), width=170, **lasting)  # fmt: skip
+    words = existing_words()
+    when = st.selectbox(
+        t("For existing customers"), list(words), format_func=words.__getitem__, key=f"{KEY}:existing", width=210, **lasting
+    )  # fmt: skip
+    on = None
+    if when == Existing.DATE.value:
+        on = st.date_input(t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format=day_format(), width=150, **lasting)  # fmt: skip
+    notice = st.number_input(
+        t("Told before, days"), 0, 365, 30, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value, **lasting
+    )  # fmt: skip
+    return replace(scenario, from_on=_day(from_on), existing=Existing(when), existing_on=_day(on), notice_days=int(notice))  # fmt: skip
+
+
+def _bundled(chosen: Series) -> tuple[str, ...]:
+    """Add-ons that cost nothing any more."""
+    names = {each.code: each.name or each.code for each in chosen.terms.charges if each.kind is ChargeKind.ADDON}
+    if not names:
+        return ()
+    picked = st.multiselect(
+        t("Include add-ons for nothing"), list(names), format_func=names.__getitem__, key=f"{KEY}:bundled", width=240,
+        placeholder=t("none"), persist_state="session",
+    )  # fmt: skip
+    return tuple(picked)
 
 
 def _day(value: Any) -> date | None:
