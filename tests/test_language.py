@@ -51,8 +51,21 @@ def test_no_entry_is_idle() -> None:
     assert [english for context, english, _ in entries() if context is None and english not in used] == []
 
 
+def test_a_sentence_about_one_is_that_of_many() -> None:
+    """Its words in both languages, for a sentence that there is."""
+    used = written()
+    alone = [english for context, english, _ in entries() if context == "one"]
+    assert [english for english in alone if english not in used] == []
+    assert [translate("{count} documents", each, count=n) for each in ("en", "nb") for n in (1, "1", "**1**", 2)] == [
+        "1 document", "1 document", "**1** document", "2 documents", "1 dokument", "1 dokument", "**1** dokument", "2 dokumenter",
+    ]  # fmt: skip
+
+
 def test_places_agree() -> None:
-    assert [english for _, english, bokmaal in entries() if places(english) != places(bokmaal)] == []
+    several = [(english, bokmaal) for context, english, bokmaal in entries() if context != "one"]
+    assert [english for english, bokmaal in several if places(english) != places(bokmaal)] == []
+    alone = [(english, bokmaal) for context, english, bokmaal in entries() if context == "one"]
+    assert [english for english, bokmaal in alone if not places(bokmaal) <= places(english)] == []
 
 
 def test_no_sentence_stands_twice() -> None:

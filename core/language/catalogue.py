@@ -17,6 +17,7 @@ from core.language.formats import day, instant, number
 FOLDER = Path(__file__).parent
 LANGUAGES = {"en": "English", "nb": "Norsk"}
 VALUE = "value"  # context of words that stand in the database
+ONE = "one"  # context of sentences whose {count} is one
 
 
 def translate(text: str, language: str, /, **values: Any) -> str:
@@ -24,6 +25,8 @@ def translate(text: str, language: str, /, **values: Any) -> str:
     template = _messages(language).get((None, text), text)
     if not values:
         return template
+    if str(values.get("count", "")).strip("*") == "1":
+        template = _messages(language).get((ONE, text), template)
     return template.format(**{name: _written(value, language) for name, value in values.items()})
 
 

@@ -204,10 +204,11 @@ def _buyer(session: Session, document_id: int) -> dict[str, Any]:
 def upcoming(session: Session, customer_id: int, as_of: date) -> tuple[date, Draft] | None:
     """The customer's next invoice as it would look today: its day and the draft; None when nothing is ahead.
 
-    The same engine as the run; a day is tried at a time, because a first day may bring nothing but a zero.
+    The same engine as the run; a day is tried at a time, because a first day may bring nothing but a zero. A hold is looked past:
+    it is what comes once it is released.
     """
     for day in _next_days(session, customer_id, as_of):
-        due = billing.due_subscriptions(session, day, [customer_id])
+        due = billing.due_subscriptions(session, day, [customer_id], held_too=True)
         if due.is_empty():
             continue
         made = draft(billing.inputs(session, due, day, as_of), day)

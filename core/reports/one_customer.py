@@ -19,7 +19,7 @@ from core.domain.errors import NotFound
 from core.domain.ledger import Account
 from core.reports import invoices
 from core.reports.subscriber_base import twelfths
-from core.store import load
+from core.store import billing, load
 from core.store.tables import (
     Coupon,
     Customer,
@@ -57,6 +57,7 @@ class OneCustomer:
     """`said`: what is in force. `subscriptions`: dicts with external_id, status, since, last_day and `periods` of PERIODS.
 
     `balance`: currency → what is invoiced and not settled. `events`: EVENTS, newest first. `history`: effective_from, recorded_at, author, field, before, after.
+    `hold`: reason, author, recorded_at while nothing is billed, else None.
     """
 
     customer_id: int
@@ -71,6 +72,7 @@ class OneCustomer:
     events: pl.DataFrame
     history: list[dict[str, Any]]
     balance: dict[str, int]
+    hold: dict[str, Any] | None
 
 
 def one_customer(session: Session, external_id: str, today: date) -> OneCustomer:
@@ -91,7 +93,7 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
     documents = _invoices(session, row.id)
     return OneCustomer(
         row.id, row.external_id, row.created_on, _bill_to(session, said.get("bill_to_id"), today), said, status, subscriptions, periods, documents,
-        _events(session, row.id, documents), _history(versions), _balance(session, row.id),
+        _events(session, row.id, documents), _history(versions), _balance(session, row.id), billing.hold_of(session, row.id),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from core.calc import movements
 from core.calc.calendar import boundary
 from core.calc.recurring import in_minor, monthly
 from core.domain.money import exponent_of
+from core.domain.plans import PriceStatus
 from core.domain.scenarios import Scenario, WhyNot, from_json, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, mrr
@@ -28,6 +29,8 @@ from core.store.tables import (
     Document,
     DocumentLine,
     MigrationPlan,
+    Plan,
+    PriceVersion,
     ScenarioDecision,
     ScenarioResult,
     Subscription,
@@ -333,6 +336,17 @@ def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     return rows.join(names, on="customer_id", how="left", maintain_order="left").with_columns(
         before_minor=in_minor(pl.col("before_twelfths")), after_minor=in_minor(pl.col("after_twelfths"))
     ).drop("customer_id", "before_twelfths", "after_twelfths")  # fmt: skip
+
+
+def draft(session: Session, scenario_id: int) -> str | None:
+    """The code of the plan whose draft waits to be published before the roll-out; None when it is published."""
+    table, version, plan = core_table(MigrationPlan).c, core_table(PriceVersion).c, core_table(Plan).c
+    newest = select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
+    code: str | None = session.execute(
+        select(plan.code).join_from(core_table(PriceVersion), core_table(Plan), plan.id == version.plan_id)
+        .where(version.id == newest, version.status == PriceStatus.DRAFT.value)
+    ).scalar()  # fmt: skip
+    return code
 
 
 def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:

@@ -73,11 +73,13 @@ def newest_facts(session: Session) -> Seen:
     )
 
 
-def due_subscriptions(session: Session, through: date, customer_ids: load.Ids = None) -> pl.DataFrame:
+def due_subscriptions(
+    session: Session, through: date, customer_ids: load.Ids = None, *, held_too: bool = False
+) -> pl.DataFrame:
     """Subscriptions with something to bill through a day, or touched by facts recorded since they were billed.
 
     Out: DUE, key subscription_id. `unseen_from`: first day that an unseen fact speaks about, null when there is none.
-    Customers on hold, and subscriptions billed beyond that day, are left out.
+    Customers on hold (unless `held_too`), and subscriptions billed beyond that day, are left out.
     """
     sub, cursor = core_table(Subscription), core_table(BillingCursor)
     statement, unseen = _billing_states(session, customer_ids)
@@ -89,9 +91,16 @@ def due_subscriptions(session: Session, through: date, customer_ids: load.Ids = 
             sub.c.id.in_(select(core_table(Adjustment).c.subscription_id).where(*_waiting_adjustments(through))),
         ),
         or_(cursor.c.subscription_id.is_(None), cursor.c.billed_through <= through),
-        sub.c.customer_id.not_in(_held_customers()),
+        *([] if held_too else [sub.c.customer_id.not_in(_held_customers())]),
     )
     return load.frame(session, due, DUE)
+
+
+def hold_of(session: Session, customer_id: int) -> dict[str, Any] | None:
+    """The hold on a customer's billing (reason, author, recorded_at), None when nothing holds it."""
+    hold = core_table(BillingHold)
+    row = session.execute(select(hold).where(hold.c.customer_id == customer_id).order_by(hold.c.id.desc())).first()
+    return dict(row._mapping) if row is not None and row.held else None
 
 
 def billing_states(session: Session, customer_ids: load.Ids) -> pl.DataFrame:

@@ -7,7 +7,7 @@ Numbers of documents are found by their series and sequence, which are indexed: 
 from __future__ import annotations
 
 import polars as pl
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.store import load
@@ -45,7 +45,7 @@ def also(session: Session, customers: pl.DataFrame) -> None:
 
 
 def find(session: Session, text: str, limit: int = 1_000_000) -> pl.Series:
-    """Ids of customers that the text finds, taken literally; one or two characters must begin a word.
+    """Ids of customers in whom every word of the text is found, in any order, taken literally; short ones must begin a word.
 
     Looks through names, e-mail addresses, ids and organisation numbers, and through the numbers of documents.
     """
@@ -53,11 +53,17 @@ def find(session: Session, text: str, limit: int = 1_000_000) -> pl.Series:
     if not wanted or len(wanted) > LONGEST_QUERY:
         return pl.Series("customer_id", [], pl.Int64)
     table = core_table(SearchEntry).c
-    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    patterns = [f"{escaped}%", f"% {escaped}%"] if len(wanted) < SHORTEST_INFIX else [f"%{escaped}%"]
-    fits = or_(*(table.haystack.like(pattern, escape="\\") for pattern in patterns))
+    fits = and_(*(_holds(word) for word in dict.fromkeys(wanted.replace(",", " ").split())))
     found = list(session.execute(select(table.customer_id).where(fits).limit(limit)).scalars())
     return pl.Series("customer_id", [*_by_number(session, wanted), *found], pl.Int64).unique(maintain_order=True)
+
+
+def _holds(word: str) -> ColumnElement[bool]:
+    """Is the word in the haystack? One or two characters must begin a word of it."""
+    haystack = core_table(SearchEntry).c.haystack
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    patterns = [f"{escaped}%", f"% {escaped}%"] if len(word) < SHORTEST_INFIX else [f"%{escaped}%"]
+    return or_(*(haystack.like(pattern, escape="\\") for pattern in patterns))
 
 
 def _by_number(session: Session, text: str) -> list[int]:

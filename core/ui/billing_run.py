@@ -104,8 +104,8 @@ def _confirm(found: BillingReview, names: dict[int, str], context: session.Conte
     """The effect, spelled out: count, total, the largest, a sample, and that it cannot be undone."""
     for row in found.totals().iter_rows(named=True):
         st.markdown(
-            t("{invoices} invoices and {credits} credit notes, {total} to pay in all.", invoices=number(row["invoices"]),
-              credits=number(row["credit_notes"]), total=f"**{parts.plain(money(row['total_minor'], row['currency']))}**")
+            t("{invoices} and {credits}, {total} to pay in all.", invoices=t("{count} invoices", count=number(row["invoices"])),
+              credits=t("{count} credit notes", count=number(row["credit_notes"])), total=f"**{parts.plain(money(row['total_minor'], row['currency']))}**")
         )  # fmt: skip
     sample = pl.concat([found.largest().head(1), found.heads.sample(min(3, found.heads.height), seed=1)]).unique(
         maintain_order=True

@@ -47,6 +47,12 @@ def show(external_id: str, context: session.Context) -> None:
     ahead = session.frames(reads.upcoming, view.customer_id, context.today)
     parts.header(parts.plain(_name(view)))
     _states(view, context)
+    if view.hold:
+        st.warning(
+            t("On hold since {instant}, by {author}: {reason}. Nothing is billed before it is released.", instant=instant(view.hold["recorded_at"]),
+              author=parts.plain(view.hold["author"]), reason=parts.plain(view.hold["reason"])), icon=":material/pause_circle:",
+        )  # fmt: skip
+        parts.link("invoices", t("To the holds"), query={"view": "run"}, icon=":material/receipt_long:")
     desk_asides.show_notes(view, context)
     _figures(view, ahead)
     left, right = st.columns([2.2, 1], gap="medium")

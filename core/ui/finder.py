@@ -17,7 +17,9 @@ KEY = "finder:text"
 FOCUS = """
 export default function ({ parentElement }) {
   const dialog = (parentElement.host ?? parentElement).closest('[role="dialog"]')
-  dialog?.querySelector("input")?.focus()
+  const field = dialog?.querySelector("input")
+  field?.focus()
+  field?.select()
 }
 """
 

@@ -13,7 +13,7 @@ from core.calc.movements import KINDS
 from core.domain.money import exponent_of
 from core.reports.kpis import Figures
 from core.ui import charts, parts
-from core.ui.format import money, month, number
+from core.ui.format import day, money, month, number
 from core.ui.text import definition, label, t
 
 FLOWS = (*KINDS, "fx")
@@ -155,7 +155,7 @@ def members(rows: pl.DataFrame, currency: str, title: str) -> None:
                      amount=parts.plain(money(int(rows["delta_minor"].sum()), currency, sign=True))))  # fmt: skip
         amount, before, after = t("Change"), t("Before"), t("After")
         listed = [
-            {t("Customer"): row["name"], t("Id"): row["external_id"], t("Day"): row["day"], t("Movement"): label(row["kind"]),
+            {t("Customer"): row["name"], t("Id"): row["external_id"], t("Day"): day(row["day"]), t("Movement"): label(row["kind"]),
              t("Because of"): label(row["cause"]), before: money(row["before_minor"], currency), after: money(row["after_minor"], currency),
              amount: money(row["delta_minor"], currency, sign=True)}
             for row in rows.head(1000).iter_rows(named=True)

@@ -135,7 +135,7 @@ def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list
         st.caption(t("and {count} more to approve", count=number(len(approvals) - SHOWN_APPROVALS)))
     if last:
         st.caption(
-            t("Last run: {documents} documents through {through}, by {author}.", documents=number(last["documents"]),
+            t("Last run: {documents} through {through}, by {author}.", documents=t("{count} documents", count=number(last["documents"])),
               through=last["through"], author=parts.plain(last["author"]))
         )  # fmt: skip
     else:

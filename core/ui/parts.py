@@ -9,11 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.ui import session, text
+from core.ui import session
+from core.ui import text as text_of
 from core.ui.format import instant
 from core.ui.text import label, t
 
-plain = text.plain  # customer text in labels and markdown
+plain = text_of.plain  # customer text in labels and markdown
 PAGES = Path(__file__).parents[2] / "pages"
 PILLS = {
     "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
@@ -75,9 +76,15 @@ def page_file(page: str) -> str:
 
 
 def download(text: str, make: Callable[[], bytes], file_name: str, *, key: str, mime: str = "text/csv") -> None:
-    """A file that is made when it is asked for."""
+    """A file that is made when it is asked for, in the language of the page."""
+    spoken = text_of.language()
+
+    def made() -> bytes:
+        with text_of.spoken(spoken):
+            return make()
+
     st.download_button(
-        text, data=make, file_name=file_name, mime=mime, key=key, on_click="ignore", icon=":material/download:"
+        text, data=made, file_name=file_name, mime=mime, key=key, on_click="ignore", icon=":material/download:"
     )
 
 

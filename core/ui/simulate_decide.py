@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from core.actions import scenarios as actions
+from core.documents.letters import letter
 from core.documents.memo import memo
 from core.domain.access import Permission
 from core.domain.errors import ForbliError
@@ -16,7 +17,9 @@ from core.domain.money import exponent_of
 from core.domain.scenarios import Scenario, Step, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
+from core.reports.letters import letters
 from core.store import billing
+from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_reads
 from core.ui.format import day, instant, money, month, number, share
 from core.ui.simulate_reads import KEY
@@ -27,7 +30,8 @@ MOST_COMPARED = 5
 
 
 def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Context) -> None:
-    """Name it, keep it, set it beside the others. What was put before a second person stays; the changed one is kept beside it."""
+    """Name it, keep it, set it beside the others. Under its own name the changed one takes its place, under another it is a new
+    one; what was put before a second person stays."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(t("Name"), key=f"{KEY}:name", placeholder=t("New prices"), width=260, persist_state="session")
         if context.may(Permission.SIMULATE_PRICES) and st.button(
@@ -37,7 +41,7 @@ def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Contex
                 actions.save_scenario,
                 key="scenario:save",
                 scenario=to_json(scenario),
-                replaces_id=row["id"] if row is not None and not row["step"] else None,
+                replaces_id=row["id"] if row and not row["step"] and row["name"] == scenario.name else None,
             )
             if done:
                 session.say(t("The scenario is kept. Nothing is published."))
@@ -47,7 +51,7 @@ def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Contex
             t("Set beside"),
             icon=":material/library_add:",
             key="scenario:beside",
-            disabled=len(beside) >= MOST_COMPARED,
+            disabled=len(beside) >= MOST_COMPARED or scenario in beside,
             help=t("Up to five scenarios in one table."),
         ):
             beside.append(scenario)
@@ -223,15 +227,19 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center"):
             parts.download(
-                t("Letters as CSV"), lambda: _letters(row, rows), f"letters-{context.today}.csv", key="letters"
+                t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
             )
             if not context.may(Permission.PUBLISH_PRICES) or row["step"] == Step.STOPPED.value:
                 return
+            draft = session.frames(scenarios.draft, row["id"])
+            if draft is not None:
+                parts.link("plans", t("Publish its prices first"), query={"plan": draft}, icon=":material/sell:")
             if done < rows.height and st.button(
                 t("Plan the changes"),
                 type="primary",
                 icon=":material/play_arrow:",
                 key="rollout:go",
+                disabled=draft is not None,
                 help=t("A dated price change for each subscription; nothing is billed before its day."),
             ):
                 _plan(row, rows.height, context)
@@ -264,15 +272,11 @@ def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:
     st.rerun()
 
 
-def _letters(row: dict[str, Any], rows: pl.DataFrame) -> bytes:
-    """One line a customer: the letter's day, the old and the new bill, from when; all of it as it was approved."""
-    currency = row["scenario"].currency
-    said = rows.filter(pl.col("wave") > 0).with_columns(
-        letter=pl.struct("before_minor", "after_minor", "effective_on").map_elements(
-            lambda each: t("From {day} your subscription costs {after} a month instead of {before}, before VAT.", day=day(each["effective_on"]),
-                           after=money(each["after_minor"], currency), before=money(each["before_minor"], currency)), return_dtype=pl.String
-        )
-    )  # fmt: skip
+def _letters(row: dict[str, Any], context: session.Context) -> bytes:
+    """One line a customer, in the customer's language: the letter's day, the old and the new price, from when."""
+    with reading(context.engine) as db:
+        rows = letters(db, row["id"], context.today)
+    said = rows.with_columns(letter=pl.Series([letter(each) for each in rows.iter_rows(named=True)], dtype=pl.String))
     titles = {
         "customer": t("Id"),
         "name": t("Customer"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import streamlit as st
@@ -12,12 +15,23 @@ from core.domain.errors import ForbliError
 from core.language.glossary import meaning
 
 KEY = "language"
+_SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
+
+
+@contextmanager
+def spoken(chosen: str) -> Iterator[None]:
+    """Speak a language whatever the session says: a file is made on a thread that knows no session."""
+    before = _SPOKEN.set(chosen)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(before)
 
 
 def language() -> str:
     """The language chosen in the sidebar, else the browser's."""
-    chosen = st.session_state.get(KEY)
+    chosen = _SPOKEN.get() or st.session_state.get(KEY)
     return chosen if chosen in words.LANGUAGES else browser_language()
 
 

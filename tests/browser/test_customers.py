@@ -30,14 +30,14 @@ def address(sqlite_template, tmp_path_factory):
 
 def test_typing_narrows_the_list_and_the_link_keeps_it(address, page):
     page.goto(f"{address}/customers")
-    expect(page.get_by_text("1 customers")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("1 customer")).to_be_visible(timeout=20_000)
     page.get_by_placeholder("Name, e-mail").press_sequentially("F2026-000001")
-    expect(page.get_by_text("1 customers")).to_be_visible()
+    expect(page.get_by_text("1 customer")).to_be_visible()
     expect(page).to_have_url(re.compile("find=F2026-000001"))
     page.get_by_placeholder("Name, e-mail").fill("nobody at all")
     expect(page.get_by_text("No customer fits")).to_be_visible()
     page.get_by_role("button", name="Show all customers").click()
-    expect(page.get_by_text("1 customers")).to_be_visible()
+    expect(page.get_by_text("1 customer")).to_be_visible()
 
 
 def test_a_link_opens_one_customer_with_what_comes_next(address, page):
@@ -45,4 +45,4 @@ def test_a_link_opens_one_customer_with_what_comes_next(address, page):
     expect(page.get_by_role("heading", name="Ås Ødegård")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("next invoice 1 Feb 2026: about 125.00 kr incl. VAT")).to_be_visible()
     page.get_by_role("button", name="All customers").click()
-    expect(page.get_by_text("1 customers")).to_be_visible()
+    expect(page.get_by_text("1 customer")).to_be_visible()

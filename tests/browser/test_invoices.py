@@ -42,7 +42,7 @@ def place(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_a_link_narrows_the_list_and_the_file_says_so(place: tuple[World, str], page: Page) -> None:
     page.goto(f"{place[1]}/invoices?find=%3D1%2B1")
-    expect(page.get_by_text("1 documents")).to_be_visible()
+    expect(page.get_by_text("1 document")).to_be_visible()
     with page.expect_download() as started:
         page.get_by_role("button", name="CSV", exact=True).click()
     content = Path(started.value.path()).read_text("utf-8-sig")

@@ -43,7 +43,7 @@ def test_a_price_change_is_drafted_by_one_person_and_published_by_another(place,
     world, address = place
     page.goto(f"{address}/plans")
     page.get_by_role("link", name="Pro Ærlig").click()
-    expect(page.get_by_text("1 subscriptions have it")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("1 subscription has it")).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="New draft from this").click()
     fee = page.get_by_label("Flat fee", exact=True)
     expect(fee).to_have_value("299", timeout=20_000)
@@ -57,7 +57,7 @@ def test_a_price_change_is_drafted_by_one_person_and_published_by_another(place,
 
     page.get_by_role("button", name="Publish …").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Affects 1 subscriptions")).to_be_visible()
+    expect(dialog.get_by_text("Affects 1 subscription")).to_be_visible()
     expect(dialog.get_by_text("Who can: Ola Bø")).to_be_visible()
     dialog.get_by_role("button", name="Close").click()
 

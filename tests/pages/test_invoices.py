@@ -54,7 +54,7 @@ def test_the_list_shows_count_and_sums_of_what_the_url_narrows_to(
     assert "**2** documents · **150\\.00 kr** before VAT, **187\\.50 kr** to pay" in texts(app).replace("\u00a0", " ")
 
     app = open_page(monkeypatch, world.engine, "invoices", find="F2026-000001")
-    assert "**1** documents" in texts(app)
+    assert "**1** document" in texts(app)
     assert app.dataframe[0].value["Number"].to_list() == ["F2026-000001"]
 
     app = open_page(monkeypatch, world.engine, "invoices", find="%_'\"--")

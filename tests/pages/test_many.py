@@ -84,7 +84,7 @@ def test_pasted_ids_name_customers_and_subscriptions_and_the_unknown_are_told(pa
     app = page()
     next(each for each in app.segmented_control if each.key == "many:way").set_value("ids").run()
     app.text_area[0].set_value("K1, S-000003\nnobody").run()
-    assert "1 ids are not known: nobody" in said(app)
+    assert "1 id is not known: nobody" in said(app)
     assert app.dataframe[0].value["Customer id"].to_list() == ["K1", "K2"]
 
 

@@ -132,7 +132,7 @@ def test_publishing_says_whom_it_concerns_and_asks_for_a_second_person(world, pa
     )
     app = press(page(plan="pro", version=str(second)), "Publish …")
     said = texts(app).replace("\\", "")
-    assert "Affects 1 subscriptions" in said
+    assert "Affects 1 subscription," in said
     assert "Who can: Ola Bø" in said
     app = press(page("Ola Bø", plan="pro", version=str(second)), "Publish …")
     said = texts(app).replace("\\", "")

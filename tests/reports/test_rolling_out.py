@@ -10,10 +10,12 @@ import pytest
 
 from core.actions import prices, subscriptions
 from core.actions.scenarios import approve, request_approval, roll_out, save_scenario, stop
+from core.documents.letters import letter
 from core.domain.errors import Conflict
 from core.domain.scenarios import Edit, Existing, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, reaction, scenarios
+from core.reports.letters import letters
 from core.reports.mrr import ledger
 from core.store.engine import reading
 from tests.reports.test_simulation import (
@@ -235,3 +237,22 @@ def test_a_second_rise_within_a_year_is_a_shock_however_small(sqlite_engine):
 
     assert dict(rows.select("subscription_id", "again").iter_rows()) == {first: True, second: False}
     assert outcome(sqlite_engine, scenario)["exact"]["red"] == 1
+
+
+def test_a_letter_speaks_the_customer_s_language_and_states_the_price_as_the_plan_does(engine):
+    world = World(engine, NOW)
+    seat = charge("seat", "seat", "per_unit", tier(unit="40"))
+    plan = world.plan(fixed("299"), seat, code="pro", tax_inclusive=True)
+    who = world.customer(language="nb")
+    world.start(who, plan, date(2025, 1, 1), quantity=3)
+    key, *_ = approved(engine)
+    with reading(engine) as session:
+        (row,) = letters(session, key, TODAY).iter_rows(named=True)
+
+    # 299 + 3 × 40 = 419 kr, then 349 + 3 × 40 = 469 kr a month, VAT included.
+    assert (row["before_minor"], row["after_minor"]) == (41_900, 46_900)
+    said = letter(row).replace("\u00a0", " ")
+    assert "koster" in said
+    assert "469,00 kr" in said
+    assert "419,00 kr" in said
+    assert "med mva." in said or "inkl" in said
