@@ -144,4 +144,4 @@ def comparison(kind: str, first: date, last: date) -> Comparison:
         return Comparison(after_months(last, -12), t("vs a year ago"))
     before = after_months(first, -1)
     count = (last.year - before.year) * 12 + last.month - before.month
-    return Comparison(before, t("vs {count} months ago", count=count))
+    return Comparison(before, t("vs {count} mo. ago", count=count))

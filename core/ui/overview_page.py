@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -102,7 +103,7 @@ def download(context: session.Context, found: Figures, months: pl.DataFrame, seg
         with session.read() as db:
             company = str(billing.company_profile(db, context.today).legal_name)
         return kpi_page(
-            found,
+            replace(found, months=months),
             movement_charts.as_svg(months, found.currency),
             context.language,
             company=company,

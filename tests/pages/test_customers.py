@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.actions.customers import create_customers
+from core.actions.invoices import hold
 from core.domain.access import SYSTEM
 from core.store.tables import CustomerVersion
 from tests.apps import open_page, texts
@@ -132,3 +133,12 @@ def test_a_customer_is_entered_by_hand_and_opened(sqlite_engine, monkeypatch):
     names["Customer id"].set_value("K1")
     next(button for button in app.button if button.label == "Create").click().run()
     assert not app.exception
+
+
+def test_a_hold_is_told_with_what_comes_once_it_is_released(world, page):
+    hold(world.engine, SYSTEM, "hold", NOW, customer_id=1, held=True, reason="Disagrees")
+    app = page(world, customer="K1")
+    said = "\n".join(each.value for each in app.warning)
+    assert "On hold since" in said
+    assert "Disagrees" in said
+    assert "next invoice 1 Feb 2026: about 125" in texts(app)

@@ -63,3 +63,24 @@ def test_what_is_planned_stands_in_its_order(story: Story) -> None:
         ("pause", date(2026, 7, 10)),
         ("quantity", date(2026, 8, 1)),
     ]
+
+
+def test_a_period_costs_at_least_the_minimum(engine: Engine) -> None:
+    told = Story(engine)
+    told.begin(told.plan(fixed("100"), minimum_minor=99_000), date(2026, 6, 1))
+    found = now(told.on(TODAY))
+    assert (found.minimum_minor, found.period_minor) == (99_000, 99_000)
+
+
+def test_a_fixed_amount_given_once_is_told_until_it_is_used_up(engine: Engine) -> None:
+    told = Story(engine)
+    plan = told.plan(fixed("300"))
+    told.begin(plan, date(2026, 6, 1))
+    coupon = told.coupon(kind="amount", amount_minor=50_000, currency="NOK", duration="once")
+    told.do(subscriptions.grant_coupon, 1, coupon_id=coupon, effective_on=date(2026, 6, 1))
+    left = []
+    for month in (6, 7):
+        left.append([row["left_minor"] for row in now(told).discounts])
+        told.bill_on(date(2026, month, 1))
+    # 500 kr: 300 kr on the first bill, 200 kr on the second, then it is gone.
+    assert [*left, now(told).discounts] == [[50_000], [20_000], []]

@@ -272,6 +272,14 @@ def test_segments_close_too(sqlite_engine):
     assert (euros.currency, euros.months["closing"][-1]) == ("EUR", 1_000)
 
 
+def test_a_customer_s_mean_times_the_customers_is_the_mrr_beside_it(sqlite_engine):
+    """With several currencies too: what a rate has changed since counts in both."""
+    busy(sqlite_engine)
+    months = kpis.figures(ledger(sqlite_engine), kpis.Filters(), JANUARY, TODAY).months
+    off = months["arpa_minor"] * months["customers_at_end"] - months["closing"]
+    assert (off.abs() * 2 <= months["customers_at_end"]).all()
+
+
 def test_the_months_by_plan_add_up_to_the_whole(sqlite_engine):
     busy(sqlite_engine)
     known = ledger(sqlite_engine)
