@@ -28,14 +28,6 @@ from core.store.engine import open_engine
 from core.store.migrate import migrate
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The journeys of a module share a browser and a server, so one worker runs them; all others go wherever there is room."""
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def build(url: str) -> None:
     """Bring an empty database to the newest schema and let go of it."""
     engine = open_engine(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import altair as alt
@@ -126,7 +127,7 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.download(
             t("Memo as PDF"),
-            lambda: _memo(row, scenario, whole, sentence, context),
+            _memo(row, scenario, whole, sentence, context),
             f"memo-{context.today}.pdf", key="memo", mime="application/pdf",
         )  # fmt: skip
         if row is None:
@@ -146,14 +147,18 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
 
 def _memo(
     row: dict[str, Any] | None, scenario: Scenario, whole: dict[str, Any], sentence: str, context: session.Context
-) -> bytes:
-    """The memo of what is shown; with its decisions and the way back when that is what is kept."""
+) -> Callable[[], bytes]:
+    """What makes the memo of what is shown, off the page's thread; with its decisions and the way back when that is what is kept."""
     kept = row is not None and to_json(scenario) == to_json(row["scenario"])
     decisions = session.frames(scenarios.decisions, row["id"]) if row is not None and kept else []
-    base = st.context.url or ""
-    link = f"{base.split('?')[0]}?scenario={row['id']}" if row is not None and kept and base else ""
-    made = memo(whole, sentence, context.language, company=_company(context), link=link, notes=scenario.notes, decisions=decisions)  # fmt: skip
-    return made.content
+    base = str(st.context.url or "").split("?")[0]
+    link = f"{base}?scenario={row['id']}" if row is not None and kept and base else ""
+    company = _company(context)
+    return lambda: (
+        memo(
+            whole, sentence, context.language, company=company, link=link, notes=scenario.notes, decisions=decisions
+        ).content
+    )
 
 
 def _company(context: session.Context) -> str:
