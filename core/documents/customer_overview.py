@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.calc.breakdown import Part
 from core.calc.calendar import OPEN
 from core.documents.paper import pdf
+from core.documents.price_words import more_text, prices_text
 from core.documents.words import Words
 from core.domain.errors import Conflict
 from core.domain.periods import Interval, Unit
@@ -111,7 +112,7 @@ class _Maker:
             "name": version["plan"],
             "head": head,
             "columns": [t("What it contains"), t("Quantity"), t("Amount")],
-            "parts": self._parts(each) + self._usage(each),
+            "parts": self._parts(each) + self._metered(each) + self._usage(each),
             "changes_title": t("What changes when"),
             "changes": self._changes(each),
         }
@@ -178,6 +179,17 @@ class _Maker:
         if row["until"] is None:
             return [self.words.t("for as long as the subscription runs")]
         return [self.words.t("through {day}", day=row["until"] - DAY)]
+
+    def _metered(self, each: Contents) -> list[dict[str, Any]]:
+        """What usage costs, whether or not there is any."""
+        assert each.version is not None
+        currency = each.version["currency"]
+        rows = []
+        for charge in each.metered:
+            said = [prices_text(charge, currency, self.words), more_text(charge, currency, self.words)]
+            told = {"name": charge.name or charge.code, "why": [text for text in said if text]}
+            rows.append({**told, "quantity": "", "amount": ""})
+        return rows
 
     def _usage(self, each: Contents) -> list[dict[str, Any]]:
         """Metered parts: what was used so far in the running period."""

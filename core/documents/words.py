@@ -37,6 +37,10 @@ class Words:
         """A unit price with all its decimals."""
         return formats.price(amount, currency, self.language)
 
+    def number(self, value: int | float | Decimal) -> str:
+        """A number with the locale's groups."""
+        return formats.number(value, self.language)
+
     def day(self, value: date) -> str:
         """ "1. des. 2026" """
         return formats.day(value, self.language)

@@ -20,10 +20,10 @@ from core.calc.changes.standing import SUB, Circumstances, identified, standing,
 from core.calc.pricebook import compile_book
 from core.calc.recurring import recurring_lines
 from core.domain.coupons import CouponKind, Duration
-from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
+from core.domain.plans import ON_AMOUNTS, Charge, ChargeKind, ChargeModel
 from core.reports.ahead import Ahead, ahead
 from core.reports.desk_choices import held_coupons
-from core.store import billing, load
+from core.store import billing, catalogue, load
 from core.store import subscriptions as stored
 from core.store.tables import Plan, PriceVersion, Subscription, core_table
 
@@ -35,7 +35,8 @@ class Contents:
     """One subscription. `now`: how it stands (calc/changes/standing.py), null terms outside service.
 
     `version`: plan, interval, currency, tax_inclusive, reason, expires_on of the prices in force, None when there are none.
-    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `minimum_minor`: what a period costs at least. `discounts`:
+    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `minimum_minor`: what a period costs at least; `metered`: the charges
+    that usage is billed by. `discounts`:
     coupon columns + until (exclusive, None for ever) and left_minor, what is left of a fixed amount that is given once. `usage`:
     dicts name, meter, quantity_micro, convert_by, amount_minor, included, bound (the next tier's, None), start, end.
     `planned`: dicts of changes that are ahead.
@@ -48,6 +49,7 @@ class Contents:
     version: dict[str, Any] | None
     parts: list[dict[str, Any]]
     minimum_minor: int
+    metered: list[Charge]
     discounts: list[dict[str, Any]]
     usage: list[dict[str, Any]]
     planned: list[dict[str, Any]]
@@ -98,6 +100,7 @@ class _Maker:
         version = self._version(row["current_id"])
         return Contents(
             row[SUB], row["external_id"], row["since"], row, version, self._parts(row) if version else [], self._minimum(row["current_id"]),
+            self._metered(row["current_id"]),
             self._discounts(row[SUB]), self._usage(row[SUB]), self._planned(row),
         )  # fmt: skip
 
@@ -113,6 +116,12 @@ class _Maker:
     def _minimum(self, price_version_id: int | None) -> int:
         found = self.prices.versions.filter(pl.col("price_version_id") == price_version_id)["minimum_minor"]
         return int(found[0]) if found.len() else 0
+
+    def _metered(self, price_version_id: int | None) -> list[Charge]:
+        if price_version_id is None:
+            return []
+        terms = catalogue.terms_of(self.session, price_version_id)
+        return [charge for charge in terms.charges if charge.kind is ChargeKind.USAGE]
 
     def _parts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """The recurring charges with what they cost a period, and why."""

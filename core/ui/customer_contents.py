@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.calc.calendar import OPEN
+from core.domain.plans import Charge
 from core.reports.contents import Contents
 from core.ui import parts
 from core.ui.desk_forms import change_text
@@ -15,6 +16,7 @@ from core.ui.format import money, percent, quantity
 from core.ui.invoice_page import says
 from core.ui.invoice_side import pair_row
 from core.ui.plan_list import interval_of
+from core.ui.plan_words import more_text, prices_text
 from core.ui.text import label, t
 
 DAY = timedelta(days=1)
@@ -25,6 +27,10 @@ def show(each: Contents) -> None:
     """Everything in force today and everything that is agreed to come."""
     if each.version is not None:
         _parts(each, each.version)
+        for charge in each.metered:
+            st.caption(
+                f":material/speed: {parts.plain(charge.name or charge.code)}: {parts.plain(_priced(charge, each.version['currency']))}"
+            )
         for row in each.usage:
             _usage(row, each.version["currency"])
     for text in _states(each):
@@ -61,6 +67,11 @@ def _parts(each: Contents, version: dict[str, Any]) -> None:
             vat = t("with VAT") if version["tax_inclusive"] else t("before VAT")
             total = parts.plain(money(each.period_minor, currency))
             pair_row(f"**{t('Price for one {interval}', interval=interval_of(version))}**, {vat}", f"**{total}**")
+
+
+def _priced(charge: Charge, currency: str) -> str:
+    """What usage costs, with what is included."""
+    return ", ".join(filter(None, (prices_text(charge, currency), more_text(charge, currency))))
 
 
 def _usage(row: dict[str, Any], currency: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.documents import price_words
+from core.documents.words import Words
 from core.domain.money import EXPONENTS
 from core.domain.periods import INTERVALS
-from core.domain.plans import Charge, EventTerms, Tier
+from core.domain.plans import Charge
 from core.domain.price_rules import Finding
-from core.ui.format import number, price
 from core.ui.text import label, language, t
 
 COMMON = ["NOK", "SEK", "DKK", "EUR", "USD", "GBP", "JPY", "KWD"]
@@ -41,63 +42,12 @@ def finding_text(finding: Finding) -> str:
 
 def prices_text(charge: Charge, currency: str) -> str:
     """The prices of a charge in one line: "1.00 kr up to 100, 0.60 kr above"."""
-    if charge.events is not None:
-        return " + ".join(_event_parts(charge.events, currency))
-    return ", ".join(_tier_text(tier, currency, len(charge.tiers) > 1) for tier in charge.tiers)
-
-
-def _event_parts(events: EventTerms, currency: str) -> list[str]:
-    parts = [t("{rate} % of each event", rate=number(events.rate_percent))]
-    if events.fixed_amount:
-        parts.append(price(events.fixed_amount, currency))
-    return parts
-
-
-def _tier_text(tier: Tier, currency: str, tiered: bool) -> str:
-    """One tier: what a unit, a package or the step costs, and where it ends."""
-    said = []
-    if tier.rate_percent:
-        said.append(t("{rate} % of the amount", rate=number(tier.rate_percent)))
-    if tier.unit_amount and tier.package_size:
-        said.append(t("{price} per {size}", price=price(tier.unit_amount, currency), size=number(tier.package_size)))
-    elif tier.unit_amount:
-        said.append(t("{price} a unit", price=price(tier.unit_amount, currency)))
-    if tier.flat_amount or not said:
-        said.append(price(tier.flat_amount, currency))
-    where = ""
-    if tiered:
-        where = " " + (t("above") if tier.up_to is None else t("up to {bound}", bound=number(tier.up_to)))
-    return " + ".join(said) + where
+    return price_words.prices_text(charge, currency, Words.of(language()))
 
 
 def more_text(charge: Charge, currency: str) -> str:
     """Included units, conversion, cap, minimum, free allowance and bounds of a charge, as far as it has them."""
-    said = []
-    if charge.included_units:
-        said.append(t("{units} included", units=number(charge.included_units)))
-    if charge.convert_by:
-        said.append(t("{units} count as one", units=number(charge.convert_by)))
-    if charge.min_amount is not None:
-        said.append(t("at least {amount}", amount=price(charge.min_amount, currency)))
-    if charge.max_amount is not None:
-        said.append(t("at most {amount}", amount=price(charge.max_amount, currency)))
-    if charge.vat_category != "standard":
-        said.append(t("VAT {category}", category=charge.vat_category))
-    return ", ".join([*said, *_allowance(charge.events, currency)])
-
-
-def _allowance(events: EventTerms | None, currency: str) -> list[str]:
-    """What a percentage gives for nothing, and its bounds per event."""
-    said = []
-    if events and events.free_events is not None:
-        said.append(t("{count} events free", count=number(events.free_events)))
-    if events and events.free_amount is not None:
-        said.append(t("{amount} free", amount=price(events.free_amount, currency)))
-    if events and events.min_per_event is not None:
-        said.append(t("at least {amount} an event", amount=price(events.min_per_event, currency)))
-    if events and events.max_per_event is not None:
-        said.append(t("at most {amount} an event", amount=price(events.max_per_event, currency)))
-    return said
+    return price_words.more_text(charge, currency, Words.of(language()))
 
 
 def day_format() -> str:

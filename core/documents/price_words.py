@@ -1,0 +1,75 @@
+"""What the prices of a charge are in words, in their reader's language: the same on screen and on paper."""
+
+from __future__ import annotations
+
+from core.documents.words import Words
+from core.domain.plans import Charge, EventTerms, Tier
+
+
+def prices_text(charge: Charge, currency: str, words: Words) -> str:
+    """The prices of a charge in one line: "1.00 kr up to 100, 0.60 kr above"."""
+    if charge.events is not None:
+        return " + ".join(_event_parts(charge.events, currency, words))
+    return ", ".join(_tier_text(tier, currency, words, tiered=len(charge.tiers) > 1) for tier in charge.tiers)
+
+
+def _event_parts(events: EventTerms, currency: str, words: Words) -> list[str]:
+    parts = [words.t("{rate} % of each event", rate=words.number(events.rate_percent))]
+    if events.fixed_amount:
+        parts.append(words.price(events.fixed_amount, currency))
+    return parts
+
+
+def _tier_text(tier: Tier, currency: str, words: Words, *, tiered: bool) -> str:
+    """One tier: what a unit, a package or the step costs, and where it ends."""
+    said = []
+    if tier.rate_percent:
+        said.append(words.t("{rate} % of the amount", rate=words.number(tier.rate_percent)))
+    if tier.unit_amount and tier.package_size:
+        said.append(
+            words.t(
+                "{price} per {size}",
+                price=words.price(tier.unit_amount, currency),
+                size=words.number(tier.package_size),
+            )
+        )
+    elif tier.unit_amount:
+        said.append(words.t("{price} a unit", price=words.price(tier.unit_amount, currency)))
+    if tier.flat_amount or not said:
+        said.append(words.price(tier.flat_amount, currency))
+    where = ""
+    if tiered:
+        where = " " + (
+            words.t("above") if tier.up_to is None else words.t("up to {bound}", bound=words.number(tier.up_to))
+        )
+    return " + ".join(said) + where
+
+
+def more_text(charge: Charge, currency: str, words: Words) -> str:
+    """Included units, conversion, cap, minimum, free allowance and bounds of a charge, as far as it has them."""
+    said = []
+    if charge.included_units:
+        said.append(words.t("{units} included", units=words.number(charge.included_units)))
+    if charge.convert_by:
+        said.append(words.t("{units} count as one", units=words.number(charge.convert_by)))
+    if charge.min_amount is not None:
+        said.append(words.t("at least {amount}", amount=words.price(charge.min_amount, currency)))
+    if charge.max_amount is not None:
+        said.append(words.t("at most {amount}", amount=words.price(charge.max_amount, currency)))
+    if charge.vat_category != "standard":
+        said.append(words.t("VAT {category}", category=charge.vat_category))
+    return ", ".join([*said, *_allowance(charge.events, currency, words)])
+
+
+def _allowance(events: EventTerms | None, currency: str, words: Words) -> list[str]:
+    """What a percentage gives for nothing, and its bounds per event."""
+    said = []
+    if events and events.free_events is not None:
+        said.append(words.t("{count} events free", count=words.number(events.free_events)))
+    if events and events.free_amount is not None:
+        said.append(words.t("{amount} free", amount=words.price(events.free_amount, currency)))
+    if events and events.min_per_event is not None:
+        said.append(words.t("at least {amount} an event", amount=words.price(events.min_per_event, currency)))
+    if events and events.max_per_event is not None:
+        said.append(words.t("at most {amount} an event", amount=words.price(events.max_per_event, currency)))
+    return said
