@@ -274,10 +274,14 @@ def gap(session: Session, ready: Prepared) -> int | None:
         return None
     moved = load.frame(
         session,
-        select(change.subscription_id, change.effective_on).where(change.effective_on >= oldest),
-        {SUB: pl.Int64, "effective_on": pl.Date},
+        select(change.subscription_id, change.effective_on, change.until_on).where(
+            (change.effective_on >= oldest) | (change.until_on >= oldest)
+        ),
+        {SUB: pl.Int64, "effective_on": pl.Date, "until_on": pl.Date},
     )
-    disturbed = moved.join(spans, on=SUB).filter(pl.col("effective_on") >= pl.col("begin"))[SUB].unique()
+    # A pause or a trial that ends inside the period has shortened it.
+    last = pl.max_horizontal("effective_on", "until_on")
+    disturbed = moved.join(spans, on=SUB).filter(last >= pl.col("begin"))[SUB].unique()
     # A coupon that has run out since lowered that period's bill, but no longer lowers today's.
     granted = load.frame(
         session,

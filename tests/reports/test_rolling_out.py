@@ -14,7 +14,7 @@ from core.documents.letters import letter
 from core.domain.errors import Conflict
 from core.domain.scenarios import Edit, Existing, to_json
 from core.reports import expected as expectation
-from core.reports import kpis, lifetimes, reaction, scenarios
+from core.reports import kpis, lifetimes, reaction, scenarios, simulation
 from core.reports.letters import letters
 from core.reports.mrr import ledger
 from core.store.engine import reading
@@ -256,3 +256,14 @@ def test_a_letter_speaks_the_customer_s_language_and_states_the_price_as_the_pla
     assert "469,00 kr" in said
     assert "419,00 kr" in said
     assert "med mva." in said or "inkl" in said
+
+
+def test_a_period_that_a_pause_has_shortened_is_not_held_against_a_whole_one(engine):
+    world, plan, _ = company(engine, 3)
+    back = world.start(world.customer(), plan, date(2025, 1, 1))
+    world.change(back, "pause", date(2026, 3, 1), until_on=date(2026, 5, 20))
+    for month in (3, 4, 5, 6):
+        world.bill(date(2026, month, 14))
+    with reading(engine) as session:
+        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
+        assert scenarios.gap(session, ready) == 0
