@@ -69,7 +69,7 @@ def memo(
         ],
         "decided_title": t("Decided"),
         "decided": [
-            " · ".join(filter(None, (words.label(each["decision"]), each["author"], formats.day(each["recorded_at"].date(), words.language), each["note"])))
+            " · ".join(filter(None, (words.label(each["decision"]).capitalize(), each["author"], formats.day(each["recorded_at"].date(), words.language), each["note"])))
             for each in decisions
         ],
         "mind_title": t("What would change our mind"),
