@@ -19,13 +19,14 @@ LONGEST_QUERY = 200
 SHORTEST_INFIX = 3
 NUMBER_DIGITS = 6
 MOST_NUMBERS = 200
+# Letters that a foreign keyboard lacks: what has them is found without them too.
+FOLDED = {"æ": "ae", "ø": "o", "å": "a", "ä": "a", "ö": "o", "é": "e", "ü": "u"}
 FOUND_BY = ["name", "emails", "external_id", "organisation_number"]
 
 
 def add(session: Session, customers: pl.DataFrame) -> None:
     """Let new customers be found. In: customer_id, FOUND_BY."""
-    found_by = pl.concat_str(FOUND_BY, separator=" ")
-    haystack = found_by.str.replace_all(" +", " ").str.strip_chars().str.to_lowercase()
+    haystack = _both_ways(pl.concat_str(FOUND_BY, separator=" ").str.replace_all(" +", " ").str.strip_chars())
     rows = customers.select("customer_id", kind=pl.lit("customer"), label="name", haystack=haystack)
     insert_many(session, SearchEntry, rows)
 
@@ -35,13 +36,20 @@ def also(session: Session, customers: pl.DataFrame) -> None:
     table = core_table(SearchEntry)
     wanted = load.among(session, table.c.customer_id, customers["customer_id"])
     stored = load.frame(session, select(table.c.id, table.c.customer_id, table.c.haystack).where(wanted), ENTRIES)
-    said = pl.concat_str(["name", "emails", "organisation_number"], separator=" ").str.to_lowercase()
+    said = _both_ways(pl.concat_str(["name", "emails", "organisation_number"], separator=" "))
     rows = stored.join(customers.with_columns(said=said), on="customer_id").select(
         entry="id", text=pl.concat_str("haystack", "said", separator=" ")
     )
     changed = rows.with_columns(text=pl.col("text").str.split(" ").list.unique(maintain_order=True).list.join(" "))
     for entry, text in changed.iter_rows():
         session.execute(update(table).where(table.c.id == entry).values(haystack=text))
+
+
+def _both_ways(text: pl.Expr) -> pl.Expr:
+    """In lower case, and once more without æ, ø and å where it has any."""
+    low = text.str.to_lowercase()
+    folded = low.str.replace_many(list(FOLDED), list(FOLDED.values()))
+    return pl.when(folded == low).then(low).otherwise(pl.concat_str([low, folded], separator=" "))
 
 
 def find(session: Session, text: str, limit: int = 1_000_000) -> pl.Series:

@@ -107,11 +107,6 @@ def test_a_candidate_rated_for_the_base_is_each_subscription_rated_alone(sqlite_
             assert row["priced"][0] == alone
 
 
-def test_the_bundle_of_the_method():
-    before = 1000 * 299 + 300 * 39
-    assert (1000 * 349 - before, 349 / 338 - 1) == (38_300, pytest.approx(0.032544, abs=5e-7))
-
-
 def test_a_bundled_add_on_takes_its_line_from_those_who_hold_it(sqlite_engine):
     """SC01 and SC02: 299 → 349 with X (39, held by three of ten) included."""
     world = World(sqlite_engine, NOW)
