@@ -110,8 +110,11 @@ class Life:
         for day in sorted(self.served):
             credit = self._ending(day + DAY)
             if day + DAY not in self.served and credit in (None, "none") and day + DAY in self.days:
-                rest = day + DAY
-                while rest < self.period(day)[1] and rest not in self.served:
+                rest, before = day + DAY, self.days[day]
+                # Other prices end what was paid ahead for the old ones: nothing of it is kept beyond their day.
+                while (
+                    rest < self.period(day)[1] and rest not in self.served and self.days[rest].version == before.version
+                ):
                     yield rest
                     rest += DAY
 
