@@ -141,8 +141,7 @@ def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:
         raise Conflict("Existing customers keep their prices in this scenario", code="keeps")
     if moves.height and moves["notice_on"].min() < today(work):  # type: ignore[operator]
         raise Conflict("Some customers would have to be told before today; run the figures again", code="late_notice")
-    profile = billing.company_profile(work.session, today(work))
-    least = {"consumer": profile.price_notice_consumer_days, "business": profile.price_notice_business_days}
+    least = billing.price_notice_days(work.session, today(work))
     owners = load.subscriptions(work.session, moves[SUB]).select(SUB, "customer_id")
     kinds = load.customers(work.session, today(work), owners["customer_id"].unique()).select("customer_id", "kind")
     needed = pl.max_horizontal(pl.lit(scenario.notice_days), pl.col("kind").replace_strict(least, default=0))

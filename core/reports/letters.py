@@ -6,12 +6,13 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc import timeline as tl
 from core.calc.recurring import recurring_lines
+from core.reports.scenarios import drafted_version
 from core.store import load
 from core.store.tables import MigrationPlan, Plan, PriceVersion, Subscription, core_table
 
@@ -49,12 +50,11 @@ def letters(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
 
 def _planned(session: Session, scenario_id: int) -> pl.DataFrame:
     table, owner = core_table(MigrationPlan).c, core_table(Subscription).c
-    newest = select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
     columns: dict[str, Any] = {"external_id": owner.external_id, "customer_id": owner.customer_id}
     statement = (
         select(*((columns[name] if name in columns else table[name]).label(name) for name in _PLANNED))
         .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
-        .where(table.scenario_id == scenario_id, table.price_version_id == newest, table.wave > 0)
+        .where(table.scenario_id == scenario_id, table.price_version_id == drafted_version(scenario_id), table.wave > 0)
         .order_by(table.effective_on, owner.external_id)
     )
     return load.frame(session, statement, _PLANNED)

@@ -313,17 +313,22 @@ def gap(session: Session, ready: Prepared) -> int | None:
     return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
 
 
+def drafted_version(scenario_id: int) -> Any:
+    """The price version that was drafted when the scenario was approved last, as a subquery."""
+    table = core_table(MigrationPlan).c
+    return select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
+
+
 def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     """The roll-out of a scenario as it was approved last: external_id, customer, name, effective_on, notice_on, wave, before_minor,
     after_minor (a month), moved (is the change planned?)."""
     table, owner, undoing = core_table(MigrationPlan).c, core_table(Subscription).c, core_table(SubscriptionChange).c
-    newest = select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
     undone = select(undoing.undoes_id).where(undoing.undoes_id.is_not(None))
     statement = (
         select(owner.external_id, owner.customer_id, table.effective_on, table.notice_on, table.wave, table.before_twelfths, table.after_twelfths,
                (table.change_id.is_not(None) & table.change_id.not_in(undone)).label("moved"))
         .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
-        .where(table.scenario_id == scenario_id, table.price_version_id == newest)
+        .where(table.scenario_id == scenario_id, table.price_version_id == drafted_version(scenario_id))
         .order_by(table.effective_on, owner.external_id)
     )  # fmt: skip
     rows = load.frame(
@@ -344,11 +349,10 @@ def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
 
 def draft(session: Session, scenario_id: int) -> str | None:
     """The code of the plan whose draft waits to be published before the roll-out; None when it is published."""
-    table, version, plan = core_table(MigrationPlan).c, core_table(PriceVersion).c, core_table(Plan).c
-    newest = select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
+    version, plan = core_table(PriceVersion).c, core_table(Plan).c
     code: str | None = session.execute(
         select(plan.code).join_from(core_table(PriceVersion), core_table(Plan), plan.id == version.plan_id)
-        .where(version.id == newest, version.status == PriceStatus.DRAFT.value)
+        .where(version.id == drafted_version(scenario_id), version.status == PriceStatus.DRAFT.value)
     ).scalar()  # fmt: skip
     return code
 

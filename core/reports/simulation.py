@@ -378,10 +378,9 @@ def _held_out(scenario: Scenario) -> pl.Expr:
 def _least_notice(session: Session, today: date) -> dict[str, int]:
     """The company's minimum notice in days by kind of customer."""
     try:
-        profile = billing.company_profile(session, today)
+        return billing.price_notice_days(session, today)
     except Conflict:
         return {"consumer": 0, "business": 0}
-    return {"consumer": profile.price_notice_consumer_days, "business": profile.price_notice_business_days}
 
 
 def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today: date) -> pl.DataFrame:

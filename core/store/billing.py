@@ -321,6 +321,12 @@ def _used_discounts(session: Session, ids: pl.Series, touched: pl.Series) -> pl.
     return pl.concat(found).unique(maintain_order=True)
 
 
+def price_notice_days(session: Session, as_of: date) -> dict[str, int]:
+    """How many days before a price change each kind of customer must be told at least."""
+    profile = company_profile(session, as_of)
+    return {"consumer": profile.price_notice_consumer_days, "business": profile.price_notice_business_days}
+
+
 def given_once(session: Session, grant_ids: load.Ids) -> dict[int, int]:
     """What these coupon grants have given so far on issued lines, in minor units; credits give it back."""
     share = core_table(LineDiscount).c
