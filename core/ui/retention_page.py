@@ -362,8 +362,8 @@ def risk_list(rows: pl.DataFrame, currency: str) -> None:
     )
     mrr = t("MRR")
     listed = [
-        {t("Customer"): row["name"], t("Id"): row["external_id"], t("Why"): why(row),
-         mrr: money(row["mrr_minor"], currency), t("Months"): number(row["months"])}
+        {t("Customer"): row["name"], t("Id"): row["external_id"], mrr: money(row["mrr_minor"], currency),
+         t("Months"): number(row["months"]), t("Why"): why(row)}
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     numbers = (mrr, t("Months"))
