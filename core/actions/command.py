@@ -25,6 +25,7 @@ import polars as pl
 from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from core.calc.inline import inline
 from core.domain.access import Actor, Permission, require
 from core.domain.errors import Conflict
 from core.store.audit import audit_hash
@@ -102,7 +103,7 @@ def command(
                 if earlier is not None:
                     return earlier
                 work = Work(session, known, now, command_id)
-                answer = function(work, *args, **kwargs)
+                answer = inline(lambda: function(work, *args, **kwargs), rows=_rows(kwargs))
                 _record(work, name, content_hash, answer)
                 return answer
 
@@ -110,6 +111,11 @@ def command(
         return run
 
     return decorate
+
+
+def _rows(content: Mapping[str, Any]) -> int:
+    """How many things a command is about."""
+    return max((len(each) for each in content.values() if isinstance(each, pl.DataFrame | list)), default=1)
 
 
 def claim(session: Session, command_id: str, content_hash: str) -> Answer | None:

@@ -14,6 +14,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.calc.inline import inlined
 from core.calc.recurring import monthly
 from core.domain.errors import ForbliError
 from core.reports.ahead import Ahead, ahead
@@ -65,6 +66,7 @@ def effect(session: Session, customer_id: int, action: str, request: Request, to
     return effects(session, customer_id, action, (request,), today)[0]
 
 
+@inlined
 def effects(
     session: Session, customer_id: int, action: str, requests: tuple[Request, ...], today: date
 ) -> list[Effect]:

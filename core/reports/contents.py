@@ -17,6 +17,7 @@ from core import frames
 from core.calc.breakdown import breakdown
 from core.calc.calendar import OPEN
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
+from core.calc.inline import inlined
 from core.calc.pricebook import compile_book
 from core.calc.recurring import recurring_lines
 from core.domain.coupons import CouponKind, Duration
@@ -61,6 +62,7 @@ class Contents:
         return max(self.minimum_minor, fees)
 
 
+@inlined
 def contents_of(session: Session, customer_id: int, today: date) -> dict[int, Contents]:
     """`contents` by the customer's next documents."""
     return contents(session, customer_id, today, ahead(session, [customer_id], today, turns=2))

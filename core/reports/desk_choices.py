@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc.billing.discounts import grants
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
+from core.calc.inline import inlined
 from core.domain.plans import ChargeKind
 from core.reports import plans
 from core.store import subscriptions as stored
@@ -43,6 +44,7 @@ class Choices:
         return found
 
 
+@inlined
 def choices(session: Session, subscription_id: int, today: date) -> Choices:
     """What can be chosen for one subscription today."""
     known = Circumstances.of(

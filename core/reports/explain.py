@@ -20,6 +20,7 @@ from core.calc.arithmetic import part_of_period
 from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.billing.expected import ONCE, TRUE_UP
 from core.calc.breakdown import Part, breakdown, event_breakdown, units
+from core.calc.inline import inlined
 from core.calc.pricebook import PriceBook, compile_book
 from core.domain.money import to_major
 from core.domain.plans import ON_AMOUNTS, ChargeModel
@@ -58,6 +59,7 @@ class Reasons:
     vat: dict[str, Any]
 
 
+@inlined
 def explain(session: Session, view: Explained) -> dict[int, Reasons]:
     """Line id → its why, for every line of the document."""
     prices = load.prices(session, view.lines["price_version_id"].unique())

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.calendar import OPEN
+from core.calc.inline import inlined
 from core.calc.recurring import monthly
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
@@ -75,6 +76,7 @@ class OneCustomer:
     hold: dict[str, Any] | None
 
 
+@inlined
 def one_customer(session: Session, external_id: str, today: date) -> OneCustomer:
     """Everything about a customer by its outside id; refuses one that does not exist."""
     table = core_table(Customer)
@@ -303,6 +305,7 @@ class Upcoming:
     lines: pl.DataFrame
 
 
+@inlined
 def upcoming(session: Session, customer_id: int, today: date) -> Upcoming | None:
     """The customer's next document by the engine itself; None when nothing is ahead or a decision is needed first."""
     found = invoices.upcoming(session, customer_id, today)

@@ -11,6 +11,7 @@ from decimal import Decimal
 import polars as pl
 
 from core import frames
+from core.calc.inline import inlined
 from core.calc.pricebook import MICRO, PriceBook, compile_book
 from core.calc.rating import rate
 from core.calc.usage import percentage_fees
@@ -38,6 +39,7 @@ class Fall:
 # --- the curve ------------------------------------------------------------------------------------------------------
 
 
+@inlined
 def curve(
     terms: PriceTerms, code: str, *, upto: Decimal | None = None, event_amount: Decimal = Decimal(100)
 ) -> pl.DataFrame:
@@ -54,6 +56,7 @@ def curve(
     return rated(book, quantities)
 
 
+@inlined
 def falls(terms: PriceTerms, code: str) -> list[Fall]:
     """The bounds at which the total falls. In units as they are counted, before conversion and included units."""
     charge = charge_of(terms, code)

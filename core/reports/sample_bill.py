@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.billing.documents import draft
+from core.calc.inline import inlined
 from core.calc.pricebook import MICRO
 from core.domain.errors import Conflict
 from core.domain.periods import Alignment, calendar_anchor, next_boundary, period_containing
@@ -54,6 +55,7 @@ class SampleBill:
     review: list[str]
 
 
+@inlined
 def sample_bill(
     session: Session, terms: PriceTerms, sample: Sample, day: date, kind: CustomerKind = CustomerKind.BUSINESS
 ) -> SampleBill:

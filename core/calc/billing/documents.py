@@ -18,6 +18,7 @@ from core.calc.billing.adjustments import ADJUSTMENT, adjustment_lines
 from core.calc.billing.expected import ONCE, expected_lines
 from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
+from core.calc.inline import inline
 from core.calc.timeline import Timeline, live_changes, timeline
 from core.domain.money import exponent_of
 from core.domain.subscriptions import ChangeKind, CustomerKind
@@ -54,6 +55,10 @@ class Draft:
 
 def draft(inputs: BillingInputs, through: date) -> Draft:
     """What would be billed through a day, issued today."""
+    return inline(lambda: _drafted(inputs, through), rows=inputs.scope.height + inputs.facts.usage.height)
+
+
+def _drafted(inputs: BillingInputs, through: date) -> Draft:
     facts = inputs.facts
     track = timeline(facts.changes, facts.versions)
     expected = expected_lines(facts, inputs.scope, through, track=track)
