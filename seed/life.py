@@ -18,6 +18,7 @@ from seed.coming import arrive
 from seed.known import special
 from seed.leaving import leave
 from seed.month import Month
+from seed.paying import PENDING, settle
 from seed.story import Sold, Story
 
 DEARER_OFFICE_AT, DEARER_HOME_AT = 0.5, 0.72  # of all months
@@ -33,6 +34,7 @@ class Life:
         whole = happenings.days_in_month(story.firsts[-1])
         self.coming = archetypes.arrivals(story.order.customers, months, story.order.as_of.day / whole)
         self.dearer_office, self.dearer_home = round(months * DEARER_OFFICE_AT), round(months * DEARER_HOME_AT)
+        self.unpaid = pl.DataFrame(schema=PENDING)
         self.rates = dict(catalogue.CURRENCY_RATES)
 
     def live(self, month: int) -> None:
@@ -44,6 +46,7 @@ class Life:
         change(turn)
         meet(turn)
         use(turn)
+        settle(turn)
         special(turn)
 
 

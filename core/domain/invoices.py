@@ -16,6 +16,25 @@ class DocumentKind(StrEnum):
     CREDIT_NOTE = "credit_note"
 
 
+class Settlement(StrEnum):
+    """How far a document is settled."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    PAID = "paid"
+    CREDITED = "credited"
+    IN_FAVOUR = "in_favour"
+
+
+def settlement(*, open_minor: int, paid_minor: int, due: date, today: date) -> Settlement:
+    """What the open amount of a document means on a day: a document is overdue from the day after it was due."""
+    if open_minor < 0:
+        return Settlement.IN_FAVOUR
+    if open_minor == 0:
+        return Settlement.PAID if paid_minor else Settlement.CREDITED
+    return Settlement.OVERDUE if today > due else Settlement.OPEN
+
+
 class Review(StrEnum):
     """Why a customer was left out of a billing run."""
 

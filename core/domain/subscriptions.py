@@ -169,6 +169,9 @@ class Refusal(StrEnum):
     NO_AMOUNT = "no_amount"
     NO_TEXT = "no_text"
     LONG_TEXT = "long_text"
+    NO_DOCUMENT = "no_document"
+    PAID_NOTHING = "paid_nothing"
+    PAID_CURRENCY = "paid_currency"
 
 
 _R = Refusal
@@ -249,6 +252,9 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.NO_AMOUNT: (InvalidInput, "Give an amount above zero that an invoice can hold"),
     _R.NO_TEXT: (InvalidInput, "Say what the line on the invoice is for"),
     _R.LONG_TEXT: (InvalidInput, "The line on the invoice has at most 200 characters"),
+    _R.NO_DOCUMENT: (NotFound, "There is no invoice {document_id}"),
+    _R.PAID_NOTHING: (InvalidInput, "Give the amount that was paid, and its currency"),
+    _R.PAID_CURRENCY: (Conflict, "The invoice is in {document_currency} and the payment in {currency}"),
     _R.NUL: (InvalidInput, "The text holds characters that cannot be stored"),
 }  # fmt: skip
 

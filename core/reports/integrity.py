@@ -28,6 +28,7 @@ from core.store.tables import (
     LedgerPosting,
     LineDiscount,
     NumberSeries,
+    Payment,
     Subscription,
     core_table,
 )
@@ -186,6 +187,22 @@ def check_ledger(session: Session) -> list[BookFinding]:
     ]
 
 
+def check_payments(session: Session) -> list[BookFinding]:
+    """Every payment has one entry that takes its amount off what its payer owes."""
+    payment, entry, posting = core_table(Payment), core_table(LedgerEntry), core_table(LedgerPosting)
+    taken = case((posting.c.account == Account.RECEIVABLE, posting.c.amount_minor), else_=0)
+    wrong = session.execute(
+        select(payment.c.id)
+        .join_from(payment, entry, (entry.c.id == payment.c.entry_id) & (entry.c.customer_id == payment.c.customer_id), isouter=True)
+        .join(posting, (posting.c.entry_id == entry.c.id) & (posting.c.currency == payment.c.currency), isouter=True)
+        .group_by(payment.c.id, payment.c.amount_minor)
+        .having(func.coalesce(func.sum(taken), 0) != -payment.c.amount_minor)
+        .limit(SHOWN)
+    ).scalars()  # fmt: skip
+    message = "Payment {payment} is not what the ledger took off"
+    return [BookFinding("ledger_payment", f"payment:{key}", message, {"payment": key}) for key in wrong]
+
+
 def check_audit(session: Session) -> list[BookFinding]:
     """The audit chain is whole."""
     broken = first_broken_audit_entry(session)
@@ -250,6 +267,7 @@ RULES: dict[str, Callable[[Session], list[BookFinding]]] = {
     "taxes": check_taxes,
     "discounts": check_discounts,
     "ledger": check_ledger,
+    "payments": check_payments,
     "audit": check_audit,
     "periods": check_periods,
 }

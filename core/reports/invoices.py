@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from core.calc.billing.documents import Draft, draft
 from core.domain.errors import NotFound
+from core.domain.invoices import Settlement, settlement
+from core.reports import payments
 from core.store import billing, load
 from core.store.tables import (
     Adjustment,
@@ -52,6 +54,7 @@ class Explained:
 
     `coupons`: line_id, coupon, amount_minor. `corrected`: line_id, number - the document that a credited line stood on.
     `customer`: the customer's own id. `bridge`: part, code, amount_minor - why the total differs from the document before, in parts that sum exactly.
+    `payments`: reports.payments.PAYMENTS; `open_minor` is what is left of it.
     """
 
     head: dict[str, Any]
@@ -64,6 +67,13 @@ class Explained:
     corrected: pl.DataFrame
     previous: dict[str, Any] | None
     bridge: pl.DataFrame
+    payments: pl.DataFrame
+    open_minor: int
+
+    def settlement(self, today: date) -> Settlement:
+        """How far the document is settled."""
+        paid = int(self.payments["amount_minor"].sum())
+        return settlement(open_minor=self.open_minor, paid_minor=paid, due=self.head["due_date"], today=today)
 
 
 def explained(session: Session, number: str) -> Explained:
@@ -85,6 +95,8 @@ def explained(session: Session, number: str) -> Explained:
         coupons=_coupons(session, head["id"]),
         corrected=_corrected(session, lines["corrects_id"].drop_nulls()),
         previous=previous,
+        payments=payments.of_document(session, head["id"]),
+        open_minor=payments.open_amounts(session, [head["id"]])["open_minor"][0],
         bridge=bridge(head, lines, previous, _lines(session, previous["id"])) if previous else _NO_BRIDGE,
     )
 

@@ -18,7 +18,7 @@ from core.calc.recurring import monthly
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
 from core.domain.ledger import Account
-from core.reports import invoices
+from core.reports import invoices, payments
 from core.reports.subscriber_base import twelfths
 from core.store import billing, load
 from core.store.tables import (
@@ -48,7 +48,7 @@ EVENTS: frames.Schema = {
 }  # fmt: skip
 INVOICES: frames.Schema = {
     "number": pl.String, "kind": pl.String, "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String,
-    "net_minor": pl.Int64, "total_minor": pl.Int64,
+    "net_minor": pl.Int64, "total_minor": pl.Int64, "document_id": pl.Int64,
 }  # fmt: skip
 UNSAID = {"id", "customer_id", "effective_from", "recorded_at", "author", "undoes_id"}
 
@@ -235,18 +235,21 @@ def _state(life: dict[str, Any] | None, served: bool, today: date) -> str:
 
 
 def _invoices(session: Session, customer_id: int) -> pl.DataFrame:
+    """INVOICES + open_minor, newest first."""
     table = core_table(Document).c
     statement = (
-        select(*(table[name] for name in INVOICES))
+        select(*(table.id.label(name) if name == "document_id" else table[name] for name in INVOICES))
         .where(table.customer_id == customer_id)
         .order_by(table.issue_date.desc(), table.id.desc())
     )
-    return load.frame(session, statement, INVOICES)
+    found = load.frame(session, statement, INVOICES)
+    left = payments.open_amounts(session, found["document_id"])
+    return found.join(left, on="document_id", how="left", maintain_order="left")
 
 
 def _events(session: Session, customer_id: int, documents: pl.DataFrame) -> pl.DataFrame:
-    """EVENTS: changes of subscriptions, documents and contacts, newest first."""
-    rows = [*_changes(session, customer_id), *_contacts(session, customer_id)]
+    """EVENTS: changes of subscriptions, documents, payments and contacts, newest first."""
+    rows = [*_changes(session, customer_id), *_contacts(session, customer_id), *_payments(session, customer_id)]
     rows += [
         {"on": row["issue_date"], "sort": "invoice", "kind": row["kind"], "subject": row["number"],
          "amount_minor": row["total_minor"], "currency": row["currency"], "author": ""}
@@ -290,6 +293,18 @@ def _contacts(session: Session, customer_id: int) -> list[dict[str, Any]]:
         {"on": row["occurred_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "contact",
          "kind": row["kind"], "subject": row["topic"], "detail": " ".join(filter(None, (row["outcome"], row["note"])))}
         for row in rows
+    ]  # fmt: skip
+
+
+def _payments(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    rows = payments.of_customer(session, customer_id)
+    undone = set(rows["undoes_id"].drop_nulls())
+    return [
+        {"on": row["paid_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "payment",
+         "kind": "payment" if row["amount_minor"] > 0 else "repayment", "subject": row["number"], "detail": row["payment_option"],
+         "amount_minor": row["amount_minor"], "currency": row["currency"],
+         "undone": row["payment_id"] in undone or row["undoes_id"] is not None}
+        for row in rows.iter_rows(named=True)
     ]  # fmt: skip
 
 

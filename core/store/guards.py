@@ -31,7 +31,7 @@ from core.store.tables import METADATA
 APPEND_ONLY = (
     "adjustment", "adjustment_decision", "audit_entry", "books_closed", "books_reopening", "budget", "command", "company_profile",
     "currency_rate", "customer_note", "customer_version", "document", "document_line", "document_tax", "ledger_entry",
-    "ledger_posting", "ledger_seal", "line_discount", "month_close", "plan_margin", "saved_view", "scenario",
+    "ledger_posting", "ledger_seal", "line_discount", "month_close", "payment", "plan_margin", "saved_view", "scenario",
     "reaction_estimate", "scenario_decision", "scenario_result", "subscription_change", "time_mark", "usage_event", "vat_rule",
 )  # fmt: skip
 ERASABLE = (
@@ -69,6 +69,7 @@ RULES = {
         "period": "period_end >= period_start",
         "revision_from_0": "revision >= 0",
     },
+    "payment": {"some_amount": "amount_minor <> 0", "three_letters": "length(currency) = 3"},
     "number_series": {"last_from_0": "last >= 0"},
     "price_version": {"interval_from_1": "interval_count >= 1", "three_letters": "length(currency) = 3"},
     "subscription": {"three_letters": "length(currency) = 3"},

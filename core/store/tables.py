@@ -751,6 +751,31 @@ class LedgerSeal(Table, table=True):
     entry_id: int = Field(sa_column=Column(Whole, primary_key=True, autoincrement=False))
 
 
+class Payment(Table, table=True):
+    """Money received from whoever gets the bills, or paid back (negative); registered, never collected. Append-only.
+
+    `undoes_id`: this takes back a registration that was an error, with the opposite amount. `source_id`: the bank's own id.
+    """
+
+    __tablename__ = "payment"
+    id: int | None = key()
+    entry_id: int = Field(sa_column=Column(Whole, ForeignKey("ledger_entry.id"), nullable=False, unique=True))
+    customer_id: int = ref("customer.id")
+    document_id: int | None = ref("document.id", nullable=True)
+    paid_on: dt.date
+    currency: str = string()
+    amount_minor: int = whole()
+    payment_option: str = string()
+    note: str = string()
+    source_id: str | None = string(default=None, nullable=True, unique=True)
+    undoes_id: int | None = Field(
+        default=None, sa_column=Column(Whole, ForeignKey("payment.id"), nullable=True, unique=True)
+    )
+    recorded_at: dt.datetime
+    author: str = string()
+    command_id: str = string(index=True)
+
+
 # --- imports and search ------------------------------------------------------------------------------------------
 
 

@@ -97,7 +97,7 @@ def _figures(view: OneCustomer, ahead: Upcoming | None) -> None:
     parts.cards(
         [
             {"label": t("MRR"), "value": written["worth"], "help": definition("MRR")},
-            {"label": t("Invoiced in all"), "value": written["balance"], "help": t("Invoices less credit notes, VAT included. Forbli does not know yet what was paid.")},
+            {"label": t("Balance"), "value": written["balance"], "help": definition("Balance")},
             {"label": t("Next invoice"), "value": money(ahead.total_minor, ahead.currency) if ahead else "–",
              "help": t("With VAT, by what is known today."), **({"delta": day(ahead.day), "delta_color": "off", "delta_arrow": "off"} if ahead else {})},
         ]
@@ -277,16 +277,17 @@ def _invoices(view: OneCustomer) -> None:
     if view.invoices.is_empty():
         st.caption(t("Nothing has been invoiced yet."))
         return
-    total = t("Total")
+    total, left = t("Total"), t("Left to pay")
     rows = [
         {t("Number"): row["number"], t("Kind"): label(row["kind"]), t("Issued"): day(row["issue_date"]),
-         t("Due"): day(row["due_date"]), total: money(row["total_minor"], row["currency"])}
+         t("Due"): day(row["due_date"]), total: money(row["total_minor"], row["currency"]),
+         left: money(row["open_minor"], row["currency"]) if row["open_minor"] else ""}
         for row in view.invoices.iter_rows(named=True)
     ]  # fmt: skip
     opened = st.session_state.setdefault("customers:invoice", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"customers:invoices:{opened}", on_select="rerun",
-        selection_mode="single-row", column_config=parts.money_columns(total), height=min(38 + 35 * len(rows), 290),
+        selection_mode="single-row", column_config=parts.money_columns(total, left), height=min(38 + 35 * len(rows), 290),
     )  # fmt: skip
     if state.selection.rows:
         st.session_state["customers:invoice"] = opened + 1
@@ -297,9 +298,9 @@ def _invoices(view: OneCustomer) -> None:
 
 
 def _timeline(view: OneCustomer) -> None:
-    """Changes, documents and contacts, newest first."""
+    """Changes, documents, payments and contacts, newest first."""
     st.header(t("Timeline"), anchor=False)
-    sorts = {"change": t("Changes"), "invoice": t("Invoices"), "contact": t("Contacts")}
+    sorts = {"change": t("Changes"), "invoice": t("Invoices"), "payment": t("Payments"), "contact": t("Contacts")}
     asked = [name for name in st.query_params.get("show", "").split(",") if name in sorts]
     chosen = st.pills(
         t("Show"), list(sorts), selection_mode="multi", format_func=sorts.__getitem__, default=asked or list(sorts),

@@ -11,7 +11,7 @@ from core.calc.breakdown import Part
 from core.domain.errors import NotFound
 from core.reports.explain import Reasons, explain
 from core.reports.invoices import Explained, explained
-from core.ui import invoice_reissue, invoice_side, parts, session
+from core.ui import invoice_reissue, invoice_side, parts, payment_forms, session
 from core.ui.format import day, money, percent, period, quantity
 from core.ui.invoice_list import KEPT
 from core.ui.invoice_side import pair_row
@@ -37,7 +37,7 @@ def show(number: str, context: session.Context) -> None:
         parts.empty("search_off", t("No such invoice"), parts.plain(sentence(error)))
         return
     parts.header(f"{_kind(view)} {parts.plain(view.head['number'])}")
-    _states(view)
+    _states(view, context)
     if view.head["kind"] == "invoice":
         invoice_reissue.button(view, context)
     left, right = st.columns([2.3, 1])
@@ -49,6 +49,7 @@ def show(number: str, context: session.Context) -> None:
         _totals(view)
         _footer(view)
     with right:
+        payment_forms.payments(view, context)
         invoice_side.difference(view)
         invoice_side.facts(view)
 
@@ -57,11 +58,12 @@ def _kind(view: Explained) -> str:
     return t("Credit note") if view.head["kind"] == "credit_note" else t("Invoice")
 
 
-def _states(view: Explained) -> None:
-    """What it is, and that it cannot change."""
+def _states(view: Explained, context: session.Context) -> None:
+    """What it is, how far it is settled, and that it cannot change."""
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.pill(view.head["kind"])
-        st.badge(t("Issued {day}", day=view.head["issue_date"]), color="green")
+        st.badge(t("Issued {day}", day=view.head["issue_date"]), color="gray")
+        payment_forms.state(view, context)
         st.caption(t("Issued documents never change; what is wrong is corrected by a credit note."))
 
 

@@ -19,7 +19,7 @@ PAGES = Path(__file__).parents[2] / "pages"
 PILLS = {
     "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
     "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
-    "needs_review": "red", "overdue": "red", "credit_note": "violet", "invoice": "blue",
+    "needs_review": "red", "overdue": "red", "open": "blue", "in_favour": "violet", "credited": "gray", "credit_note": "violet", "invoice": "blue",
 }  # fmt: skip
 
 

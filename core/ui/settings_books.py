@@ -176,7 +176,7 @@ def _rules() -> dict[str, str]:
     return {
         "numbers": t("Numbers without gaps"), "duplicates": t("No period billed twice"),
         "totals": t("Lines add up to totals"), "taxes": t("VAT adds up"), "discounts": t("Discounts add up"),
-        "ledger": t("The ledger balances"), "audit": t("The audit trail is whole"),
+        "ledger": t("The ledger balances"), "payments": t("Payments are in the ledger"), "audit": t("The audit trail is whole"),
         "periods": t("Every period billed as its facts say"),
     }  # fmt: skip
 

@@ -29,6 +29,7 @@ ALLOWED = {
     "invoices": "finance admin",
     "invoices.reissue": "finance admin",
     "invoices.hold": "support finance admin",
+    "payments": "finance admin",
     "prices": "product admin",
     "agreements": "product admin",
     "agreements.propose": "support admin",

@@ -112,3 +112,32 @@ def test_a_viewer_sees_the_run_but_cannot_start_it(world: World, monkeypatch: py
     app = open_page(monkeypatch, world.engine, "invoices", person=viewer, now=NOW_FEBRUARY, view="run")
 
     assert all(button.disabled for button in app.button if "Issue" in button.label or "Hold" in button.label)
+
+
+def test_a_payment_is_registered_and_an_error_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _dialog() -> None:
+        from core.reports.invoices import explained
+        from core.ui import payment_forms, session
+
+        payment_forms.form(session.frames(explained, "F2026-000001"))
+
+    opened = open_page(monkeypatch, world.engine, "invoices", number="F2026-000001", now=NOW_FEBRUARY)
+    assert "Overdue: 125" in texts(opened)
+    app = AppTest.from_function(_dialog, default_timeout=60).run()
+    assert app.number_input[0].value == 125.0
+    app.number_input[0].set_value(130.0).run()
+    assert "It is **5\\.00 kr** more than was left" in texts(app).replace("\u00a0", " ")
+    app.number_input[0].set_value(125.0).run()
+    click(app, "Register payment")
+
+    paid = open_page(monkeypatch, world.engine, "invoices", number="F2026-000001", now=NOW_FEBRUARY)
+    assert "paid" in texts(paid)
+    paid.text_input(key="payment:1:back:reason").set_value("Wrong invoice").run()
+    click(paid, "Take back")
+    assert "Overdue: 125" in texts(paid)
+
+
+def test_support_sees_payments_but_registers_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add(Person, name="Sara", email="sara@forbli.no", role="support")
+    app = open_page(monkeypatch, world.engine, "invoices", person=1, number="F2026-000001", now=NOW_FEBRUARY)
+    assert next(each for each in app.button if each.label == "Register payment").disabled

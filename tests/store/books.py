@@ -27,6 +27,7 @@ from core.store.tables import (
     LineDiscount,
     MonthClose,
     NumberSeries,
+    Payment,
     Plan,
     PlanMargin,
     PriceVersion,
@@ -136,7 +137,7 @@ def stage(session):
 
 
 def issue(session, number=1, **changed_line):
-    """Document `number` with one line, its buyer, its VAT and, last, its sealed ledger entry."""
+    """Document `number` with one line, its buyer, its VAT, its sealed ledger entry and its payment."""
     insert_many(session, Document, [document(number)])
     insert_many(session, DocumentLine, [line(id=100 + number, document_id=number, **changed_line)])
     insert_many(session, LineDiscount, [{"line_id": 100 + number, "grant_id": 1, "period_start": JANUARY}])
@@ -153,3 +154,5 @@ def issue(session, number=1, **changed_line):
     postings = [("receivable", 12_500), ("revenue", -10_000), ("vat", -2_500)]
     insert_many(session, LedgerPosting, [posting(number, account, amount) for account, amount in postings])
     insert_many(session, LedgerSeal, [{"entry_id": number}])
+    paid = {"entry_id": number, "customer_id": 1, "document_id": number, "paid_on": JANUARY, "currency": "NOK"}
+    insert_many(session, Payment, [{**paid, "amount_minor": 12_500, **STAMP}])

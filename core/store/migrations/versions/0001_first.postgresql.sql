@@ -876,6 +876,39 @@ CREATE INDEX ix_migration_plan_change_id ON migration_plan (change_id);
 
 CREATE INDEX ix_migration_plan_subscription_id ON migration_plan (subscription_id);
 
+CREATE TABLE payment (
+    id BIGSERIAL NOT NULL,
+    entry_id BIGINT NOT NULL,
+    customer_id BIGINT NOT NULL,
+    document_id BIGINT,
+    paid_on DATE NOT NULL,
+    currency TEXT NOT NULL,
+    amount_minor BIGINT NOT NULL,
+    payment_option TEXT NOT NULL,
+    note TEXT NOT NULL,
+    source_id TEXT,
+    undoes_id BIGINT,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_payment PRIMARY KEY (id),
+    CONSTRAINT uq_payment_entry_id UNIQUE (entry_id),
+    CONSTRAINT fk_payment_entry_id_ledger_entry FOREIGN KEY(entry_id) REFERENCES ledger_entry (id),
+    CONSTRAINT fk_payment_customer_id_customer FOREIGN KEY(customer_id) REFERENCES customer (id),
+    CONSTRAINT fk_payment_document_id_document FOREIGN KEY(document_id) REFERENCES document (id),
+    CONSTRAINT uq_payment_source_id UNIQUE (source_id),
+    CONSTRAINT uq_payment_undoes_id UNIQUE (undoes_id),
+    CONSTRAINT fk_payment_undoes_id_payment FOREIGN KEY(undoes_id) REFERENCES payment (id),
+    CONSTRAINT ck_payment_some_amount CHECK (amount_minor <> 0),
+    CONSTRAINT ck_payment_three_letters CHECK (length(currency) = 3)
+);
+
+CREATE INDEX ix_payment_command_id ON payment (command_id);
+
+CREATE INDEX ix_payment_customer_id ON payment (customer_id);
+
+CREATE INDEX ix_payment_document_id ON payment (document_id);
+
 CREATE TABLE tier (
     id BIGSERIAL NOT NULL,
     charge_id BIGINT NOT NULL,
@@ -1020,6 +1053,12 @@ BEGIN RAISE EXCEPTION 'month_close is append-only: its rows are never changed or
 $$;
 
 CREATE TRIGGER month_close_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON month_close FOR EACH STATEMENT EXECUTE FUNCTION month_close_refuse_change();
+
+CREATE FUNCTION payment_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'payment is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER payment_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON payment FOR EACH STATEMENT EXECUTE FUNCTION payment_refuse_change();
 
 CREATE FUNCTION plan_margin_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'plan_margin is append-only: its rows are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation'; END

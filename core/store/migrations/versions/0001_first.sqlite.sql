@@ -1311,6 +1311,52 @@ CREATE INDEX ix_migration_plan_change_id ON migration_plan (change_id);
 
 CREATE INDEX ix_migration_plan_subscription_id ON migration_plan (subscription_id);
 
+CREATE TABLE payment (
+    id INTEGER NOT NULL,
+    entry_id INTEGER NOT NULL,
+    customer_id INTEGER NOT NULL,
+    document_id INTEGER,
+    paid_on DATE NOT NULL,
+    currency TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    payment_option TEXT NOT NULL,
+    note TEXT NOT NULL,
+    source_id TEXT,
+    undoes_id INTEGER,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_payment PRIMARY KEY (id),
+    CONSTRAINT uq_payment_entry_id UNIQUE (entry_id),
+    CONSTRAINT fk_payment_entry_id_ledger_entry FOREIGN KEY(entry_id) REFERENCES ledger_entry (id),
+    CONSTRAINT fk_payment_customer_id_customer FOREIGN KEY(customer_id) REFERENCES customer (id),
+    CONSTRAINT fk_payment_document_id_document FOREIGN KEY(document_id) REFERENCES document (id),
+    CONSTRAINT uq_payment_source_id UNIQUE (source_id),
+    CONSTRAINT uq_payment_undoes_id UNIQUE (undoes_id),
+    CONSTRAINT fk_payment_undoes_id_payment FOREIGN KEY(undoes_id) REFERENCES payment (id),
+    CONSTRAINT ck_payment_some_amount CHECK (amount_minor <> 0),
+    CONSTRAINT ck_payment_three_letters CHECK (length(currency) = 3),
+    CONSTRAINT ck_payment_entry_id CHECK (typeof("entry_id") = 'integer'),
+    CONSTRAINT ck_payment_customer_id CHECK (typeof("customer_id") = 'integer'),
+    CONSTRAINT ck_payment_document_id CHECK ("document_id" IS NULL OR (typeof("document_id") = 'integer')),
+    CONSTRAINT ck_payment_paid_on CHECK ("paid_on" IS date("paid_on", '+0 days')),
+    CONSTRAINT ck_payment_currency CHECK (typeof("currency") = 'text' AND instr("currency", char(0)) = 0),
+    CONSTRAINT ck_payment_amount_minor CHECK (typeof("amount_minor") = 'integer'),
+    CONSTRAINT ck_payment_payment_option CHECK (typeof("payment_option") = 'text' AND instr("payment_option", char(0)) = 0),
+    CONSTRAINT ck_payment_note CHECK (typeof("note") = 'text' AND instr("note", char(0)) = 0),
+    CONSTRAINT ck_payment_source_id CHECK ("source_id" IS NULL OR (typeof("source_id") = 'text' AND instr("source_id", char(0)) = 0)),
+    CONSTRAINT ck_payment_undoes_id CHECK ("undoes_id" IS NULL OR (typeof("undoes_id") = 'integer')),
+    CONSTRAINT ck_payment_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_payment_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
+    CONSTRAINT ck_payment_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
+);
+
+CREATE INDEX ix_payment_command_id ON payment (command_id);
+
+CREATE INDEX ix_payment_customer_id ON payment (customer_id);
+
+CREATE INDEX ix_payment_document_id ON payment (document_id);
+
 CREATE TABLE tier (
     id INTEGER NOT NULL,
     charge_id INTEGER NOT NULL,
@@ -1463,6 +1509,12 @@ BEGIN SELECT RAISE(ABORT, 'month_close is append-only: its rows are never change
 
 CREATE TRIGGER month_close_refuse_delete BEFORE DELETE ON month_close
 BEGIN SELECT RAISE(ABORT, 'month_close is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER payment_refuse_update BEFORE UPDATE ON payment
+BEGIN SELECT RAISE(ABORT, 'payment is append-only: its rows are never changed or deleted'); END;
+
+CREATE TRIGGER payment_refuse_delete BEFORE DELETE ON payment
+BEGIN SELECT RAISE(ABORT, 'payment is append-only: its rows are never changed or deleted'); END;
 
 CREATE TRIGGER plan_margin_refuse_update BEFORE UPDATE ON plan_margin
 BEGIN SELECT RAISE(ABORT, 'plan_margin is append-only: its rows are never changed or deleted'); END;

@@ -1,0 +1,105 @@
+"""Payments of an invoice: what came when, what is left, and the way to register one or to take an error back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from core.actions.payments import register_payments, take_back_payment
+from core.domain.access import Permission
+from core.domain.invoices import Settlement
+from core.domain.money import exponent_of, to_major
+from core.domain.subscriptions import PaymentOption
+from core.reports.invoices import Explained
+from core.ui import parts, session
+from core.ui.format import day, instant, money
+from core.ui.invoice_side import pair_row
+from core.ui.plan_list import permit
+from core.ui.plan_words import day_format
+from core.ui.text import label, t
+
+
+def state(view: Explained, context: session.Context) -> None:
+    """How far the document is settled, as a pill."""
+    settled = view.settlement(context.today)
+    if settled is Settlement.CREDITED and view.head["kind"] == "credit_note":
+        return
+    left = parts.plain(money(abs(view.open_minor), view.head["currency"]))
+    words = {
+        Settlement.OPEN: t("Open: {amount}", amount=left), Settlement.OVERDUE: t("Overdue: {amount}", amount=left),
+        Settlement.IN_FAVOUR: t("In the customer's favour: {amount}", amount=left),
+    }  # fmt: skip
+    parts.pill(settled.value, words.get(settled, label(settled.value)))
+
+
+def payments(view: Explained, context: session.Context) -> None:
+    """What was paid on the document and by when, and the way to register more."""
+    currency, taken = view.head["currency"], set(view.payments["undoes_id"].drop_nulls())
+    with st.container(border=True):
+        st.markdown(f"**{t('Payments')}**")
+        if view.payments.is_empty():
+            st.caption(t("Nothing has been registered."))
+        for row in view.payments.iter_rows(named=True):
+            pair_row(
+                parts.plain(f"{day(row['paid_on'])} {label(row['payment_option'])}".strip()),
+                parts.plain(money(row["amount_minor"], currency)),
+            )
+            said = [f"{row['author']}, {instant(row['recorded_at'])}", row["note"]]
+            st.caption(parts.plain(" · ".join(filter(None, said))))
+            if row["undoes_id"] is None and row["payment_id"] not in taken:
+                _way_back(row, context)
+        st.divider()
+        pair_row(f"**{t('Left to pay')}**", f"**{parts.plain(money(view.open_minor, currency))}**")
+        may = permit(context, Permission.REGISTER_PAYMENTS)
+        if st.button(t("Register payment"), icon=":material/payments:", key="payment:new", **may):
+            st.dialog(t("Register payment"))(form)(view)
+
+
+def form(view: Explained) -> None:
+    """Day, amount and how; the amount is what is left."""
+    context, head = session.current(), view.head
+    currency, places = head["currency"], exponent_of(head["currency"])
+    left, right = st.columns(2)
+    amount = left.number_input(
+        t("Amount in {currency}", currency=currency), value=float(to_major(view.open_minor, currency)) or None,
+        step=1.0, format=f"%.{places}f", key="payment:amount", help=t("Negative where money was paid back."),
+    )  # fmt: skip
+    on = right.date_input(t("Paid on"), context.today, max_value=context.today, key="payment:on", format=day_format())
+    options = [each.value for each in PaymentOption]
+    known = options.index(head["payment_option"]) if head["payment_option"] in options else None
+    option = left.selectbox(t("Payment option"), options, index=known, format_func=label, key="payment:option")
+    note = right.text_input(t("Note, for us"), key="payment:note", max_chars=200)
+    if not amount or on is None:
+        st.caption(t("Give an amount to see what is left."))
+        return
+    minor = int(Decimal(str(amount)).scaleb(places).to_integral_value())
+    rest = view.open_minor - minor
+    said = parts.plain(money(abs(rest), currency))
+    if rest > 0:
+        st.markdown(t("**{amount}** is left to pay after it.", amount=said))
+    elif rest < 0:
+        st.markdown(t("It is **{amount}** more than was left: that is in the customer's favour.", amount=said))
+    else:
+        st.markdown(t("{number} is paid with it.", number=parts.plain(head["number"])))
+    request = {"document_id": head["id"], "paid_on": on, "amount_minor": minor, "payment_option": option, "note": note}
+    if st.button(t("Register payment"), type="primary", icon=":material/payments:", key="payment:go") and session.act(
+        register_payments, key=f"payment:{head['number']}", requests=pl.DataFrame([request])
+    ):
+        session.say(t("The payment is registered"))
+        st.rerun()
+
+
+def _way_back(row: dict[str, Any], context: session.Context) -> None:
+    """Take back what was registered by mistake."""
+    key = f"payment:{row['payment_id']}:back"
+    with st.popover(t("Take back"), key=f"{key}:ask", type="tertiary", **permit(context, Permission.REGISTER_PAYMENTS)):
+        st.caption(t("For a registration that was an error: its opposite is registered, and both stay to be seen."))
+        reason = st.text_input(t("Reason"), key=f"{key}:reason", max_chars=200)
+        if st.button(t("Take back"), key=key, type="primary") and session.act(
+            take_back_payment, key=key, payment_id=row["payment_id"], reason=reason or ""
+        ):
+            session.say(t("The payment is taken back"))
+            st.rerun()
