@@ -13,13 +13,28 @@ ICONS = {
     "plan": ":material/sell:",
 }  # fmt: skip
 KEY = "finder:text"
-# Without it the dialog has the focus, and a letter that is typed at once is a command of Streamlit's (r runs the page again).
-FOCUS = """
-export default function ({ parentElement }) {
+# The field has the focus at once: a letter that is typed while the dialog has it is a command of Streamlit's (r runs the page
+# again). Enter opens the first hit, as soon as the hits are those of the text that stands there.
+KEYS = """
+export default function ({ parentElement, data }) {
   const dialog = (parentElement.host ?? parentElement).closest('[role="dialog"]')
   const field = dialog?.querySelector("input")
-  field?.focus()
-  field?.select()
+  if (!field) return
+  const open = () => {
+    if (dialog.dataset.wanted && field.value.trim() === dialog.dataset.found)
+      dialog.querySelector(".st-key-finder-0 button")?.click()
+  }
+  dialog.dataset.found = data?.text ?? ""
+  if (dialog.dataset.bound) return open()
+  dialog.dataset.bound = "yes"
+  field.addEventListener("input", () => delete dialog.dataset.wanted)
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return
+    dialog.dataset.wanted = "yes"
+    open()
+  })
+  field.focus()
+  field.select()
 }
 """
 
@@ -32,19 +47,26 @@ def button() -> None:
 
 
 def _finder() -> None:
-    """What is typed is looked up as it is typed; the first hit opens with Ctrl+Enter."""
+    """What is typed is looked up as it is typed; Enter opens the first hit."""
     text = st.text_input(
         t("Customer, e-mail, id, invoice or plan"), key=KEY, type="search", live="200ms",
         placeholder=t("Customer, e-mail, id, invoice or plan"), label_visibility="collapsed",
     )  # fmt: skip
-    st.components.v2.component("forbli_focus", js=FOCUS)(key="finder:focus", height=1)
-    if not (text or "").strip():
+    _hits(text or "")
+    st.components.v2.component("forbli_finder", js=KEYS)(
+        key="finder:keys", height=1, data={"text": (text or "").strip()}
+    )
+
+
+def _hits(text: str) -> None:
+    """What is called that, or what could be typed."""
+    if not text.strip():
         st.caption(
             t("A few letters are enough: a name, an e-mail address, a customer, subscription or invoice number.")
         )
         return
     with session.read() as db:
-        hits = find(db, text or "", session.current().today)
+        hits = find(db, text, session.current().today)
     if not hits:
         st.caption(t("Nothing is called that."))
     for place, hit in enumerate(hits):
@@ -56,6 +78,5 @@ def _hit(hit: Hit, place: int) -> None:
     said = f"**{parts.plain(hit.title)}** · {label(hit.kind)}"
     if hit.detail:
         said += f" · :gray[{parts.plain(hit.detail)}]"
-    shortcut = {"shortcut": "Ctrl+Enter"} if place == 0 else {}
-    if st.button(said, icon=ICONS[hit.kind], key=f"finder:{place}", type="tertiary", width="stretch", **shortcut):  # type: ignore[arg-type]
+    if st.button(said, icon=ICONS[hit.kind], key=f"finder:{place}", type="tertiary", width="stretch"):
         parts.go(hit.page, dict(hit.query))

@@ -23,6 +23,11 @@ from core.ui.start import is_frozen, warm_up
 from core.ui.text import KEY, browser_language, label, refusal, t
 
 HEALTH = "/healthz"
+# Drawn here: a named icon would be fetched from somebody else's server by every browser.
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M7 8a4 4 0 1 0 0 8c3.6 0 6.4-8 10-8a4 4 0 1 1 0 8'
+    'c-3.6 0-6.4-8-10-8z" fill="none" stroke="#3b5bdb" stroke-width="2.4"/></svg>'
+)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -80,7 +85,7 @@ def first_page(request: Request) -> RedirectResponse:
 
 def main() -> None:
     """One run: page settings, sidebar, the chosen page."""
-    st.set_page_config(page_title="Forbli", page_icon=":material/all_inclusive:", layout="wide")
+    st.set_page_config(page_title="Forbli", page_icon=ICON, layout="wide")
     try:
         session.engine()
     except ForbliError as error:

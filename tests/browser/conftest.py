@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -22,7 +23,17 @@ def page(chromium: Browser) -> Iterator[Page]:
     opened = context.new_page()
     opened.set_default_timeout(30_000)
     alerts: list[str] = []
+    strangers: set[str] = set()  # an internal tool asks nobody else for anything
+    opened.on("request", lambda request: _note_stranger(request.url, strangers))
     opened.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     yield opened
     context.close()
     assert alerts == []
+    assert strangers == set()
+
+
+def _note_stranger(url: str, strangers: set[str]) -> None:
+    """Note the host of a request that leaves this machine."""
+    place = urlsplit(url)
+    if place.scheme in ("http", "https", "ws", "wss") and place.hostname not in ("127.0.0.1", "localhost"):
+        strangers.add(place.hostname or url)
