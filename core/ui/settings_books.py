@@ -218,8 +218,8 @@ def _trail(about: reads.About) -> None:
         t("{count} entries; the last seal is {hash}", count=number(about.head.entries), hash=about.head.hash[:16])
     )
     rows = [
-        {t("When"): instant(row.recorded_at), t("Who"): row.actor, t("Action"): row.action, t("About"): row.subject,
-         t("Fields"): row.fields.replace(",", ", ")}
+        {t("When"): instant(row.recorded_at), t("Who"): row.actor, t("Action"): label(row.action), t("About"): row.subject.replace(":", " ").replace("_", " "),
+         t("Fields"): row.fields.replace(",", ", ").replace("_", " ")}
         for row in session.frames(reads.trail)
     ]  # fmt: skip
     if rows:

@@ -20,6 +20,7 @@ import core.actions
 from core.actions.command import COMMANDS
 from core.domain.access import GRANTS, Actor, Permission, Role, require
 from core.domain.errors import ForbliError, NotPermitted
+from core.language import label
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ALLOWED = {
@@ -70,6 +71,13 @@ def allowed(action: str) -> set[str]:
     """Roles that the table allows."""
     area = action.split(".", maxsplit=1)[0]
     return set(ALLOWED[action if action in ALLOWED else area].split())
+
+
+@pytest.mark.parametrize("language", ["en", "nb"])
+def test_every_action_has_words_of_its_own_for_the_audit_trail(language: str) -> None:
+    words = [label(action, language) for action in ACTIONS]
+    assert [word for word in words if "." in word] == []
+    assert len(set(words)) == len(words)
 
 
 def test_every_command_is_an_action_with_a_permission_that_somebody_has() -> None:

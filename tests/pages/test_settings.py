@@ -158,4 +158,4 @@ def test_the_books_are_checked_on_demand(settings, world):
     world.bill(date(2026, 1, 1))
     app = settings("data")
     press(app, "check")
-    assert "The books hold: 8 rules, no findings." in app.success[0].value
+    assert "The books hold: 9 rules, no findings." in app.success[0].value
