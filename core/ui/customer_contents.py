@@ -11,7 +11,7 @@ from core.calc.calendar import OPEN
 from core.domain.plans import Charge
 from core.reports.contents import Contents
 from core.ui import parts
-from core.ui.desk_forms import change_text
+from core.ui.desk_service import change_text
 from core.ui.format import money, percent, quantity
 from core.ui.invoice_page import says
 from core.ui.invoice_side import pair_row

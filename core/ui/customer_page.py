@@ -6,31 +6,35 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import altair as alt
 import polars as pl
 import streamlit as st
 from sqlalchemy import Engine
 
-from core.calc.calendar import OPEN
 from core.documents.customer_overview import customer_overview
 from core.domain.access import Permission
 from core.domain.errors import NotFound
-from core.domain.money import exponent_of
 from core.reports import one_customer as reads
 from core.reports.contents import contents_of
 from core.reports.one_customer import OneCustomer, Upcoming
 from core.reports.price_proposals import waiting
 from core.store.engine import reading
-from core.ui import charts, customer_contents, customer_forms, desk, desk_agreed, desk_asides, parts, session
-from core.ui.customer_forms import CHOICES, choice_text, field_names
+from core.ui import (
+    customer_contents,
+    customer_facts,
+    customer_forms,
+    customer_past,
+    desk,
+    desk_agreed,
+    desk_asides,
+    parts,
+    session,
+)
 from core.ui.customer_list import KEPT
-from core.ui.desk_forms import Subject
+from core.ui.desk_asked import Subject
 from core.ui.format import day, instant, money, period, quantity
 from core.ui.plan_list import permit
 from core.ui.text import definition, label, sentence, t
-from core.ui.view import keep
 
-SHOWN_EVENTS = 200
 UNIT_MICRO = 1_000_000
 
 
@@ -60,12 +64,12 @@ def show(external_id: str, context: session.Context) -> None:
         _subscriptions(view, ahead, context)
         desk_asides.show_adjustments(view, context)
         _upcoming(view, ahead)
-        _periods(view)
-        _invoices(view)
-        _timeline(view)
+        customer_past.periods(view)
+        customer_past.documents(view)
+        customer_past.timeline(view)
     with right:
-        _facts(view)
-        _history(view)
+        customer_facts.facts(view)
+        customer_facts.history(view)
 
 
 def _states(view: OneCustomer, context: session.Context) -> None:
@@ -203,175 +207,3 @@ def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
     st.markdown(
         t("{day}: {net} + {tax} VAT = **{total}**", day=parts.plain(day(ahead.day)), net=net, tax=tax, total=total)
     )
-
-
-def _periods(view: OneCustomer) -> None:
-    """From when to when which prices and quantities held."""
-    if view.periods.is_empty():
-        return
-    st.header(t("Price periods"), anchor=False, help=t("From when to when the same plan, quantity and add-ons held."))
-    names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
-    worth = t("A month")
-    rows = [
-        {
-            t("From"): day(row["start"]), t("Last day"): "" if row["end"] == OPEN else day(row["end"] - timedelta(days=1)),
-            t("Plan"): row["plan"], t("Quantity"): quantity(row["quantity_micro"]), t("Add-ons"): row["addons"],
-            worth: money(row["mrr_minor"], row["currency"]), t("Subscription"): names[row["subscription_id"]],
-        }
-        for row in view.periods.sort("start", descending=True).iter_rows(named=True)
-    ]  # fmt: skip
-    if view.periods.height > 1 or view.invoices.height > 1:
-        _chart(view)
-    st.dataframe(pl.DataFrame(rows), hide_index=True, column_config=parts.money_columns(worth))
-
-
-def _chart(view: OneCustomer) -> None:
-    """What each price period was worth a month, and what was billed when."""
-    currency = view.periods["currency"][0]
-    scale = 10 ** exponent_of(currency)
-    names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
-    today = session.current().today
-    rows = [
-        {"start": row["start"], "end": min(row["end"], max(today, row["start"])), "worth": row["mrr_minor"] / scale,
-         "subscription": names[row["subscription_id"]], "what": f"{row['plan']}, {quantity(row['quantity_micro'])}"}
-        for row in view.periods.filter(pl.col("currency") == currency).iter_rows(named=True)
-    ]  # fmt: skip
-    bills = [
-        {"start": row["issue_date"], "worth": (-1 if row["kind"] == "credit_note" else 1) * row["net_minor"] / scale, "what": row["number"]}
-        for row in view.invoices.filter(pl.col("currency") == currency).iter_rows(named=True)
-    ]  # fmt: skip
-    time = alt.X("start:T", title=None, axis=alt.Axis(format="%m.%Y", labelOverlap="greedy", tickCount=6))
-    amount = alt.Y("worth:Q", title=currency, scale=alt.Scale(zero=True))
-
-    def told(what: str, on: str, value: str) -> list[alt.Tooltip]:
-        return [
-            alt.Tooltip("what:N", title=what), alt.Tooltip("start:T", title=on, format="%d.%m.%Y"),
-            alt.Tooltip("worth:Q", title=value, format=",.2f"),
-        ]  # fmt: skip
-
-    legend = alt.Legend() if len(names) > 1 else None
-    periods = alt.Chart(pl.DataFrame(rows)).mark_rect(opacity=0.55, cornerRadius=2).encode(
-        x=time, x2="end:T", y=amount, y2=alt.datum(0), color=alt.Color("subscription:N", title=None, legend=legend),
-        tooltip=told(t("Plan"), t("From"), t("A month")),
-    )  # fmt: skip
-    layers = [periods]
-    if bills:
-        layers.append(
-            alt.Chart(pl.DataFrame(bills))
-            .mark_point(filled=True, size=45, color=charts.COLOURS["sample"])
-            .encode(
-                x=time,
-                y=amount,
-                tooltip=told(t("Invoice"), t("Issued"), t("Net")),
-            )
-        )
-    st.altair_chart(
-        charts.styled(alt.layer(*layers), height=180), width="stretch", key="periods", alt=t("Price periods")
-    )
-    st.caption(t("Blocks: what a month was worth at list prices. Dots: what was billed, before VAT."))
-
-
-def _invoices(view: OneCustomer) -> None:
-    """The documents, newest first; choosing one opens it."""
-    st.header(t("Invoices"), anchor=False)
-    if view.invoices.is_empty():
-        st.caption(t("Nothing has been invoiced yet."))
-        return
-    total, left = t("Total"), t("Left to pay")
-    rows = [
-        {t("Number"): row["number"], t("Kind"): label(row["kind"]), t("Issued"): day(row["issue_date"]),
-         t("Due"): day(row["due_date"]), total: money(row["total_minor"], row["currency"]),
-         left: money(row["open_minor"], row["currency"]) if row["open_minor"] else ""}
-        for row in view.invoices.iter_rows(named=True)
-    ]  # fmt: skip
-    opened = st.session_state.setdefault("customers:invoice", 0)
-    state: Any = st.dataframe(
-        pl.DataFrame(rows), hide_index=True, key=f"customers:invoices:{opened}", on_select="rerun",
-        selection_mode="single-row", column_config=parts.money_columns(total, left), height=min(38 + 35 * len(rows), 290),
-    )  # fmt: skip
-    if state.selection.rows:
-        st.session_state["customers:invoice"] = opened + 1
-        parts.go("invoices", {"number": view.invoices["number"][state.selection.rows[0]]})
-
-
-# --- what happened -------------------------------------------------------------------------------------------------
-
-
-def _timeline(view: OneCustomer) -> None:
-    """Changes, documents, payments and contacts, newest first."""
-    st.header(t("Timeline"), anchor=False)
-    sorts = {"change": t("Changes"), "invoice": t("Invoices"), "payment": t("Payments"), "contact": t("Contacts")}
-    asked = [name for name in st.query_params.get("show", "").split(",") if name in sorts]
-    chosen = st.pills(
-        t("Show"), list(sorts), selection_mode="multi", format_func=sorts.__getitem__, default=asked or list(sorts),
-        key="customers:timeline", label_visibility="collapsed",
-    )  # fmt: skip
-    keep("show", ",".join(chosen) if len(chosen) < len(sorts) else "")
-    events = view.events.filter(pl.col("sort").is_in(chosen))
-    if events.is_empty():
-        st.caption(t("Nothing to show."))
-        return
-    rows = [
-        {t("Day"): day(row["on"]), t("What"): label(row["kind"]), t("Details"): _details(row),
-         t("By"): row["author"] or "", t("Recorded"): instant(row["recorded_at"]) if row["recorded_at"] else ""}
-        for row in events.head(SHOWN_EVENTS).iter_rows(named=True)
-    ]  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True, height=min(38 + 35 * len(rows), 500))
-    if events.height > SHOWN_EVENTS:
-        st.caption(t("The newest {count} are shown.", count=SHOWN_EVENTS))
-
-
-def _details(row: dict[str, Any]) -> str:
-    """What an event says beyond its kind."""
-    subject = row["subject"] or ""
-    said = [label(subject) if row["sort"] == "contact" else subject, label(row["detail"]) if row["detail"] else ""]
-    if row["quantity_micro"] is not None:
-        said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
-    if row["until_on"]:
-        said.append(t("until {day}", day=row["until_on"]))
-    if row["amount_minor"] is not None:
-        said.append(money(row["amount_minor"], row["currency"]))
-    if row["undone"]:
-        said.append(t("undone"))
-    return " · ".join(filter(None, said))
-
-
-def _facts(view: OneCustomer) -> None:
-    """What is said about the customer today."""
-    with st.container(border=True, gap="small"):
-        st.markdown(f"**{t('Customer data')}**")
-        for name, title in field_names().items():
-            value = view.said.get(name)
-            if name in ("name", "kind", "bill_to_id") or value in (None, "", False):
-                continue
-            with st.container(gap=None):
-                st.caption(title)
-                st.text(_value(name, value))
-        if view.bill_to:
-            parts.link(
-                "customers",
-                t("Bills go to {name}", name=parts.plain(view.bill_to[1])),
-                query={"customer": view.bill_to[0]},
-            )
-
-
-def _history(view: OneCustomer) -> None:
-    """Who changed what about the customer, and from which day it holds."""
-    with st.container(border=True):
-        st.markdown(f"**{t('Changes of customer data')}**")
-        if not view.history:
-            st.caption(t("Nothing has been changed."))
-        for row in view.history[:20]:
-            field = field_names()[row["field"]]
-            st.caption(t("from {day} · {author}", day=row["effective_from"], author=parts.plain(row["author"])))
-            before, after = (_value(row["field"], row[side]) for side in ("before", "after"))
-            st.text(f"{field}: {before} → {after}")
-
-
-def _value(field: str, value: Any) -> str:
-    """A field's value as it is read."""
-    if value in (None, ""):
-        return t("nothing")
-    if isinstance(value, bool):
-        return label("yes" if value else "no")
-    return choice_text(field, value) if field in CHOICES else str(value)

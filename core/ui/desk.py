@@ -13,8 +13,9 @@ from core.domain.access import Permission
 from core.reports import change_preview, desk_choices
 from core.reports.change_preview import Effect
 from core.ui import desk_agreed, desk_asides, parts, session
+from core.ui.desk_asked import INSTEAD, Asked, Subject
 from core.ui.desk_effect import show_effect
-from core.ui.desk_forms import FORMS, INSTEAD, Asked, Subject
+from core.ui.desk_forms import FORMS
 from core.ui.plan_list import permit
 from core.ui.text import t
 

@@ -16,8 +16,8 @@ from core.domain.plans import PriceTerms, lowered
 from core.reports import change_preview, desk_choices
 from core.reports.plans import terms as terms_of
 from core.ui import parts, session
+from core.ui.desk_asked import Subject
 from core.ui.desk_effect import show_effect
-from core.ui.desk_forms import Subject
 from core.ui.plan_list import permit
 from core.ui.plan_words import day_format, field_name
 from core.ui.text import t

@@ -16,8 +16,8 @@ from core.domain.subscriptions import AdjustmentKind
 from core.reports import asides, change_preview, desk_choices
 from core.reports.one_customer import OneCustomer
 from core.ui import parts, session
+from core.ui.desk_asked import Subject
 from core.ui.desk_effect import show_effect
-from core.ui.desk_forms import Subject
 from core.ui.format import instant, money
 from core.ui.plan_list import permit
 from core.ui.plan_words import day_format

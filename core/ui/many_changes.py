@@ -18,7 +18,8 @@ from core.reports import many as reads
 from core.reports.desk_choices import offers
 from core.reports.plans import coupons as all_coupons
 from core.ui import parts, session
-from core.ui.desk_forms import coupon_text, offer_text
+from core.ui.desk_asked import offer_text
+from core.ui.desk_terms import coupon_text
 from core.ui.format import day, money, number
 from core.ui.plan_words import day_format
 from core.ui.text import label, sentence, t

@@ -46,11 +46,11 @@ def page(monkeypatch, story):
 
 def _dialog(kind: str) -> None:
     """What a dialog shows, without the page that opened it: AppTest closes a dialog at the next run."""
-    from core.ui import desk, desk_forms, session
+    from core.ui import desk, desk_asked, session
 
     session.engine()
     subscription = None if kind == "start" else 1
-    desk.change_form(kind, desk_forms.Subject(1, "Ås Ødegård", subscription, "S-000001"))
+    desk.change_form(kind, desk_asked.Subject(1, "Ås Ødegård", subscription, "S-000001"))
 
 
 @pytest.fixture
