@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
+import numpy as np
 import polars as pl
 
 from core import frames
@@ -24,7 +26,7 @@ from core.calc.billing.expected import TRUE_UP
 from core.calc.billing.tax import net_of
 from core.calc.calendar import OPEN, boundary, index_on
 from core.calc.pricebook import MICRO, compile_book
-from core.calc.rating import rate
+from core.calc.rating import component_of, rate_components
 from core.domain.coupons import CouponKind, Scope
 from core.domain.plans import ChargeKind, ChargeModel
 
@@ -56,6 +58,18 @@ class Base:
         default_factory=lambda: pl.DataFrame(schema={SUB: pl.Int64, "price_version_id": pl.Int64})
     )
 
+    kept: dict[str, tuple[pl.Series, Apart]] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def apart(self, states: pl.Series) -> Apart:
+        """Whoever is in one of these states (a Boolean each), kept until others are asked for: other prices seldom move anybody."""
+        known = self.kept.get("apart")
+        if known is None or not known[0].equals(states):
+            chosen = states.gather(self.subs["state"])
+            rows = self.invoices.filter(chosen.gather(self.invoices["position"]))
+            ends = rows["position"].search_sorted(self.subs["position"].filter(chosen), side="right").cast(pl.Int64)
+            known = self.kept["apart"] = states, Apart(chosen.arg_true(), rows, ends)
+        return known[1]
+
     @cached_property
     def use_ends(self) -> pl.Series | None:
         """Where the uses of each invoice end, None when every invoice has just one, in order."""
@@ -65,15 +79,25 @@ class Base:
         return rows.search_sorted(self.invoices["row"], side="right").cast(pl.Int64)
 
     @cached_property
+    def meters(self) -> pl.DataFrame:
+        """What is measured at which prices: meter_id, price_version_id, meter."""
+        return self.pairs.select("price_version_id", "meter").unique(maintain_order=True).with_row_index("meter_id")
+
+    @cached_property
+    def pair_meters(self) -> pl.Series:
+        """The meter_id of each pair."""
+        key = ["price_version_id", "meter"]
+        return self.pairs.join(self.meters, on=key, how="left", maintain_order="left")["meter_id"]
+
+    @cached_property
+    def position_use_ends(self) -> pl.Series:
+        """Where the uses of each subscription end."""
+        return self.position_ends if self.use_ends is None else self.use_ends.gather(self.position_ends - 1)
+
+    @cached_property
     def position_ends(self) -> pl.Series:
         """Where the invoices of each subscription end."""
         return self.invoices["position"].search_sorted(self.subs["position"], side="right").cast(pl.Int64)
-
-    @cached_property
-    def discounted(self) -> pl.DataFrame:
-        """The invoices of states with one percentage on everything: row, percent."""
-        percent = self.percent_off.fill_null(0)
-        return self.invoices.select("row", percent=percent.gather(self.invoices["state"])).filter(pl.col("percent") > 0)
 
     @cached_property
     def percent_off(self) -> pl.Series:
@@ -83,6 +107,15 @@ class Base:
         ).select(coupons=pl.col("coupon_id").cast(pl.String), percent="rate_ppm")  # fmt: skip
         told = self.states.join(one, on="coupons", how="left", maintain_order="left")
         return told.select(percent=pl.when(pl.col("coupons") == "").then(0).otherwise("percent"))["percent"]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Some subscriptions of a base: their places in `subs`, their rows of `invoices`, and where each one's rows end."""
+
+    places: pl.Series
+    rows: pl.DataFrame
+    ends: pl.Series
 
 
 def prepare(
@@ -169,55 +202,121 @@ def _used(
 
 @dataclass(frozen=True)
 class Rerated:
-    """`invoices`: net of each row of Base.invoices; `worth`: twelfths of a minor unit a month of each position; `coupled`: positions that were
-    rated whole because a coupon, a minimum or included VAT couples their lines."""
+    """`worth`: twelfths of a minor unit a month of each position; `coupled`: positions that were rated whole because a coupon, a
+    minimum or included VAT couples their lines; `invoices`: net of each row of Base.invoices, worked out when it is asked for."""
 
-    invoices: pl.Series
     worth: pl.Series
     coupled: int
+    nets: Nets
+
+    @cached_property
+    def invoices(self) -> pl.Series:
+        """Net of each row of Base.invoices."""
+        return self.nets.of(self.nets.base.invoices)
 
 
 def rerate(base: Base, prices: frames.Prices) -> Rerated:
-    """Every looked-at invoice under these prices: all price versions of the base must be among them."""
-    lines = _state_lines(base, prices)
-    rated = _pair_lines(base, prices)
-    head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
-    states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
-    # A percentage on everything needs the invoice's sum only, unless included VAT shares it out over several rates.
-    percent = base.percent_off
-    whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
-    plain = states.select("state", plain=whole)
-    parts = _Lines(states, lines, rated)
-    net = _plain(base, prices, parts)
-    given = base.discounted
-    if given.height:
-        part = net.gather(given["row"])
-        kind = wide_enough(largest(part), largest(given["percent"]))
-        off = given.select(percentage(pl.lit(part), pl.col("percent"), kind)).to_series()
-        net = net.scatter(given["row"], part - off)
-    if not plain["plain"].all():
-        coupled = base.invoices.filter(~plain["plain"].gather(base.invoices["state"]))
-        own = _coupled(base, prices, parts, coupled)
-        net = net.scatter(coupled["row"], own)
-    return Rerated(net, monthly(base, net), int((~plain["plain"].gather(base.subs["state"])).sum()))
+    """Every looked-at invoice under these prices: all price versions of the base must be among them.
+
+    Where an invoice is just the sum of its lines, so is what a subscription pays in all of them; the others are made one by one.
+    """
+    nets = Nets.under(base, prices)
+    state = base.subs["state"]
+    total = nets.recurring_sums.gather(state) * base.subs["periods"].cast(pl.Int64)
+    if base.uses.height:
+        total = total + _between(nets.pair_sums(None).gather(base.uses["pair"]), base.position_use_ends)
+    if not nets.added.all():
+        others = base.apart(~nets.added)
+        total = total.scatter(others.places, _between(nets.of(others.rows), others.ends))
+    return Rerated(_monthly(base, total), int((~nets.plain.gather(state)).sum()), nets)
 
 
-def _plain(base: Base, prices: frames.Prices, parts: _Lines) -> pl.Series:
-    """Net of every invoice as if its lines did not depend on each other: VAT taken out once a rate and invoice where it is included."""
-    inclusive = parts.states["tax_inclusive"]
-    total: pl.Series | None = None
-    for rate_ppm, categories in _categories(base, prices).items():
-        lines, used = (_of(part, categories) for part in (parts.recurring, parts.used))
-        net = _summed(parts.states.height, lines["state"], lines["amount_minor"]).gather(base.invoices["state"])
-        if used.height:
-            each = _summed(base.pairs.height, used["pair"], used["amount_minor"]).gather(base.uses["pair"])
-            net = net + (each if base.use_ends is None else _between(each, base.use_ends))
-        if inclusive.any():
-            gross = pl.DataFrame({"amount": net, "inclusive": inclusive.gather(base.invoices["state"])})
-            free = net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))
-            net = gross.select(net=pl.when("inclusive").then(free).otherwise("amount"))["net"]
-        total = net if total is None else total + net
-    return pl.zeros(base.invoices.height, dtype=pl.Int64, eager=True) if total is None else total
+@dataclass(frozen=True)
+class Nets:
+    """What invoices come to under a set of prices. `states`: with the head of their prices; `recurring`: state, charge, amount_minor;
+    `used`: pair, charge, amount_minor; `charges`: the charge's number, code, kind, vat_category."""
+
+    base: Base
+    prices: frames.Prices
+    states: pl.DataFrame
+    charges: pl.DataFrame
+    recurring: pl.DataFrame
+    used: pl.DataFrame
+
+    @classmethod
+    def under(cls, base: Base, prices: frames.Prices) -> Nets:
+        """The lines of everything that is alike."""
+        head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
+        states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
+        charges, recurring_ = _state_lines(base, prices)
+        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges))
+
+    @cached_property
+    def plain(self) -> pl.Series:
+        """Of each state: are its lines independent of each other, but for one percentage on everything?"""
+        # Included VAT shares the percentage out over several rates.
+        percent = self.base.percent_off
+        whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
+        return self.states.select(whole.alias("plain"))["plain"]
+
+    @cached_property
+    def added(self) -> pl.Series:
+        """Of each state: is an invoice the sum of its lines and nothing else?"""
+        return self.plain & (self.base.percent_off.fill_null(0) == 0) & ~self.states["tax_inclusive"]
+
+    @cached_property
+    def recurring_sums(self) -> pl.Series:
+        """Of each state: the sum of its recurring lines."""
+        return _summed(self.states.height, self.recurring["state"], self.recurring["amount_minor"])
+
+    def pair_sums(self, categories: list[str] | None) -> pl.Series:
+        """Of each pair: the sum of its usage lines of these VAT categories, of all when None."""
+        lines = self._of(self.used, categories)
+        return _summed(self.base.pairs.height, lines["pair"], lines["amount_minor"])
+
+    def of(self, rows: pl.DataFrame) -> pl.Series:
+        """Net of each of these rows of Base.invoices."""
+        net = self._plainly(rows)
+        percent = self.base.percent_off.fill_null(0).gather(rows["state"])
+        given = (percent > 0).arg_true()
+        if given.len():
+            part, ppm = net.gather(given), percent.gather(given)
+            kind = wide_enough(largest(part), largest(ppm))
+            off = pl.select(percentage(pl.lit(part), pl.lit(ppm), kind)).to_series()
+            net = net.scatter(given, part - off)
+        coupled = (~self.plain.gather(rows["state"])).arg_true()
+        return net if coupled.is_empty() else net.scatter(coupled, _coupled(self, rows[coupled]))
+
+    def _plainly(self, rows: pl.DataFrame) -> pl.Series:
+        """As if no line depended on another: VAT taken out once a rate and invoice where it is included."""
+        inclusive = self.states["tax_inclusive"].gather(rows["state"])
+        rates = _categories(self.base, self.prices) if inclusive.any() else {0: None}
+        parts = []
+        for rate_ppm, categories in rates.items():
+            lines = self._of(self.recurring, categories)
+            net = _summed(self.states.height, lines["state"], lines["amount_minor"]).gather(rows["state"])
+            if self.base.uses.height:
+                net = net + self._usage(categories, rows["row"])
+            if inclusive.any():
+                gross = pl.DataFrame({"amount": net, "inclusive": inclusive})
+                free = net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))
+                net = gross.select(net=pl.when("inclusive").then(free).otherwise("amount"))["net"]
+            parts.append(net)
+        return reduce(add, parts) if parts else pl.zeros(rows.height, dtype=pl.Int64, eager=True)
+
+    def _usage(self, categories: list[str] | None, rows: pl.Series) -> pl.Series:
+        """Usage of these rows of Base.invoices."""
+        sums, pair = self.pair_sums(categories), self.base.uses["pair"]
+        if self.base.use_ends is None:
+            return sums.gather(pair.gather(rows))
+        return _between(sums.gather(pair), self.base.use_ends).gather(rows)
+
+    def _of(self, lines: pl.DataFrame, categories: list[str] | None) -> pl.DataFrame:
+        """The lines of these VAT categories."""
+        if categories is None:
+            return lines
+        wanted = self.charges.filter(pl.col("vat_category").is_in(categories))["charge"]
+        return lines.filter(pl.col("charge").is_in(wanted.implode()))
 
 
 def _categories(base: Base, prices: frames.Prices) -> dict[int, list[str] | None]:
@@ -229,13 +328,13 @@ def _categories(base: Base, prices: frames.Prices) -> dict[int, list[str] | None
     return rates if len(rates) > 1 else dict.fromkeys(rates)
 
 
-def _of(lines: pl.DataFrame, categories: list[str] | None) -> pl.DataFrame:
-    return lines if categories is None else lines.filter(pl.col("vat_category").is_in(categories))
-
-
 def monthly(base: Base, net: pl.Series) -> pl.Series:
     """Twelfths of a minor unit a month of each position: the mean of its invoices, spread over their periods."""
-    total = _between(net, base.position_ends)
+    return _monthly(base, _between(net, base.position_ends))
+
+
+def _monthly(base: Base, total: pl.Series) -> pl.Series:
+    """`monthly` of what each position pays in all of its invoices."""
     known = base.subs.select("periods", "interval_months", "interval_days").with_columns(total.alias("total"))
     months, days = pl.col("interval_months"), pl.col("interval_days")
     top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365).cast(pl.Int64)
@@ -244,12 +343,14 @@ def monthly(base: Base, net: pl.Series) -> pl.Series:
 
 
 def _between(amounts: pl.Series, ends: pl.Series) -> pl.Series:
-    """Σ of the amounts up to each end since the end before; differences of running sums are exact even when those wrap."""
-    if amounts.is_empty():
-        return pl.zeros(ends.len(), dtype=pl.Int64, eager=True)
-    upto = amounts.cum_sum().gather((ends - 1).clip(lower_bound=0))
-    running = upto if ends[0] else upto.zip_with(ends > 0, pl.zeros(1, dtype=pl.Int64, eager=True))
-    return running - running.shift(1, fill_value=0)
+    """Σ of the amounts up to each end since the end before."""
+    upto = ends.to_numpy()
+    starts = np.concatenate(([0], upto[:-1])) if upto.size else upto
+    sums, some = np.zeros(upto.size, dtype=np.int64), starts < upto
+    # Of neighbours where nothing lies between, reduceat would take what comes after: they are left out, and stay 0.
+    if some.any():
+        sums[some] = np.add.reduceat(amounts.to_numpy(), starts[some])
+    return pl.Series(sums)
 
 
 def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
@@ -260,8 +361,8 @@ def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
     return pl.zeros(size, dtype=pl.Int64, eager=True).scatter(sums["at"], sums["amount"].cast(pl.Int64))
 
 
-def _state_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
-    """Recurring lines of every state: state, code, kind, vat_category, amount_minor."""
+def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Nets.charges, and the recurring lines of every state: state, charge, amount_minor."""
     held = base.states.select("price_version_id", "quantity_micro", pl.col("state").cast(pl.Int64).alias(SUB))
     parts = base.states.filter(pl.col("addons") != "").select(
         pl.col("state").cast(pl.Int64).alias(SUB), part=pl.col("addons").str.split("|")
@@ -269,46 +370,56 @@ def _state_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
     split = pl.col("part").str.split("×")
     addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
     lines = recurring.recurring_lines(held, addons, prices)
-    return lines.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "code", "kind", "vat_category", "amount_minor")
+    names = ["code", "kind", "vat_category"]
+    charges = pl.concat([lines.select(names), prices.charges.select(names)]).unique(maintain_order=True)
+    charges = charges.with_row_index("charge")
+    told = lines.join(charges, on=names, how="left", maintain_order="left")
+    return charges, told.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "charge", "amount_minor")
 
 
-def _pair_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
-    """Usage lines of every pair: pair, code, kind, vat_category, amount_minor."""
-    charges = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE)
-    lines = base.pairs.join(
-        charges.select("price_version_id", "meter", "charge_id", "code", "kind", "model", "vat_category"), on=["price_version_id", "meter"], maintain_order="left"
-    ).with_row_index("line")  # fmt: skip
-    if lines.is_empty():
-        return lines.select("pair", "code", "kind", "vat_category", amount_minor=pl.lit(0, dtype=pl.Int64))
+def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame) -> pl.DataFrame:
+    """Usage lines of every pair: pair, charge, amount_minor."""
+    metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(
+        charges, on=["code", "kind", "vat_category"]
+    )
+    key = ["price_version_id", "meter"]
+    billed = base.meters.join(metered.select(*key, "charge_id", "charge", "model"), on=key, maintain_order="left")
+    if billed.is_empty():
+        return pl.DataFrame(schema={"pair": pl.UInt32, "charge": pl.UInt32, "amount_minor": pl.Int64})
+    pair, at = _billed_pairs(base, billed["meter_id"])
+    quantity = base.pairs["quantity_micro"].gather(pair)
+    on_money = billed["model"] == ChargeModel.GRADUATED_PERCENTAGE
+    if on_money.any():
+        quantity = quantity.zip_with(~on_money.gather(at), base.pairs["amount_micro"].gather(pair))
     book = compile_book(*prices)
-    on_money = pl.col("model") == ChargeModel.GRADUATED_PERCENTAGE
-    quantity = pl.when(on_money).then("amount_micro").otherwise("quantity_micro")
-    amount = rate(book, lines.with_columns(quantity_micro=quantity)).alias("amount_minor")
-    rated = lines.with_columns(amount)
-    by_event = rated.filter(pl.col("model") == ChargeModel.PERCENTAGE).select("line", "charge_id", "pair")
-    if by_event.height:
-        each = by_event.join(base.events, on="pair", maintain_order="left_right")
-        fees = usage.percentage_fees(book, each).select("line", fee="amount_minor")
-        rated = rated.join(fees, on="line", how="left", maintain_order="left").with_columns(
-            amount_minor=pl.coalesce("fee", "amount_minor")
-        )
-    return rated.select("pair", "code", "kind", "vat_category", "amount_minor")
+    amount = rate_components(book, component_of(book, billed["charge_id"]).gather(at), quantity)
+    lines = pl.DataFrame({"pair": pair, "charge": billed["charge"].gather(at), "amount_minor": amount})
+    by_event = (billed["model"] == ChargeModel.PERCENTAGE).gather(at).arg_true()
+    if by_event.is_empty():
+        return lines
+    own = pl.DataFrame(
+        {"line": by_event, "pair": pair[by_event], "charge_id": billed["charge_id"].gather(at[by_event])}
+    )
+    each = own.join(base.events, on="pair", maintain_order="left_right")
+    fees = usage.percentage_fees(book, each)
+    return lines.with_columns(lines["amount_minor"].scatter(fees["line"], fees["amount_minor"]))
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """States with the head of their prices, the recurring lines of each, and the usage lines of each pair."""
+def _billed_pairs(base: Base, meters: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The pair of each line, and which of these charges' meters it is of: nearly always each meter has one charge."""
+    if meters.len() == base.meters.height and bool((meters == base.meters["meter_id"]).all()):
+        return base.pairs["pair"], base.pair_meters
+    places = pl.DataFrame({"meter_id": meters}).with_row_index("at")
+    told = base.pairs.select("pair", base.pair_meters).join(places, on="meter_id", maintain_order="left")
+    return told["pair"], told["at"]
 
-    states: pl.DataFrame
-    recurring: pl.DataFrame
-    used: pl.DataFrame
 
-
-def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFrame) -> pl.Series:
+def _coupled(parts: Nets, rows: pl.DataFrame) -> pl.Series:
     """Net of invoices whose lines depend on each other: minimum, then coupons, then the VAT that prices include.
 
     Invoices that are alike in state and usage are one.
     """
+    base, prices = parts.base, parts.prices
     pairs = (
         base.uses.join(rows.select("row"), on="row", how="semi")
         .group_by("row", maintain_order=True)
@@ -318,11 +429,12 @@ def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFram
         key=pl.format("{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""))
     )
     alike = told.unique("key", maintain_order=True).select("key", "state", "pair").with_row_index("invoice")
-    own_lines = pl.concat([
-        alike.select("invoice", "state").join(parts.recurring, on="state").select("invoice", "state", "code", "kind", "vat_category", "amount_minor"),
-        alike.select("invoice", "state", "pair").explode("pair").drop_nulls("pair").join(parts.used, on="pair")
-        .select("invoice", "state", "code", "kind", "vat_category", "amount_minor"),
-    ])  # fmt: skip
+    fees = alike.select("invoice", "state").join(parts.recurring, on="state")
+    uses = alike.select("invoice", "state", "pair").explode("pair").drop_nulls("pair").join(parts.used, on="pair")
+    numbered = pl.concat([fees, uses.select(fees.columns)])
+    own_lines = numbered.join(parts.charges, on="charge", maintain_order="left").select(
+        "invoice", "state", "code", "kind", "vat_category", "amount_minor"
+    )
     known = parts.states.select("state", "price_version_id", "tax_inclusive", "minimum_minor", "coupons")
     used = own_lines.group_by("invoice").agg(used=pl.col("amount_minor").sum())
     missing = (
@@ -393,11 +505,7 @@ def responding(base: Base, before: frames.Prices, after: frames.Prices, elastici
     more = replace(base, pairs=base.pairs.with_columns(pl.col("quantity_micro") + MICRO))
 
     def one_more(prices: frames.Prices) -> pl.Series:
-        amounts = [
-            _summed(base.pairs.height, lines["pair"], lines["amount_minor"])
-            for lines in (_pair_lines(more, prices), _pair_lines(base, prices))
-        ]
-        return amounts[0] - amounts[1]
+        return Nets.under(more, prices).pair_sums(None) - Nets.under(base, prices).pair_sums(None)
 
     known = base.pairs.with_columns(one_more(before).alias("_before"), one_more(after).alias("_after"))
     told = (pl.col("_before") > 0) & (pl.col("_after") > 0)
