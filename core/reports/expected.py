@@ -104,9 +104,7 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     rise = sums[1] > sums[0] > 0
     kappa = value.break_even_kappa(cells, middle, months, yearly, cost) if rise else None
     at12 = min(12, months - 1)
-    decided = value.tornado(
-        priors, middle, lambda r: float(value.gain(cells, r, months, yearly, cost)) + float(stream.gain(r))
-    )
+    decided = value.tornado(priors, middle, lambda r: value.gain(cells, r, months, yearly, cost) + stream.gain(r))
     return Expected(
         gain=value.range_of(gains, noise), steady=value.range_of(with_change.revenue[:, -1] - without.revenue[:, -1]),
         lost=value.range_of(with_change.churned.sum(axis=-1) - without.churned.sum(axis=-1)),

@@ -295,7 +295,7 @@ def test_the_draws_are_those_of_single_reactions():
 
 def test_the_decisive_assumption_comes_first():
     cell = Cells.of(299, 349, 0.025)
-    rows = value.tornado(PRIORS, Reaction(), lambda r: float(value.gain(cell, r, 24)))
+    rows = value.tornado(PRIORS, Reaction(), lambda r: value.gain(cell, r, 24))
 
     assert rows[0][0] == "kappa"
     assert [abs(high - low) for _, low, high in rows] == sorted(

@@ -101,9 +101,12 @@ def break_even_churn(
     return root(gap, low, high, xtol=1e-13) if gap(high) < 0 < gap(low) else None
 
 
-def gain(cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0) -> np.ndarray:
-    """ΔNPV of today's base: contribution with the change less without, discounted."""
-    with_change, without = project(cells, r, months), project(cells, r, months, changed=False)
+def gain(
+    cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0, *,
+    without: Path | None = None,
+) -> np.ndarray:  # fmt: skip
+    """ΔNPV of today's base: contribution with the change less without (`without`, where it is known already), discounted."""
+    with_change, without = project(cells, r, months), without or project(cells, r, months, changed=False)
     flows = (with_change.revenue - unit_cost * with_change.customers) - (
         without.revenue - unit_cost * without.customers
     )
@@ -114,9 +117,10 @@ def break_even_kappa(
     cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0
 ) -> float | None:
     """The elasticity at which nothing is gained; None when it pays at any, or at none."""
+    without = project(cells, r, months, changed=False)  # nobody feels anything then, whatever the elasticity
 
     def at(kappa: float) -> float:
-        return float(gain(cells, replace(r, kappa=kappa), months, yearly, unit_cost))
+        return float(gain(cells, replace(r, kappa=kappa), months, yearly, unit_cost, without=without))
 
     low, high = 0.0, 60.0
     if at(low) <= 0 or at(high) >= 0:
@@ -167,13 +171,17 @@ def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
 
 
 def tornado(
-    priors: dict[str, Prior], base: Reaction, value: Callable[[Reaction], float]
+    priors: dict[str, Prior], base: Reaction, value: Callable[[Reaction], np.ndarray]
 ) -> list[tuple[str, float, float]]:
-    """Each assumption at its 10 % and 90 % point, the others at their median: (name, low, high), the most decisive first."""
-    rows = []
-    for name, prior in priors.items():
-        ends = [value(replace(base, **{name: float(prior.at(np.array([quantile]))[0])})) for quantile in (0.1, 0.9)]
-        rows.append((name, ends[0], ends[1]))
+    """Each assumption at its 10 % and 90 % point, the others at their median: (name, low, high), the most decisive first.
+
+    `value` is asked once, with two draws for each assumption.
+    """
+    points = {name: np.full(2 * len(priors), getattr(base, name), dtype=float) for name in priors}
+    for place, (name, prior) in enumerate(priors.items()):
+        points[name][2 * place : 2 * place + 2] = prior.at(np.array([0.1, 0.9]))
+    ends = value(replace(base, **points)).reshape(-1, 2)
+    rows = [(name, float(low), float(high)) for name, (low, high) in zip(priors, ends, strict=True)]
     return sorted(rows, key=lambda row: -abs(row[2] - row[1]))
 
 
