@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.calc.movements import after_months
-from core.reports import churn, kpis, lifetimes
+from core.reports import churn, comparisons, kpis, lifetimes
 from core.ui import overview_page, parts, segment, session
 from core.ui import retention_page as page
 from core.ui.text import definition, t
@@ -72,7 +72,7 @@ with st.container(border=True):
             page.curves(curve, by)
     with right:
         page.at_risk_table(curve, by)
-        page.test_in_words(session.derived(lifetimes.compare, found, by))
+        page.test_in_words(session.derived(comparisons.compare, found, by))
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):

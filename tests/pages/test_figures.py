@@ -106,6 +106,25 @@ def test_a_lifetime_comes_with_its_range_and_reasons(sqlite_engine, metrics):
     assert "Estimated from your history" in said
     assert "none was entered, so revenue counts in full" in said
     assert "Shapley" in said
+    assert "what-if under independence" in said
+    headers = [header.value for header in app.header]
+    assert "By payment option, over the whole life" in headers
+    assert any(header.startswith("What separates two segments in their first ") for header in headers)
+    assert "Nothing says that these ratios change with tenure" in said
+
+
+def test_an_effect_that_changes_with_tenure_is_read_from_the_curves(sqlite_engine, metrics):
+    world = World(sqlite_engine)
+    plan, begin = world.plan(fixed("100")), date(2024, 1, 1)
+    # With a card many leave at once and then nobody; by direct debit it is the other way round.
+    for option, months in (("card", [2] * 35 + [25] * 10), ("direct_debit", [20] * 35 + [25] * 10)):
+        for at in months:
+            who = world.start(world.customer(payment_option=option), plan, begin)
+            world.change(who, "cancel", date(2024 + at // 12, at % 12 + 1, 1), cause="voluntary")
+
+    app, _ = metrics(sqlite_engine, "lifetime")
+
+    assert "the effect changes with tenure (p < 0.001): read the curves instead" in texts(app)
 
 
 def test_where_little_is_known_it_is_said(sqlite_engine, metrics):
