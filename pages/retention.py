@@ -34,9 +34,11 @@ with st.container(border=True):
         st.header(t("Cohorts"), anchor=False, help=definition("cohort"))
         what = st.segmented_control(t("Count"), ["customers", "revenue"], key="cohorts:what", required=True, default="customers", label_visibility="collapsed",
                                     format_func={"customers": t("Customers"), "revenue": t("Revenue")}.__getitem__)  # fmt: skip
+    cohort = page.chosen_cohort(context.today)
     left, right = st.columns([3, 2])
     with left:
-        cohort = page.heat_map(cells, what == "revenue") if cells.height else None
+        if cells.height:
+            page.heat_map(cells, what == "revenue")
         st.caption(t("Blank: the cohort has not come so far. Click a row to see its customers."))
     with right:
         page.summary(cells)

@@ -84,6 +84,56 @@ def test_a_link_opens_the_range_and_the_segment(sqlite_engine, metrics):
     assert app.query_params["payment_option"] in ("card", ["card"])
 
 
+def listed(app, day):
+    """The customers shown behind a mark of a chart: the one table with such a column of days."""
+    (frame,) = [each.value for each in app.dataframe if day in each.value.columns]
+    return frame
+
+
+def test_a_link_opens_the_customers_behind_a_bar_until_they_are_closed(sqlite_engine, metrics):
+    lived(sqlite_engine, 40)
+
+    app, _ = metrics(sqlite_engine, "overview", range="24", movement="new-2024-03", payment_option="card")
+
+    rows = listed(app, "Day")
+    assert "New · Mar 2024" in [header.value for header in app.header]
+    assert set(rows["Movement"]) == {"new"}
+    assert {day.isoformat()[:7] for day in rows["Day"]} == {"2024-03"}  # days, not words: they sort as days
+    assert app.query_params["movement"] in ("new-2024-03", ["new-2024-03"])
+
+    app.button(key="drill:movement:close").click().run()
+
+    assert "movement" not in app.query_params
+    assert "New · Mar 2024" not in [header.value for header in app.header]
+
+
+def test_a_link_opens_the_customers_of_a_cohort_until_they_are_closed(sqlite_engine, metrics):
+    lived(sqlite_engine, 40)
+
+    app, _ = metrics(sqlite_engine, "retention", cohort="2024-03")
+
+    assert {day.isoformat()[:7] for day in listed(app, "Since")["Since"]} == {"2024-03"}
+    app.segmented_control(key="cohorts:what").set_value("revenue").run()
+    assert "**Mar 2024**" in texts(app)
+    assert app.query_params["cohort"] in ("2024-03", ["2024-03"])
+
+    app.button(key="drill:cohort:close").click().run()
+
+    assert "cohort" not in app.query_params
+    assert "**Mar 2024**" not in texts(app)
+
+
+@pytest.mark.parametrize("asked", ["2024-13", "2099-01", "9999-12", "nonsense", "churn-", "stay-2024-03", "2024-3"])
+def test_a_link_to_nothing_opens_nothing(sqlite_engine, metrics, asked):
+    lived(sqlite_engine, 16)
+
+    for page, name in (("overview", "movement"), ("retention", "cohort")):
+        app, _ = metrics(sqlite_engine, page, **{name: asked})
+
+        assert name not in app.query_params
+        assert not [button for button in app.button if button.label == "Close"]
+
+
 def test_retention_tells_cohorts_curves_and_reasons(sqlite_engine, metrics):
     lived(sqlite_engine)
 
