@@ -216,15 +216,14 @@ def curves(frame: pl.DataFrame, dimension: str | None) -> None:
         tooltip=[alt.Tooltip("name:N", title=t("Segment")), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("survival:Q", title=t("Still customers"), format=".1%"),
                  alt.Tooltip("low:Q", format=".1%", title=t("At least")), alt.Tooltip("high:Q", format=".1%", title=t("At most")), alt.Tooltip("at_risk:Q", title=t("At risk"))],
     )  # fmt: skip
-    band = base.mark_area(opacity=0.10, interpolate="step-after").encode(y=alt.Y("low:Q", title=None), y2="high:Q")
     lowest = float(shown.select(pl.col("low").min().fill_null(0.0)).item())
+    # Both layers say the same domain: the one without would bring nought back.
+    scale = alt.Scale(domain=[max(0.0, lowest - 0.05), 1.0])
+    band = base.mark_area(opacity=0.10, interpolate="step-after").encode(
+        y=alt.Y("low:Q", title=None, scale=scale), y2="high:Q"
+    )
     line = base.mark_line(strokeWidth=2, interpolate="step-after").encode(
-        y=alt.Y(
-            "survival:Q",
-            title=None,
-            scale=alt.Scale(domain=[max(0.0, lowest - 0.05), 1.0]),
-            axis=alt.Axis(format=".0%"),
-        )
+        y=alt.Y("survival:Q", title=None, scale=scale, axis=alt.Axis(format=".0%"))
     )
     st.altair_chart(
         charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month")
