@@ -86,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     )
     lives = add("lifetime", do_lifetime, "what customers are worth, or the fit of a survivor table")
     lives.add_argument("--table", metavar="SURVIVORS.csv", help="columns period and alive")
+    lives.add_argument(
+        "--by", default="", metavar="SEGMENT", help="plan, kind, payment_option, channel, country, onboarding"
+    )
     change = add("simulate", do_simulate, "every number of a pricing change")
     change.add_argument("scenario", metavar="SCENARIO.toml", help="the change; seed/scenarios/ has examples")
     change.add_argument("--as-of", type=_day, metavar="DATE", help="the day of the base, today if not said")
@@ -154,7 +157,7 @@ def do_lifetime(options: argparse.Namespace, engine: Engine, now: datetime) -> R
     if options.table:
         return DONE, lifetime_of_table(_bytes(options.table))
     with reading(engine) as session:
-        return DONE, lifetime_of_all(session, now.date())
+        return DONE, lifetime_of_all(session, now.date(), options.by)
 
 
 def do_simulate(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:

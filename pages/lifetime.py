@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from core.calc import drivers
 from core.reports import lifetimes
-from core.ui import lifetime_forms, overview_page, parts, segment, session
+from core.ui import lifetime_forms, lifetime_gap, overview_page, parts, segment, session
 from core.ui import lifetime_page as page
-from core.ui.format import number
-from core.ui.retention_page import dimension_words, segment_word
+from core.ui.retention_page import dimension_words
 from core.ui.text import definition, t
 from core.ui.view import View, keep
 
@@ -37,46 +35,16 @@ page.headline(whole, currency, by, values)
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
-    st.header(t("By {dimension}", dimension=dimensions[by].lower()), anchor=False, help=definition("clv"))
+    st.header(
+        t("By {dimension}, over the whole life", dimension=dimensions[by].lower()), anchor=False, help=definition("clv")
+    )
     page.by_segment(values, by, currency)
 with right.container(border=True, height="stretch"):
     st.header(t("How long they stay"), anchor=False, help=definition("survival"))
     page.projection(whole)
 
 with st.container(border=True):
-    st.header(t("What separates two segments"), anchor=False)
-    names = {value.name: segment_word(by, value.name) for value in values}
-    known = [value.name for value in values if value.churners >= drivers.FEWEST_EVENTS]
-    if len(known) < 2:
-        st.caption(
-            t("Fewer than two segments have {count} customers who have left.", count=number(drivers.FEWEST_EVENTS))
-        )
-    else:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            one = st.selectbox(
-                t("From"),
-                list(names),
-                index=list(names).index(known[-1]),
-                format_func=names.__getitem__,
-                key=f"gap:one:{by}",
-                width=220,
-            )
-            two = st.selectbox(
-                t("To"),
-                list(names),
-                index=list(names).index(known[0]),
-                format_func=names.__getitem__,
-                key=f"gap:two:{by}",
-                width=220,
-            )
-        left, right = st.columns([3, 2])
-        with left:
-            page.gap(session.frames(segment.gap, filters, context.today, by, (one, two)), by, currency)
-        with right:
-            strata = "kind" if by == "plan" else "plan"
-            page.ratios(
-                session.derived(segment.hazard_ratios, found, by, one, strata), by, one, dimensions[strata].lower()
-            )
+    lifetime_gap.show(found, by, values, currency)
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):

@@ -54,7 +54,7 @@ with left.container(border=True, height="stretch"):
     shown_budgets = {} if filters != kpis.Filters() else session.frames(entered.budgets)
     movement_charts.mrr_line(months, found.currency, shown_budgets, [row[:2] for row in session.frames(entered.marks)])
 with right.container(border=True, height="stretch"):
-    bar = movement_charts.movement_bars(months, found.currency)
+    bar = movement_charts.movement_bars(months, found.currency, context.today)
 if bar:
     last = after_months(bar[0], 1) - kpis.DAY
     rows = session.derived(kpis.members, ledger, filters, bar[0], min(last, context.today), (bar[1],))

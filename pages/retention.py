@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.calc.movements import after_months
-from core.reports import churn, kpis, lifetimes
+from core.reports import churn, comparisons, kpis, lifetimes
 from core.ui import overview_page, parts, segment, session
 from core.ui import retention_page as page
 from core.ui.text import definition, t
@@ -34,9 +34,11 @@ with st.container(border=True):
         st.header(t("Cohorts"), anchor=False, help=definition("cohort"))
         what = st.segmented_control(t("Count"), ["customers", "revenue"], key="cohorts:what", required=True, default="customers", label_visibility="collapsed",
                                     format_func={"customers": t("Customers"), "revenue": t("Revenue")}.__getitem__)  # fmt: skip
+    cohort = page.chosen_cohort(context.today)
     left, right = st.columns([3, 2])
     with left:
-        cohort = page.heat_map(cells, what == "revenue") if cells.height else None
+        if cells.height:
+            page.heat_map(cells, what == "revenue")
         st.caption(t("Blank: the cohort has not come so far. Click a row to see its customers."))
     with right:
         page.summary(cells)
@@ -72,7 +74,7 @@ with st.container(border=True):
             page.curves(curve, by)
     with right:
         page.at_risk_table(curve, by)
-        page.test_in_words(session.derived(lifetimes.compare, found, by))
+        page.test_in_words(session.derived(comparisons.compare, found, by))
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):

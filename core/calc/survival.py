@@ -8,7 +8,7 @@ only from tenure `entry` on (an imported base) is at risk at t while `entry < t 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,15 +154,12 @@ def log_rank(subjects: pl.DataFrame, group: str, strata: Sequence[str] = (), *, 
 
     `wilcoxon` weighs each time by the number at risk (Gehan). Source: metrics.md section 6.
     """
-    keys = [*strata, group]
-    table = life_table(subjects, keys)
-    names = table[group].unique().sort()
+    names = life_table(subjects, [group])[group].unique().sort()
     count = names.len()
     if count < 2:
         return Test(0.0, 0, 1.0)
     difference, variance = np.zeros(count), np.zeros((count, count))
-    for part in table.partition_by(list(strata)) if strata else [table]:
-        observed, risk = _by_group(subjects, part, strata, group, names)
+    for _, observed, risk in events_and_risk(subjects, group, names, strata):
         d, n = observed.sum(axis=1), risk.sum(axis=1)
         weight = n if wilcoxon else np.ones_like(n)
         share = risk / n[:, None]
@@ -174,26 +171,23 @@ def log_rank(subjects: pl.DataFrame, group: str, strata: Sequence[str] = (), *, 
     return Test(statistic, count - 1, float(special.chdtrc(count - 1, statistic)))
 
 
-def _by_group(
-    subjects: pl.DataFrame, part: pl.DataFrame, strata: Sequence[str], group: str, names: pl.Series
-) -> tuple[np.ndarray, np.ndarray]:
-    """Events and numbers at risk at each time at which anybody leaves: time × group."""
-    some = counted(subjects, [*strata, group])
-    if strata:
-        some = some.join(part.select(strata).unique(), on=list(strata), how="semi", nulls_equal=True)
-    some = some.filter(pl.col("exit") > pl.col("entry"))
-    times = part.filter(pl.col("events") > 0)["time"].unique().sort().to_numpy()
-    observed, risk = np.zeros((times.size, names.len())), np.zeros((times.size, names.len()))
-    for place, name in enumerate(names):
-        own = some.filter(pl.col(group) == name)
-        weight = own["n"].to_numpy()
-        entered = _cumulated(own["entry"].to_numpy(), weight, times)
-        left = _cumulated(own["exit"].to_numpy(), weight, times)
-        risk[:, place] = entered - left
-        ended = own.filter(pl.col("cause").is_not_null())
-        at = np.searchsorted(times, ended["exit"].to_numpy())
-        np.add.at(observed[:, place], at, ended["n"].to_numpy())
-    return observed, risk
+def events_and_risk(
+    subjects: pl.DataFrame, group: str, names: pl.Series, strata: Sequence[str] = ()
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Per stratum: the times at which anybody leaves, and who leaves and who is at risk then, time × group of `names`."""
+    some = counted(subjects, [*strata, group]).filter(pl.col("exit") > pl.col("entry"))
+    for part in some.partition_by(list(strata)) if strata else [some]:
+        times = part.filter(pl.col("cause").is_not_null())["exit"].unique().sort().to_numpy()
+        observed, risk = np.zeros((times.size, names.len())), np.zeros((times.size, names.len()))
+        for place, name in enumerate(names):
+            own = part.filter(pl.col(group) == name)
+            weight = own["n"].to_numpy()
+            entered = _cumulated(own["entry"].to_numpy(), weight, times)
+            left = _cumulated(own["exit"].to_numpy(), weight, times)
+            risk[:, place] = entered - left
+            ended = own.filter(pl.col("cause").is_not_null())
+            np.add.at(observed[:, place], np.searchsorted(times, ended["exit"].to_numpy()), ended["n"].to_numpy())
+        yield times, observed, risk
 
 
 def _cumulated(at: np.ndarray, weight: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -28,10 +28,11 @@ def money(amount_minor: int | None, currency: str, language: str, *, sign: bool 
     return f"{before}{written}\u00a0{SIGNS.get(currency, currency)}"
 
 
-def whole_money(amount_minor: int, currency: str, language: str) -> str:
-    """An amount without decimals, for cards and axes: "1 299 kr"."""
+def whole_money(amount_minor: int, currency: str, language: str, *, sign: bool = False) -> str:
+    """An amount without decimals, for cards and axes: "1 299 kr". `sign` writes a plus too."""
     major = to_major(amount_minor, currency).to_integral_value()
-    return f"{number(major, language)}\u00a0{SIGNS.get(currency, currency)}"
+    before = "−" if major < 0 else "+" if sign and major else ""
+    return f"{before}{number(abs(major), language)}\u00a0{SIGNS.get(currency, currency)}"
 
 
 def price(text: str | Decimal, currency: str, language: str) -> str:

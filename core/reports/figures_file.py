@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.calc import lifetime
 from core.calc.lifetime import Choice, Counts
 from core.domain.errors import InvalidInput
-from core.reports import kpis, lifetimes, mrr
+from core.reports import comparisons, kpis, lifetimes, mrr
 from core.reports.kpis import Filters
 
 DIMENSIONS = {"kind": "kinds", "country": "countries", "channel": "channels", "payment_option": "payment_options"}
@@ -61,8 +61,13 @@ def _segments(known: mrr.Ledger, by: str) -> list[tuple[str, Filters]]:
     return found
 
 
-def lifetime_of_all(session: Session, today: date) -> dict[str, Any]:
-    """What the lifetime page says first."""
+def lifetime_of_all(session: Session, today: date, by: str = "") -> dict[str, Any]:
+    """What the lifetime page says first and, with `by`, what it tells of segments."""
+    if by and by not in lifetimes.DIMENSIONS:
+        raise InvalidInput(
+            "Lifetimes are told apart by plan, kind, payment_option, channel, country or onboarding, not by {by}",
+            code="no_dimension", by=by,
+        )  # fmt: skip
     known = mrr.ledger(session, today)
     found = lifetimes.people(session, known, Filters(), today)
     margin = lifetimes.margin_of(session, found, today)
@@ -70,7 +75,8 @@ def lifetime_of_all(session: Session, today: date) -> dict[str, Any]:
     plain = {name: getattr(whole, name) for name in (
         "customers", "active", "churners", "arpa", "margin", "months", "clv_new", "low", "high", "residual", "simple")}  # fmt: skip
     fitted = {} if whole.choice is None else _told(whole.choice, whole.counts)
-    return {"currency": known.home, "discount_a_year": lifetimes.YEARLY_DISCOUNT, **plain, **fitted}
+    told = {"drivers": comparisons.drivers_of(found, by, lifetimes.by_segment(found, by, margin))} if by else {}
+    return {"currency": known.home, "discount_a_year": lifetimes.YEARLY_DISCOUNT, **plain, **fitted, **told}
 
 
 def lifetime_of_table(content: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.calc import drivers, lifetime, movements, retention, survival
+from core.calc import lifetime, movements, retention, survival
 from core.calc.lifetime import Choice, Counts, Fit
 from core.calc.movements import CUSTOMER
 from core.reports.kpis import Filters, segment
@@ -208,98 +208,3 @@ def hazards(found: People, dimension: str | None) -> pl.DataFrame:
     frame = found.frame.with_columns(segment=pl.col(dimension).fill_null(UNKNOWN) if dimension else pl.lit(""))
     rates = survival.hazards(frame, ["segment"])
     return rates.filter(pl.col("at_risk") >= survival.MIN_AT_RISK).sort("segment", "time")
-
-
-def compare(found: People, dimension: str, strata: str | None = None) -> survival.Test:
-    """Do the segments leave at equal rates?"""
-    frame = found.frame.filter(pl.col(dimension).is_not_null())
-    return survival.log_rank(frame, dimension, [strata] if strata else [])
-
-
-@dataclass(frozen=True)
-class Gap:
-    """The difference of CLV between two segments and its exact parts (Shapley): code → minor units, summing to `gap`.
-
-    `first`, `second`: the factors of both: base (MRR a month without add-ons and upsell), cross_sell (add-ons), upsell, life.
-    """
-
-    names: tuple[str, str]
-    gap: int
-    parts: dict[str, int]
-    first: dict[str, Any]
-    second: dict[str, Any]
-    clv: tuple[int, int]
-
-
-def gap(
-    session: Session, found: People, dimension: str, names: tuple[str, str], yearly: float = YEARLY_DISCOUNT
-) -> Gap | None:
-    """What separates two segments; None when either has fewer than 30 ends. Lives are those seen within a common horizon."""
-    sides = [found.frame.filter(pl.col(dimension) == name) for name in names]
-    if any(int(side["cause"].is_not_null().sum()) < drivers.FEWEST_EVENTS for side in sides):
-        return None
-    d = lifetime.per_unit(yearly, 12)
-    horizon = min(_reach(side) for side in sides)
-    factors = [_factors(session, found, side, horizon, d) for side in sides]
-    parts = drivers.shapley(factors[0], factors[1], _worth)
-    totals = [_worth(side) for side in factors]
-    rounded = {name: round(part) for name, part in parts.items()}
-    whole = round(totals[1]) - round(totals[0])
-    # What rounding leaves stands with the largest part.
-    most = max(rounded, key=lambda name: abs(rounded[name]))
-    rounded[most] += whole - sum(rounded.values())
-    return Gap(names, whole, rounded, factors[0], factors[1], (round(totals[0]), round(totals[1])))
-
-
-def _reach(side: pl.DataFrame) -> int:
-    """Months through which the curve is known."""
-    known = survival.life_table(side).filter(pl.col("at_risk") >= survival.MIN_AT_RISK)["time"]
-    return int(known.max() or 1)  # type: ignore[arg-type]
-
-
-def _worth(factors: Any) -> float:
-    """Value of a new customer from its factors."""
-    early, later = factors["onboarding"], factors["retention"]
-    return float((factors["base"] + factors["cross_sell"] + factors["upsell"]) * (early[0] + early[1] * later))
-
-
-def _factors(session: Session, found: People, side: pl.DataFrame, horizon: int, d: float) -> dict[str, Any]:
-    """base, cross_sell and upsell in minor units a month; onboarding: (discounted months until the third renewal, chance to reach it
-    discounted); retention: discounted months from then on, of those who reach it."""
-    ids = side[CUSTOMER]
-    upsell, cross = _growth(found, ids)
-    base = float(side["start_mrr"].fill_null(0).mean() or 0.0) / 12  # type: ignore[arg-type]
-    values = survival.survival_at(survival.kaplan_meier(side), range(horizon))
-    delta = 1 / (1 + d)
-    known = np.array([value or 0.0 for value in values])
-    first = min(3, horizon)
-    months = float((known[:first] * delta ** np.arange(first)).sum())
-    reach = float(known[first] * delta**first) if horizon > first else 0.0
-    later = float((known[first:] * delta ** np.arange(first, horizon)).sum())
-    return {"base": base, "cross_sell": cross, "upsell": upsell, "onboarding": (months, reach),
-            "retention": later / reach if reach else 0.0}  # fmt: skip
-
-
-def _growth(found: People, ids: pl.Series) -> tuple[float, float]:
-    """(upsell, cross-sell): what plan, price and seat changes, and add-ons, have added to a customer's MRR on average, minor units."""
-    log = found.ledger.log.filter(pl.col(CUSTOMER).is_in(ids.implode()) & (pl.col("day") <= found.as_of))
-    grown = log.filter(pl.col("kind").is_in([movements.EXPANSION, movements.CONTRACTION]))
-    sums = dict(grown.group_by("cause").agg(pl.col("delta").sum()).iter_rows())
-    count = max(ids.len(), 1) * 12
-    cross = sums.pop("addon", 0)
-    return sum(sums.values()) / count, cross / count
-
-
-def what_if(
-    found: People, cause: str, share: float, yearly: float = YEARLY_DISCOUNT
-) -> tuple[float, float, int] | None:
-    """(discounted months as it is, and if ends by a cause were `share` of what they are, horizon); None without enough of them."""
-    horizon = _reach(found.frame)
-    ends = int((found.frame["cause"] == cause).sum())
-    if ends < drivers.FEWEST_EVENTS or horizon < 2:
-        return None
-    d = lifetime.per_unit(yearly, 12)
-    changed = drivers.without_cause(found.frame, cause, share)
-    now = drivers.life(found.frame, horizon, d)
-    then = survival.restricted_mean(changed, horizon, d)
-    return (now, then, horizon) if now is not None and then is not None else None

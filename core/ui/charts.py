@@ -6,6 +6,7 @@ from typing import Any
 
 import altair as alt
 import polars as pl
+import streamlit as st
 
 from core.ui.text import language
 
@@ -30,6 +31,11 @@ def styled(chart: Any, *, height: int = HEIGHT) -> Any:
         .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
         .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(NARROW + " ? 3 : 12"))
     )  # fmt: skip
+
+
+def ink() -> str:
+    """The colour of words inside a chart, on either ground."""
+    return "#E9ECF2" if st.context.theme.type == "dark" else "#1B2A4A"
 
 
 def _numbers() -> alt.NumberLocale:

@@ -14,9 +14,9 @@ def money(amount_minor: int | None, currency: str, *, sign: bool = False) -> str
     return formats.money(amount_minor, currency, language(), sign=sign)
 
 
-def whole_money(amount_minor: int, currency: str) -> str:
+def whole_money(amount_minor: int, currency: str, *, sign: bool = False) -> str:
     """ "1 299 kr" """
-    return formats.whole_money(amount_minor, currency, language())
+    return formats.whole_money(amount_minor, currency, language(), sign=sign)
 
 
 def price(text: str | Decimal, currency: str) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.actions import figures as actions
 from core.calc import survival
 from core.domain.access import Permission
-from core.reports import lifetimes
+from core.reports import comparisons, lifetimes
 from core.reports.lifetimes import People, Value
 from core.reports.mrr import Ledger
 from core.ui import parts, session
@@ -54,7 +54,7 @@ def what_if(found: People, whole: Value, currency: str) -> None:
         cause = st.selectbox(t("Ends by this cause"), enough, format_func=names.__getitem__, key="whatif:cause", width=220,
                              index=enough.index("involuntary") if "involuntary" in enough else 0)  # fmt: skip
         less = st.slider(t("fall by"), 0, 100, 50, 10, format="%d %%", key="whatif:less", width=260)
-    told = lifetimes.what_if(found, cause, 1 - less / 100)
+    told = comparisons.what_if(found, cause, 1 - less / 100)
     if told is None:
         return
     now, then, horizon = told

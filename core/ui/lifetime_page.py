@@ -8,11 +8,10 @@ import polars as pl
 import streamlit as st
 
 from core.calc import lifetime
-from core.calc.drivers import FEWEST_EVENTS, Ratio
 from core.calc.lifetime import Model
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of
-from core.reports.lifetimes import SMALL, Gap, Value
+from core.reports.lifetimes import SMALL, Value
 from core.ui import charts, parts
 from core.ui.format import money, number, share, whole_money
 from core.ui.retention_page import segment_word
@@ -75,7 +74,7 @@ def headline(whole: Value, currency: str, by: str, values: list[Value]) -> None:
 
 
 def by_segment(values: list[Value], dimension: str, currency: str) -> None:
-    """CLV of a new customer by segment, with its interval; small segments are grey, what cannot be told is listed."""
+    """CLV of a new customer over the whole life by segment, with its interval; small segments are grey, what cannot be told is listed."""
     scale = 10 ** exponent_of(currency)
     rows = [
         {"name": segment_word(dimension, value.name), "clv": value.clv_new / scale, "low": (value.low or value.clv_new) / scale,
@@ -142,68 +141,6 @@ def projection(whole: Value) -> None:
         alt=t("Retention: seen, fitted and projected"),
     )
     st.caption(t("Solid: data and the model fitted to it. Dashed: projection."))
-
-
-def gap(found: Gap | None, dimension: str, currency: str) -> None:
-    """What separates two segments, part by part; the parts sum to the gap."""
-    if found is None:
-        st.caption(
-            t(
-                "One of the two has fewer than {count} customers who have left: nothing can be said.",
-                count=number(FEWEST_EVENTS),
-            )
-        )
-        return
-    words = {
-        "base": t("Starting price"), "cross_sell": t("Cross-sell: add-ons"), "upsell": t("Upsell: plans, prices, seats"),
-        "onboarding": t("Staying through the first three months"), "retention": t("Staying afterwards"),
-    }  # fmt: skip
-    scale = 10 ** exponent_of(currency)
-    names = [segment_word(dimension, name) for name in found.names]
-    rows, height = [(names[0], found.clv[0] / scale, 0.0, found.clv[0] / scale, charts.COLOURS["today"])], found.clv[0]
-    for name, part in found.parts.items():
-        rows.append(
-            (
-                words[name],
-                part / scale,
-                height / scale,
-                (height + part) / scale,
-                charts.COLOURS["up" if part >= 0 else "churn"],
-            )
-        )
-        height += part
-    rows.append((names[1], found.clv[1] / scale, 0.0, found.clv[1] / scale, charts.COLOURS["today"]))
-    frame = pl.DataFrame(rows, schema=["what", "amount", "start", "end", "colour"], orient="row")
-    chart = alt.Chart(frame).mark_bar(cornerRadius=2).encode(
-        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=240)), x=alt.X("start:Q", title=currency, axis=alt.Axis(format="~s")), x2="end:Q",
-        color=alt.Color("colour:N", scale=None), tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f")],
-    )  # fmt: skip
-    st.altair_chart(
-        charts.styled(chart, height=250), width="stretch", key="gap", alt=t("What separates the two segments")
-    )
-    st.caption(
-        t("Of the gap of {gap} each part is its mean effect over all orders (Shapley): they sum to it exactly. Lives as far as both were seen. Associated with, not caused by.",
-          gap=parts.plain(money(found.gap, currency, sign=True)))
-    )  # fmt: skip
-
-
-def ratios(found: list[Ratio], dimension: str, reference: str, strata: str) -> None:
-    """How much likelier each segment leaves than the reference, within the same plan."""
-    if not found:
-        st.caption(t("Too few have left to compare with {reference}.", reference=segment_word(dimension, reference)))
-        return
-    rows = [
-        {t("Segment"): segment_word(dimension, ratio.name), t("Leaves"): t("{ratio} times as likely", ratio=number(ratio.ratio, places=2)),
-         t("95 % interval"): f"{number(ratio.low, places=2)} – {number(ratio.high, places=2)}", t("Customers"): number(ratio.n), t("Have left"): number(ratio.events)}
-        for ratio in found
-    ]  # fmt: skip
-    st.dataframe(
-        rows, hide_index=True, column_config=parts.money_columns(t("95 % interval"), t("Customers"), t("Have left"))
-    )
-    st.caption(
-        t("Month for month, against {reference}, compared within the same {strata} (Cox regression). Associated with, not caused by.",
-          reference=parts.plain(segment_word(dimension, reference)), strata=strata)
-    )  # fmt: skip
 
 
 def how(whole: Value, currency: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -13,10 +14,12 @@ from core.calc.movements import KINDS
 from core.domain.money import exponent_of
 from core.reports.kpis import Figures
 from core.ui import charts, parts
-from core.ui.format import day, money, month, number
+from core.ui.drill import PICK, Drill, month_of
+from core.ui.format import money, month, number
 from core.ui.text import definition, label, t
 
 FLOWS = (*KINDS, "fx")
+BEHIND = Drill("movement")  # the part of a bar whose customers are shown: "churn-2026-03"
 
 
 def movement_words() -> dict[str, str]:
@@ -107,26 +110,30 @@ def _mrr_chart(
     return alt.layer(*layers), notes
 
 
-def movement_bars(months: pl.DataFrame, currency: str) -> tuple[date, str] | None:
-    """Movements by month; the (month, kind) of the bar that was clicked."""
+def movement_bars(months: pl.DataFrame, currency: str, today: date) -> tuple[date, str] | None:
+    """Movements by month; the (month, kind) of the bar that is open."""
     st.header(t("MRR movements"), anchor=False, help=definition("mrr movement"))
-    chart = _movement_chart(months, currency)
+    bar = _bar(BEHIND.begin(lambda asked: _bar(asked, today) is not None), today)
+    chart = _movement_chart(months, currency, BEHIND.point)
     if chart is None:
         st.caption(t("Nothing moved in these months."))
-        return None
-    event = st.altair_chart(
-        charts.styled(chart, height=280), width="stretch", key="movements", on_select="rerun", selection_mode="pick",
-        alt=t("MRR movements by month"),
-    )  # fmt: skip
-    chosen = event.selection.get("pick") or [] if event else []
+        return bar
+    BEHIND.shown(chart, key="movements", height=280, said=t("MRR movements by month"))
     st.caption(t("Click a part of a bar to see the customers behind it."))
-    if not chosen:
-        return None
-    return date.fromisoformat(f"{chosen[0]['key']}-01"), chosen[0]["kind"]
+    return bar
 
 
-def _movement_chart(months: pl.DataFrame, currency: str) -> Any | None:
-    """Bars by month and kind, each of which can be picked; None where nothing moved."""
+def _bar(text: str, today: date) -> tuple[date, str] | None:
+    """The month and the kind that "churn-2026-03" means."""
+    kind, _, at = text.partition("-")
+    start = month_of(at, today)
+    return (start, kind) if start and kind in FLOWS else None
+
+
+def _movement_chart(
+    months: pl.DataFrame, currency: str, point: Callable[[pl.Series], alt.Parameter] | None = None
+) -> Any | None:
+    """Bars by month and kind, each of which can be picked by `point`; None where nothing moved."""
     scale = 10 ** exponent_of(currency)
     long = months.unpivot(
         [name for name in FLOWS if (months[name] != 0).any()], index="month", variable_name="kind", value_name="amount"
@@ -135,27 +142,36 @@ def _movement_chart(months: pl.DataFrame, currency: str) -> Any | None:
     if long.is_empty():
         return None
     words = movement_words()
-    long = long.with_columns(what=pl.col("kind").replace_strict(words, return_dtype=pl.String))
+    long = long.with_columns(
+        pl.format("{}-{}", "kind", "key").alias(PICK), what=pl.col("kind").replace_strict(words, return_dtype=pl.String)
+    )
     here = [name for name in FLOWS if name in long["kind"].unique()]
-    pick = alt.selection_point(name="pick", fields=["key", "kind"])
-    return alt.Chart(long).mark_bar(cornerRadius=1, cursor="pointer").encode(
+    bars = alt.Chart(long).mark_bar(cornerRadius=1, cursor="pointer").encode(
         x=_axis(months), y=alt.Y("amount:Q", title=currency, axis=alt.Axis(format="~s")),
         color=alt.Color("what:N", scale=alt.Scale(domain=[words[name] for name in here], range=[charts.COLOURS[name] for name in here])),
-        opacity=alt.condition(pick, alt.value(1.0), alt.value(0.35)),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=t("Movement")),
                  alt.Tooltip("amount:Q", title=currency, format=",.0f")],
-    ).add_params(pick)  # fmt: skip
+    )  # fmt: skip
+    if point is None:
+        return bars
+    pick = point(long[PICK])
+    return bars.encode(opacity=alt.condition(pick, alt.value(1.0), alt.value(0.35))).add_params(pick)
 
 
 def members(rows: pl.DataFrame, currency: str, title: str) -> None:
     """The customers behind a bar, the largest first; choosing one opens it."""
     with st.container(border=True):
-        st.header(title, anchor=False)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.header(title, anchor=False)
+            BEHIND.close_button()
+        if rows.is_empty():
+            st.caption(t("No customer is behind it; amounts in other currencies follow their rates."))
+            return
         st.caption(t("{count} customers, {amount} a month in all", count=number(rows["customer_id"].n_unique()),
                      amount=parts.plain(money(int(rows["delta_minor"].sum()), currency, sign=True))))  # fmt: skip
         amount, before, after = t("Change"), t("Before"), t("After")
         listed = [
-            {t("Customer"): row["name"], t("Id"): row["external_id"], t("Day"): day(row["day"]), t("Movement"): label(row["kind"]),
+            {t("Customer"): row["name"], t("Id"): row["external_id"], t("Day"): row["day"], t("Movement"): label(row["kind"]),
              t("Because of"): label(row["cause"]), before: money(row["before_minor"], currency), after: money(row["after_minor"], currency),
              amount: money(row["delta_minor"], currency, sign=True)}
             for row in rows.head(1000).iter_rows(named=True)

@@ -105,7 +105,7 @@ def customer_rows(
     """A table whose rows belong to customers, by their ids in the same order: choosing a row opens its customer."""
     picked = st.dataframe(
         listed, height=height or "auto", hide_index=True, on_select="rerun", selection_mode="single-row", key=key,
-        column_config=money_columns(*money) | day_columns(listed),
+        column_config=money_columns(*money) | day_columns(listed), placeholder="",
     )  # fmt: skip
     if picked.selection.rows:
         go("customers", {"customer": ids[picked.selection.rows[0]]})

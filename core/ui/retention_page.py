@@ -15,10 +15,12 @@ from core.calc.movements import CHURN
 from core.calc.survival import MIN_AT_RISK, Test, incidence, median
 from core.reports.lifetimes import People
 from core.ui import charts, parts
+from core.ui.drill import PICK, Drill, month_of
 from core.ui.format import country, day, money, month, number, share
 from core.ui.text import definition, label, t
 
 MOST_COHORTS, MOST_ROWS, MOST_TENURE, MOST_WRITTEN = 24, 500, 36, 24
+COHORT = Drill("cohort")  # the cohort whose customers are shown: "2026-03"
 CAUSE_COLOURS = {
     "voluntary": "#3B5BDB",
     "involuntary": "#E03131",
@@ -44,19 +46,24 @@ def segment_word(dimension: str, value: str) -> str:
     return value if dimension == "plan" else label(value)
 
 
-def heat_map(cells: pl.DataFrame, revenue: bool) -> date | None:
-    """Cohort × age; blank where the cohort has not come so far. The cohort that was clicked."""
+def chosen_cohort(today: date) -> date | None:
+    """The cohort that is open."""
+    return month_of(COHORT.begin(lambda asked: month_of(asked, today) is not None), today)
+
+
+def heat_map(cells: pl.DataFrame, revenue: bool) -> None:
+    """Cohort × age; blank where the cohort has not come so far."""
     kept, of = ("mrr", "start_mrr") if revenue else ("kept", "size")
     shown = cells.with_columns(share=pl.col(kept) / pl.col(of)).filter(pl.col(of) > 0)
     recent = shown["cohort"].unique().sort(descending=True).head(MOST_COHORTS)
     shown = shown.filter(pl.col("cohort").is_in(recent.implode()))
     names = {start: month(start) for start in recent}
     shown = shown.with_columns(
+        pl.col("cohort").dt.strftime("%Y-%m").alias(PICK),
         name=pl.col("cohort").replace_strict(names, return_dtype=pl.String),
-        key=pl.col("cohort").dt.strftime("%Y-%m-%d"),
     )
     order = [names[start] for start in recent]
-    pick = alt.selection_point(name="cohort", fields=["key"])
+    pick = COHORT.point(shown[PICK])
     ages = int(shown["age"].max() or 0)  # type: ignore[arg-type]
     base = alt.Chart(shown).encode(
         x=alt.X("age:O", title=t("Whole months since the first paid day"), axis=alt.Axis(labelAngle=0, values=list(range(0, ages + 1, 3 if ages > 18 else 1)))),
@@ -79,12 +86,10 @@ def heat_map(cells: pl.DataFrame, revenue: bool) -> date | None:
         text=alt.Text("share:Q", format=".0%"),
         color=alt.condition(alt.datum.share > middle, alt.value(much), alt.value(little)),
     )
-    event = st.altair_chart(
-        charts.styled(squares + written if ages <= MOST_WRITTEN else squares, height=max(180, 19 * len(order))), width="stretch", key=f"cohorts:{revenue}", on_select="rerun",
-        selection_mode="cohort", alt=t("Retention by cohort"),
+    COHORT.shown(
+        squares + written if ages <= MOST_WRITTEN else squares, key=f"cohorts:{revenue}",
+        height=max(180, 19 * len(order)), said=t("Retention by cohort"),
     )  # fmt: skip
-    chosen = (event.selection.get("cohort") or []) if event else []
-    return date.fromisoformat(chosen[0]["key"]) if chosen else None
 
 
 def summary(cells: pl.DataFrame) -> None:
@@ -107,15 +112,13 @@ def summary(cells: pl.DataFrame) -> None:
 
 def members(rows: pl.DataFrame, cohort: date, currency: str) -> None:
     """Who began in a month, and what became of them."""
-    gone = rows.filter(pl.col("left").is_not_null()).height
-    st.markdown(
-        t(
-            "**{month}**: {count} customers began, {gone} have left since",
-            month=month(cohort),
-            count=number(rows.height),
-            gone=number(gone),
-        )
-    )
+    gone = number(rows.filter(pl.col("left").is_not_null()).height)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(
+            t("**{month}**: {count} customers began, {gone} have left since", month=month(cohort), count=number(rows.height), gone=gone),
+            width="content",
+        )  # fmt: skip
+        COHORT.close_button()
     mrr = t("MRR today")
     listed = [
         {t("Customer"): row["name"], t("Id"): row["external_id"], t("Since"): row["since"], t("Left"): row["left"],
@@ -213,15 +216,14 @@ def curves(frame: pl.DataFrame, dimension: str | None) -> None:
         tooltip=[alt.Tooltip("name:N", title=t("Segment")), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("survival:Q", title=t("Still customers"), format=".1%"),
                  alt.Tooltip("low:Q", format=".1%", title=t("At least")), alt.Tooltip("high:Q", format=".1%", title=t("At most")), alt.Tooltip("at_risk:Q", title=t("At risk"))],
     )  # fmt: skip
-    band = base.mark_area(opacity=0.10, interpolate="step-after").encode(y=alt.Y("low:Q", title=None), y2="high:Q")
     lowest = float(shown.select(pl.col("low").min().fill_null(0.0)).item())
+    # Both layers say the same domain: the one without would bring nought back.
+    scale = alt.Scale(domain=[max(0.0, lowest - 0.05), 1.0])
+    band = base.mark_area(opacity=0.10, interpolate="step-after").encode(
+        y=alt.Y("low:Q", title=None, scale=scale), y2="high:Q"
+    )
     line = base.mark_line(strokeWidth=2, interpolate="step-after").encode(
-        y=alt.Y(
-            "survival:Q",
-            title=None,
-            scale=alt.Scale(domain=[max(0.0, lowest - 0.05), 1.0]),
-            axis=alt.Axis(format=".0%"),
-        )
+        y=alt.Y("survival:Q", title=None, scale=scale, axis=alt.Axis(format=".0%"))
     )
     st.altair_chart(
         charts.styled(band + line, height=320), width="stretch", key="curves", alt=t("Share still customers by month")

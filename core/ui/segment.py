@@ -146,17 +146,6 @@ def margin(db: Session, filters: Filters, today: date) -> float:
     return lifetimes.margin_of(db, session.frames(people, filters, today), today)
 
 
-def gap(db: Session, filters: Filters, today: date, by: str, names: tuple[str, str]) -> lifetimes.Gap | None:
-    """What separates two segments."""
-    return lifetimes.gap(db, session.frames(people, filters, today), by, names)
-
-
-def hazard_ratios(found: lifetimes.People, by: str, reference: str, strata: str) -> list[drivers.Ratio]:
-    """How much likelier the others leave, within strata."""
-    known = found.frame.filter(pl.col(by).is_not_null() & pl.col(strata).is_not_null())
-    return drivers.hazard_ratios(known, by, reference, [strata])
-
-
 def contact_lives(db: Session, filters: Filters, today: date) -> pl.DataFrame:
     """Subjects who were there after two months, by whether they had contacted customer service before."""
     found = session.frames(people, filters, today)

@@ -22,10 +22,31 @@ def test_a_bar_of_the_movements_opens_the_customers_behind_it(sqlite_engine: Eng
     with served(url_of(sqlite_engine), now=NOW) as address:
         page.goto(f"{address}/?range=24")
         expect(page.get_by_text("Every row adds up")).to_be_visible()
-        bars = page.locator(".st-key-movements path[aria-roledescription='bar']")
+        bars = page.locator("[class*='st-key-movements'] path[aria-roledescription='bar']")
         expect(bars.first).to_be_visible()
         bars.first.click()
-        expect(page.get_by_text(re.compile(r"\d+ customers, .* a month in all"))).to_be_visible()
+        behind = page.get_by_text(re.compile(r"\d+ customers, .* a month in all"))
+        expect(behind).to_be_visible()
+        expect(page).to_have_url(re.compile(r"movement=[a-z_]+-\d{4}-\d{2}"))
+        told = behind.text_content()
+        page.goto(page.url)  # the link alone opens the same list
+        expect(behind).to_have_text(str(told))
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        page.get_by_role("button", name="Close").click()
+        expect(behind).to_have_count(0)
+        expect(page).not_to_have_url(re.compile("movement="))
+
+
+def test_a_cell_of_a_cohort_opens_its_customers_and_stands_in_the_link(sqlite_engine: Engine, page: Page) -> None:
+    lived(sqlite_engine, 60)
+    with served(url_of(sqlite_engine), now=NOW) as address:
+        page.goto(f"{address}/retention")
+        cell = page.locator("[class*='st-key-cohorts'] path[aria-roledescription='rect mark']").nth(5)
+        expect(cell).to_be_visible()
+        cell.click(force=True)  # its percentage stands above it
+        expect(page).to_have_url(re.compile(r"cohort=\d{4}-\d{2}"))
+        page.goto(page.url)
+        expect(page.get_by_text(re.compile(r"customers began, \d+ have left since"))).to_be_visible()
 
 
 def test_from_what_if_to_a_memo(sqlite_engine: Engine, page: Page, tmp_path: Path) -> None:

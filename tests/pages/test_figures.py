@@ -84,6 +84,56 @@ def test_a_link_opens_the_range_and_the_segment(sqlite_engine, metrics):
     assert app.query_params["payment_option"] in ("card", ["card"])
 
 
+def listed(app, day):
+    """The customers shown behind a mark of a chart: the one table with such a column of days."""
+    (frame,) = [each.value for each in app.dataframe if day in each.value.columns]
+    return frame
+
+
+def test_a_link_opens_the_customers_behind_a_bar_until_they_are_closed(sqlite_engine, metrics):
+    lived(sqlite_engine, 40)
+
+    app, _ = metrics(sqlite_engine, "overview", range="24", movement="new-2024-03", payment_option="card")
+
+    rows = listed(app, "Day")
+    assert "New · Mar 2024" in [header.value for header in app.header]
+    assert set(rows["Movement"]) == {"new"}
+    assert {day.isoformat()[:7] for day in rows["Day"]} == {"2024-03"}  # days, not words: they sort as days
+    assert app.query_params["movement"] in ("new-2024-03", ["new-2024-03"])
+
+    app.button(key="drill:movement:close").click().run()
+
+    assert "movement" not in app.query_params
+    assert "New · Mar 2024" not in [header.value for header in app.header]
+
+
+def test_a_link_opens_the_customers_of_a_cohort_until_they_are_closed(sqlite_engine, metrics):
+    lived(sqlite_engine, 40)
+
+    app, _ = metrics(sqlite_engine, "retention", cohort="2024-03")
+
+    assert {day.isoformat()[:7] for day in listed(app, "Since")["Since"]} == {"2024-03"}
+    app.segmented_control(key="cohorts:what").set_value("revenue").run()
+    assert "**Mar 2024**" in texts(app)
+    assert app.query_params["cohort"] in ("2024-03", ["2024-03"])
+
+    app.button(key="drill:cohort:close").click().run()
+
+    assert "cohort" not in app.query_params
+    assert "**Mar 2024**" not in texts(app)
+
+
+@pytest.mark.parametrize("asked", ["2024-13", "2099-01", "9999-12", "nonsense", "churn-", "stay-2024-03", "2024-3"])
+def test_a_link_to_nothing_opens_nothing(sqlite_engine, metrics, asked):
+    lived(sqlite_engine, 16)
+
+    for page, name in (("overview", "movement"), ("retention", "cohort")):
+        app, _ = metrics(sqlite_engine, page, **{name: asked})
+
+        assert name not in app.query_params
+        assert not [button for button in app.button if button.label == "Close"]
+
+
 def test_retention_tells_cohorts_curves_and_reasons(sqlite_engine, metrics):
     lived(sqlite_engine)
 
@@ -106,6 +156,25 @@ def test_a_lifetime_comes_with_its_range_and_reasons(sqlite_engine, metrics):
     assert "Estimated from your history" in said
     assert "none was entered, so revenue counts in full" in said
     assert "Shapley" in said
+    assert "what-if under independence" in said
+    headers = [header.value for header in app.header]
+    assert "By payment option, over the whole life" in headers
+    assert any(header.startswith("What separates two segments in their first ") for header in headers)
+    assert "Nothing says that these ratios change with tenure" in said
+
+
+def test_an_effect_that_changes_with_tenure_is_read_from_the_curves(sqlite_engine, metrics):
+    world = World(sqlite_engine)
+    plan, begin = world.plan(fixed("100")), date(2024, 1, 1)
+    # With a card many leave at once and then nobody; by direct debit it is the other way round.
+    for option, months in (("card", [2] * 35 + [25] * 10), ("direct_debit", [20] * 35 + [25] * 10)):
+        for at in months:
+            who = world.start(world.customer(payment_option=option), plan, begin)
+            world.change(who, "cancel", date(2024 + at // 12, at % 12 + 1, 1), cause="voluntary")
+
+    app, _ = metrics(sqlite_engine, "lifetime")
+
+    assert "the effect changes with tenure (p < 0.001): read the curves instead" in texts(app)
 
 
 def test_where_little_is_known_it_is_said(sqlite_engine, metrics):

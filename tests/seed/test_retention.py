@@ -1,19 +1,24 @@
-"""Who left, read from the database, against the stated table - by slow arithmetic of the test's own, one customer a time."""
+"""Who left against the stated table: by slow arithmetic of the test's own, one customer a time, and as the charts tell it."""
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import sqrt
+from math import log, sqrt
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Engine, select
 
 from core.domain.periods import Interval, Unit, boundary
-from core.store.engine import reading
+from core.reports import comparisons, lifetimes, mrr
+from core.reports.kpis import Filters
+from core.store.engine import open_engine, reading
 from core.store.tables import (
     CustomerVersion,
     Plan,
@@ -113,11 +118,28 @@ def decisions(life: Told) -> Iterator[tuple[int, float, bool]]:
         yield months, 1 - (1 - h) ** life.interval.months, tick == life.ends
 
 
-def test_who_left_is_what_the_table_says(sqlite_engine: Engine) -> None:
-    fill(sqlite_engine, as_of=AS_OF, customers=5_000, months=20, invoiced=1)
+@pytest.fixture(scope="module")
+def company(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The demo company of twenty months, made once for this file."""
+    file = tmp_path_factory.mktemp("company") / "forbli.db"
+    shutil.copy(sqlite_template, file)
+    engine = open_engine(f"sqlite:///{file}")
+    fill(engine, as_of=AS_OF, customers=5_000, months=20, invoiced=1)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def people(company: Engine) -> lifetimes.People:
+    """Its customers as the pages see them."""
+    with reading(company) as session:
+        return lifetimes.people(session, mrr.ledger(session, AS_OF), Filters(), AS_OF)
+
+
+def test_who_left_is_what_the_table_says(company: Engine) -> None:
     expected: dict[str, float] = defaultdict(float)
     happened: dict[str, int] = defaultdict(int)
-    for life in told(sqlite_engine):
+    for life in told(company):
         for months, chance, left in decisions(life):
             groups = ["all", life.plan, life.payment, life.channel, f"onboarded {life.onboarded}",
                       "months 1-3" if months <= 3 else "months 4-12" if months <= 12 else "months 13-24"]  # fmt: skip
@@ -132,3 +154,59 @@ def test_who_left_is_what_the_table_says(sqlite_engine: Engine) -> None:
     }
     assert far == {}
     assert happened["all"] == pytest.approx(expected["all"], rel=0.15)
+
+
+@pytest.mark.parametrize("dimension", ["plan", "payment_option", "channel", "onboarding"])
+def test_the_log_rank_test_finds_what_differs(people: lifetimes.People, dimension: str) -> None:
+    assert comparisons.compare(people, dimension).p < 0.001
+    assert comparisons.compare(people, dimension, comparisons.stratum_of(dimension)).p < 0.01
+
+
+def test_the_log_rank_test_finds_nothing_where_nothing_is_stated(people: lifetimes.People) -> None:
+    assert comparisons.compare(people, "country", "plan").p > 0.05
+
+
+@pytest.mark.parametrize(
+    ("dimension", "reference", "stated", "plain"),
+    [
+        ("plan", "Hjem", {"Familie": 0.014 / 0.022, "Hytte": 0.030 / 0.022}, {"Familie", "Hytte"}),
+        ("plan", "Kontor", {"Handel": 0.012 / 0.010}, set()),
+        ("payment_option", "invoice", {name: PAYMENT[name] for name in ("card", "direct_debit", "efaktura")}, {"card", "direct_debit"}),
+        ("channel", "email", {name: CHANNEL[name] for name in ("digital_mailbox", "einvoice", "paper", "sms")}, {"paper", "einvoice"}),
+        ("onboarding", "finished", {"not finished": 1.35 / 0.75}, {"not finished"}),
+    ],
+)  # fmt: skip
+def test_the_ratios_of_leaving_are_the_stated_ones(
+    people: lifetimes.People, dimension: str, reference: str, stated: dict[str, float], plain: set[str]
+) -> None:
+    """Within 3.5 standard errors, as above; `plain`: those whose interval does not hold 1. Groups with few ends are held back."""
+    ratios = {ratio.name: ratio for ratio in comparisons.hazard_ratios(people, dimension, reference)}
+    off = {
+        name: log(ratio.ratio / stated[name]) / (log(ratio.high / ratio.low) / 3.92) for name, ratio in ratios.items()
+    }
+
+    assert ratios.keys() == stated.keys()
+    assert {name: errors for name, errors in off.items() if abs(errors) > 3.5} == {}
+    assert {name for name, ratio in ratios.items() if ratio.low > 1 or ratio.high < 1} == plain
+
+
+def test_the_curves_stand_in_the_stated_order(people: lifetimes.People) -> None:
+    def at_a_year(dimension: str) -> dict[str, tuple[float, float, float]]:
+        told = lifetimes.curves(people, dimension).filter(pl.col("time") <= 12).group_by("segment", maintain_order=True)
+        return {row[0]: row[1:] for row in told.agg(pl.col("low", "survival", "high").last()).iter_rows()}
+
+    plans, onboarding = at_a_year("plan"), at_a_year("onboarding")
+
+    order = ["Hytte", "Hjem", "Familie", "Kontor", "Kjede"]
+    assert sorted(order, key=lambda name: plans[name][1]) == order
+    assert onboarding["not finished"][2] < onboarding["finished"][0]  # the bands do not touch
+
+
+def test_customers_leave_less_the_longer_they_are_there(people: lifetimes.People) -> None:
+    rates = lifetimes.hazards(people, None)
+    bands = [rates.filter(pl.col("time").is_between(*months)) for months in ((1, 3), (4, 11), (13, 18))]
+    hazard = [band["events"].sum() / band["at_risk"].sum() for band in bands]
+
+    # Twice as fast at first and 0.7 times after a year; plans by the year leave in month 12 alone and dilute all three alike.
+    assert hazard[0] / hazard[1] == pytest.approx(2.0, rel=0.25)
+    assert hazard[2] / hazard[1] == pytest.approx(0.7, rel=0.25)
