@@ -246,6 +246,7 @@ class Nets:
     @classmethod
     def under(cls, base: Base, prices: frames.Prices) -> Nets:
         """The lines of everything that is alike."""
+        prices = _needed(base, prices)
         head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
         states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
         charges, recurring_ = _state_lines(base, prices)
@@ -359,6 +360,14 @@ def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
         return amounts.cast(pl.Int64)
     sums = pl.DataFrame({"at": at, "amount": amounts}).group_by("at").agg(pl.col("amount").sum())
     return pl.zeros(size, dtype=pl.Int64, eager=True).scatter(sums["at"], sums["amount"].cast(pl.Int64))
+
+
+def _needed(base: Base, prices: frames.Prices) -> frames.Prices:
+    """The prices of the versions that the base has, for compiling the others costs as much."""
+    used = pl.col("price_version_id").is_in(base.states["price_version_id"].unique().implode())
+    charges = prices.charges.filter(used)
+    tiers = prices.tiers.join(charges.select("charge_id"), on="charge_id", how="semi", maintain_order="left")
+    return frames.Prices(prices.versions.filter(used), charges, tiers)
 
 
 def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.DataFrame]:
