@@ -45,9 +45,7 @@ assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
 st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:
-    exact = session.frames(simulate_reads.exact, scenario, context.today)
-    hoped = session.frames(simulate_reads.hoped, scenario, context.today)
-    found = session.frames(simulate_reads.outcome, scenario, context.today)
+    exact, hoped, found = simulate_reads.answer(scenario, context.today)
 except ForbliError as error:
     st.error(refusal(error), icon=":material/error:")
     simulate_decide.keep(row, scenario, context)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from babel.messages.pofile import read_po
 
-from core.language import label, translate
+from core.language import formats, label, translate
 from core.language.glossary import words
 from tests.words import ROOT, bare_texts, said, spoken, stored_words, written
 
@@ -84,3 +84,16 @@ def test_every_word_of_the_glossary_has_both_languages() -> None:
 
 def test_no_element_of_a_page_gets_a_bare_text() -> None:
     assert bare_texts() == []
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "en", "nb"),
+    [
+        (999_999_900, "9,999,999 kr", "9 999 999 kr"),
+        (48_225_762_300, "482.3M kr", "482,3 mill. kr"),
+        (-4_822_576_230_000, "−48.2B kr", "−48,2 mrd. kr"),
+    ],
+)
+def test_a_large_amount_is_short_on_a_small_card(amount_minor: int, en: str, nb: str) -> None:
+    written = [formats.short_money(amount_minor, "NOK", language).replace("\u00a0", " ") for language in ("en", "nb")]
+    assert written == [en, nb]

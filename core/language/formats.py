@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal
+from babel.numbers import format_compact_decimal, format_decimal
 
 from core.domain.money import exponent_of, to_major
 
 LOCALES = {"en": "en_GB", "nb": "nb_NO"}
 SIGNS = {"NOK": "kr"}
 MICRO = 10**6
+SHORT_FROM = 10_000_000
 
 
 def money(amount_minor: int | None, currency: str, language: str, *, sign: bool = False) -> str:
@@ -33,6 +34,15 @@ def whole_money(amount_minor: int, currency: str, language: str, *, sign: bool =
     major = to_major(amount_minor, currency).to_integral_value()
     before = "−" if major < 0 else "+" if sign and major else ""
     return f"{before}{number(abs(major), language)}\u00a0{SIGNS.get(currency, currency)}"
+
+
+def short_money(amount_minor: int, currency: str, language: str) -> str:
+    """As `whole_money`, from ten millions on with one decimal of a million or more, for small cards: "482.3M kr", "482,3 mill. kr"."""
+    major = to_major(amount_minor, currency)
+    if abs(major) < SHORT_FROM:
+        return whole_money(amount_minor, currency, language)
+    written = format_compact_decimal(abs(major), locale=LOCALES[language], fraction_digits=1)
+    return f"{'−' if major < 0 else ''}{written}\u00a0{SIGNS.get(currency, currency)}"
 
 
 def price(text: str | Decimal, currency: str, language: str) -> str:

@@ -19,6 +19,11 @@ def whole_money(amount_minor: int, currency: str, *, sign: bool = False) -> str:
     return formats.whole_money(amount_minor, currency, language(), sign=sign)
 
 
+def short_money(amount_minor: int, currency: str) -> str:
+    """ "1 299 kr", "482,3 mill. kr" """
+    return formats.short_money(amount_minor, currency, language())
+
+
 def price(text: str | Decimal, currency: str) -> str:
     """A unit price with all its decimals."""
     return formats.price(text, currency, language())

@@ -13,7 +13,7 @@ import streamlit as st
 from core.calc.movements import after_months, months_between
 from core.domain.money import exponent_of
 from core.reports.kpis import Figures
-from core.ui.format import money, month, number, share, whole_money
+from core.ui.format import money, month, number, share, short_money, whole_money
 from core.ui.text import definition, t
 
 
@@ -58,7 +58,7 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
             spark("arpa_minor"),
         )
     with st.grid(6, min_column_width=150):
-        _small(t("ARR"), whole_money(12 * now["closing"], currency), definition("arr"))
+        _amount(t("ARR"), 12 * now["closing"], currency, definition("arr"))
         _small(t("NRR, 12 months"), share(now["nrr"]), definition("nrr"))
         _small(t("GRR, 12 months"), share(now["grr"]), definition("grr"))
         quick = (
@@ -69,12 +69,11 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
             else number(over["quick_ratio"], places=1)
         )
         _small(t("Quick ratio"), quick, definition("quick ratio"))
-        _small(t("Usage MRR"), whole_money(usage_minor, currency), definition("usage mrr"))
-        _small(
-            t("Discounts"),
-            whole_money(now["list_mrr"] - now["closing"], currency),
+        _amount(t("Usage MRR"), usage_minor, currency, definition("usage mrr"))
+        _amount(
+            t("Discounts"), now["list_mrr"] - now["closing"], currency,
             t("MRR at list prices less MRR: what running discounts take off."),
-        )
+        )  # fmt: skip
     if over and over["month"] != now["month"]:
         st.caption(
             t("MRR, customers and ARPA are those of today; churn and quick ratio those of {month}, the last whole month.",
@@ -130,6 +129,12 @@ def _card(
         title, value, arrow, help=help, border=True, height="stretch", chart_data=spark or None, chart_type="area",
         delta_color="inverse" if inverse else "normal", delta_description=compared.words if delta else None,
     )  # fmt: skip
+
+
+def _amount(title: str, amount_minor: int, currency: str, help: str) -> None:
+    """A small card of an amount; one that is shortened stands whole in its help."""
+    whole, short = whole_money(amount_minor, currency), short_money(amount_minor, currency)
+    _small(title, short, help if short == whole else f"{help}\n\n{whole}")
 
 
 def _small(title: str, value: str, help: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import polars as pl
+import streamlit as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,6 +23,7 @@ from core.reports.simulation import Exact, Prepared
 from core.store import catalogue
 from core.store.tables import Plan, PriceVersion, core_table
 from core.ui import session
+from core.ui.text import t
 
 KEY = "simulate"  # begins the names of all widgets of the page
 
@@ -89,6 +92,16 @@ def hoped(_db: Session, scenario: Scenario, today: date) -> Expected:
 def outcome(_db: Session, scenario: Scenario, today: date) -> dict[str, Any]:
     """Every number of a scenario."""
     return scenarios.outcome(session.frames(exact, scenario, today), session.frames(hoped, scenario, today))
+
+
+def answer(scenario: Scenario, today: date) -> tuple[Exact, Expected, dict[str, Any]]:
+    """The exact layer, the expectation and every number. The first one of a plan takes its time and says so."""
+    about = (scenario.plan, scenario.currency, scenario.interval, session.revision())
+    known = st.session_state.get(f"{KEY}:known") == about
+    with nullcontext() if known else st.spinner(t("Rating every bill of the last year anew …")):
+        found = tuple(session.frames(read, scenario, today) for read in (exact, hoped, outcome))
+    st.session_state[f"{KEY}:known"] = about
+    return found  # type: ignore[return-value]
 
 
 def own_reaction(db: Session, today: date) -> Estimate | None:
