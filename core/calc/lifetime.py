@@ -135,7 +135,8 @@ class Fit:
 
 def _log_survival(alpha: float, beta: float, c: float, t: np.ndarray, model: Model) -> np.ndarray:
     """ln S(t). The homogeneous models keep 1 − θ in `beta`."""
-    power = np.power(t, c)
+    with np.errstate(over="ignore"):  # beyond any number nobody is left
+        power = np.power(t, c)
     if model in (Model.GEOMETRIC, Model.WEIBULL):
         return np.asarray(power * math.log(beta))
     # B(α, β+x)/B(α, β) by log-gammas: betaln alone loses digits when both are large.
@@ -145,11 +146,18 @@ def _log_survival(alpha: float, beta: float, c: float, t: np.ndarray, model: Mod
 def log_likelihood(counts: Counts, alpha: float, beta: float, c: float = 1.0, model: Model = Model.SBG) -> float:
     """Σ_churned ln P(T = t) + Σ_kept ln S(t) − Σ_late ln S(e)."""
     t = np.arange(counts.periods + 1, dtype=float)
-    log_s = _log_survival(alpha, beta, c, t, model)
-    # P(T = t) = S(t − 1) − S(t), by its logarithm so that small chances keep their digits.
-    log_p = log_s[:-1] + np.log(-np.expm1(np.minimum(log_s[1:] - log_s[:-1], -1e-300)))
-    total = np.where(counts.churned > 0, counts.churned * log_p, 0.0).sum()
-    return float(total + (counts.kept * log_s[1:]).sum() - (counts.late * log_s[1:]).sum())
+    # A search also tries shapes under which nobody is left after a while; only those months count in which somebody was seen.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log_s = _log_survival(alpha, beta, c, t, model)
+        # P(T = t) = S(t − 1) − S(t), by its logarithm so that small chances keep their digits.
+        log_p = log_s[:-1] + np.log(-np.expm1(np.minimum(log_s[1:] - log_s[:-1], -1e-300)))
+        return _sum(counts.churned, log_p) + _sum(counts.kept, log_s[1:]) - _sum(counts.late, log_s[1:])
+
+
+def _sum(n: np.ndarray, logarithms: np.ndarray) -> float:
+    """Σ n·ln where n is not nothing."""
+    some = n != 0
+    return float((n[some] * logarithms[some]).sum())
 
 
 def fit(counts: Counts, model: Model = Model.SBG) -> Fit:
