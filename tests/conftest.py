@@ -28,6 +28,11 @@ from core.store.engine import open_engine
 from core.store.migrate import migrate
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: who waits for a browser or a server leaves one free."""
+    return (os.cpu_count() or 1) + 1
+
+
 def build(url: str) -> None:
     """Bring an empty database to the newest schema and let go of it."""
     engine = open_engine(url)
