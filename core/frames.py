@@ -336,10 +336,14 @@ def empty(schema: Schema) -> pl.DataFrame:
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """The frame with exactly the schema's columns, in order and cast; a missing column becomes null."""
+    have = frame.schema
+    if list(have.items()) == list(schema.items()):
+        return frame
     return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        pl.col(name) if have.get(name) == dtype
+        else (pl.col(name) if name in have else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in schema.items()
-    )
+    )  # fmt: skip
 
 
 def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
