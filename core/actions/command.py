@@ -114,8 +114,8 @@ def command(
 
 
 def _rows(content: Mapping[str, Any]) -> int:
-    """How many things a command is about."""
-    return max((len(each) for each in content.values() if isinstance(each, pl.DataFrame | list)), default=1)
+    """How many things a command is about; a file's bytes stand for as many rows."""
+    return max((len(each) for each in content.values() if isinstance(each, pl.DataFrame | list | bytes)), default=1)
 
 
 def claim(session: Session, command_id: str, content_hash: str) -> Answer | None:

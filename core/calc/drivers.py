@@ -205,6 +205,9 @@ def cause_hazards(subjects: pl.DataFrame, causes: Sequence[str], after: int, hor
     Chances of all causes add up to that of leaving at all; a month in which nobody leaves has none.
     """
     at_risk = survival.life_table(subjects).select("time", "at_risk")
+    subjects = subjects.filter(
+        pl.col("exit") > pl.col("entry")
+    )  # as the table: who is there no longer was never at risk
     ends = subjects.group_by("cause", time="exit").agg(pl.col("n").sum()).join(at_risk, on="time")
     months = pl.DataFrame({"time": range(after + 1, max(horizon, after + 1))}, schema={"time": pl.Int64})
     share = (pl.col("n") / pl.col("at_risk")).fill_null(0.0)
@@ -246,7 +249,11 @@ def without_cause(subjects: pl.DataFrame, cause: str, share: float) -> pl.DataFr
     Each month's chance of leaving for the cause is scaled; causes are taken to be independent.
     """
     table = survival.life_table(subjects)
-    own = subjects.filter(pl.col("cause") == cause).group_by(time="exit").agg(of_cause=pl.col("n").sum())
+    own = (
+        subjects.filter((pl.col("cause") == cause) & (pl.col("exit") > pl.col("entry")))
+        .group_by(time="exit")
+        .agg(of_cause=pl.col("n").sum())
+    )
     joined = table.join(own, on="time", how="left").with_columns(pl.col("of_cause").fill_null(0)).sort("time")
     hazard = (pl.col("events") - pl.col("of_cause") * (1 - share)) / pl.col("at_risk")
     return joined.with_columns(survival=(1 - hazard).cum_prod()).select("time", "at_risk", "survival")

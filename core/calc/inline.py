@@ -21,7 +21,7 @@ _PLAN = pl.LazyFrame({"step": [0]})
 
 
 def inline(work: Callable[[], R], *, rows: int = 1) -> R:
-    """What `work()` answers or raises, computed on this thread unless it is about more than FEW rows."""
+    """What `work()` answers or raises, computed on this thread unless it is about more than FEW rows (or this runs inline itself)."""
     if rows > FEW:
         return work()
     answers: list[R] = []

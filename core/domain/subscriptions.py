@@ -172,6 +172,10 @@ class Refusal(StrEnum):
     NO_DOCUMENT = "no_document"
     PAID_NOTHING = "paid_nothing"
     PAID_CURRENCY = "paid_currency"
+    OTHER_PAYER = "other_payer"
+    PAID_BACK = "paid_back"
+    PAID_MEANWHILE = "paid_meanwhile"
+    TAKEN_BACK = "taken_back"
 
 
 _R = Refusal
@@ -255,6 +259,10 @@ REFUSALS: dict[Refusal, tuple[type[ForbliError], str]] = {
     _R.NO_DOCUMENT: (NotFound, "There is no invoice {document_id}"),
     _R.PAID_NOTHING: (InvalidInput, "Give the amount that was paid, and its currency"),
     _R.PAID_CURRENCY: (Conflict, "The invoice is in {document_currency} and the payment in {currency}"),
+    _R.OTHER_PAYER: (Conflict, "The invoice goes to another customer; name only one of the two"),
+    _R.PAID_BACK: (Conflict, "No more can be paid back than was paid or credited"),
+    _R.PAID_MEANWHILE: (Conflict, "{paid_by} has registered a payment of this invoice meanwhile; look at it and try again"),
+    _R.TAKEN_BACK: (Conflict, "What has the bank's id {source_id} was taken back; register it without that id"),
     _R.NUL: (InvalidInput, "The text holds characters that cannot be stored"),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from core.calc.movements import CUSTOMER
 from core.domain.subscriptions import EndCause
 from core.reports.lifetimes import YEARLY_DISCOUNT, People, Value
 
-FIRST_RENEWALS = 3  # months that count as onboarding
+FIRST_MONTHS = 3  # months that count as onboarding
 
 
 def compare(found: People, dimension: str, strata: str | None = None) -> survival.Test:
@@ -54,15 +54,17 @@ class Gap:
     months: int
 
 
-def gap(found: People, dimension: str, names: tuple[str, str], yearly: float = YEARLY_DISCOUNT) -> Gap | None:
-    """What separates two segments; None when either has fewer than 30 ends."""
+def gap(
+    found: People, dimension: str, names: tuple[str, str], margin: float = 1.0, yearly: float = YEARLY_DISCOUNT
+) -> Gap | None:
+    """What separates two segments, at one margin; None when either has fewer than 30 ends."""
     sides = [found.frame.filter(pl.col(dimension) == name) for name in names]
     if any(int(side["cause"].is_not_null().sum()) < FEWEST_EVENTS for side in sides):
         return None
     d = lifetime.per_unit(yearly, 12)
     horizon = min(_reach(side) for side in sides)
     told = _told_causes(sides)
-    first, second = (_factors(found, side, told, horizon, d) for side in sides)
+    first, second = (_factors(found, side, told, horizon, d, margin=margin) for side in sides)
     parts = drivers.shapley(first, second, lambda factors: drivers.worth_of(factors, d))
     totals = round(drivers.worth_of(first, d)), round(drivers.worth_of(second, d))
     rounded = {name: round(part) for name, part in parts.items()}
@@ -79,38 +81,41 @@ def _reach(side: pl.DataFrame) -> int:
 
 
 def _told_causes(sides: Sequence[pl.DataFrame]) -> list[str]:
-    """The causes that at least 30 of both segments left for, the commonest first; rarer ones are told as one, "other"."""
+    """The causes that at least 30 of the two together left for, the commonest first; rarer ones are told as one, "other"."""
     ends = pl.concat([side.select("cause") for side in sides]).drop_nulls()["cause"].value_counts(sort=True)
     often = ends.filter(pl.col("count") >= FEWEST_EVENTS)["cause"].to_list()
     rest = EndCause.OTHER.value
     return often if len(often) == ends.height else [*(cause for cause in often if cause != rest), rest]
 
 
-def _factors(found: People, side: pl.DataFrame, told: list[str], horizon: int, d: float) -> dict[str, Any]:
+def _factors(
+    found: People, side: pl.DataFrame, told: list[str], horizon: int, d: float, *, margin: float
+) -> dict[str, Any]:
     """The factors of a segment as `drivers.worth_of` takes them."""
     rare = pl.col("cause").is_not_null() & ~pl.col("cause").is_in(told)
     cause = pl.when(rare).then(pl.lit(EndCause.OTHER.value)).otherwise("cause")
-    leaving = drivers.cause_hazards(side.with_columns(cause=cause), told, FIRST_RENEWALS, horizon)
+    leaving = drivers.cause_hazards(side.with_columns(cause=cause), told, FIRST_MONTHS, horizon)
     values = survival.survival_at(survival.kaplan_meier(side), range(horizon))
     present = np.array([value or 0.0 for value in values]) / (1 + d) ** np.arange(horizon)
-    early = float(present[:FIRST_RENEWALS].sum())
-    reach = float(present[FIRST_RENEWALS]) if horizon > FIRST_RENEWALS else 0.0
-    upsell, cross_sell = _growth(found, side)
+    early = float(present[:FIRST_MONTHS].sum())
+    reach = float(present[FIRST_MONTHS]) if horizon > FIRST_MONTHS else 0.0
+    upsell, cross_sell = _growth(found, side, horizon)
     base = float(side["start_mrr"].fill_null(0).mean() or 0.0) / 12  # type: ignore[arg-type]
-    return {"base": base, "cross_sell": cross_sell, "upsell": upsell, ONBOARDING: (early, reach), **leaving}
+    money = {"base": base, "cross_sell": cross_sell, "upsell": upsell}
+    return {**{name: margin * amount for name, amount in money.items()}, ONBOARDING: (early, reach), **leaving}
 
 
-def _growth(found: People, side: pl.DataFrame) -> tuple[float, float]:
+def _growth(found: People, side: pl.DataFrame, horizon: int) -> tuple[float, float]:
     """(upsell, cross-sell): by how much plan, price and seat changes, and add-ons, raise MRR above that of the first paid day, minor
-    units, on average over the months that these customers stayed."""
+    units, on average over the months within the horizon that these customers stayed."""
     grown = found.ledger.log.filter(
         pl.col("kind").is_in([movements.EXPANSION, movements.CONTRACTION]), pl.col("day") <= found.as_of
     )
     own = grown.join(side.select(CUSTOMER, "since", "exit"), on=CUSTOMER)
     before = (pl.col("day") - pl.col("since")).dt.total_days() * 12 / 365.25
-    lasts = (pl.col("exit") - before).clip(lower_bound=0)
+    lasts = (pl.min_horizontal("exit", pl.lit(horizon)) - before).clip(lower_bound=0)
     sums = dict(own.group_by(pl.col("cause") == "addon").agg((pl.col("delta") * lasts).sum()).iter_rows())
-    lived = max(int(side["exit"].sum()), 1) * 12
+    lived = max(int(side["exit"].clip(upper_bound=horizon).sum()), 1) * 12
     return sums.get(False, 0.0) / lived, sums.get(True, 0.0) / lived
 
 
@@ -138,7 +143,7 @@ def drivers_of(found: People, dimension: str, values: Sequence[Value]) -> dict[s
     """What the lifetime page tells of a dimension, as plain data: the segments, their test, the gap, the hazard ratios."""
     known = comparable(values)
     pair = (known[-1], known[0]) if len(known) > 1 else None
-    parted = gap(found, dimension, pair) if pair else None
+    parted = gap(found, dimension, pair, values[0].margin) if pair else None
     ratios = hazard_ratios(found, dimension, pair[0]) if pair else []
     shown = ("name", "customers", "active", "churners", "months", "clv_new", "low", "high")
     return {

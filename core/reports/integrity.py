@@ -188,7 +188,7 @@ def check_ledger(session: Session) -> list[BookFinding]:
 
 
 def check_payments(session: Session) -> list[BookFinding]:
-    """Every payment has one entry that takes its amount off what its payer owes."""
+    """Every payment has an entry that takes its amount off what its payer owes, and every such entry has its payment."""
     payment, entry, posting = core_table(Payment), core_table(LedgerEntry), core_table(LedgerPosting)
     taken = case((posting.c.account == Account.RECEIVABLE, posting.c.amount_minor), else_=0)
     wrong = session.execute(
@@ -199,8 +199,17 @@ def check_payments(session: Session) -> list[BookFinding]:
         .having(func.coalesce(func.sum(taken), 0) != -payment.c.amount_minor)
         .limit(SHOWN)
     ).scalars()  # fmt: skip
-    message = "Payment {payment} is not what the ledger took off"
-    return [BookFinding("ledger_payment", f"payment:{key}", message, {"payment": key}) for key in wrong]
+    alone = session.execute(
+        select(entry.c.id)
+        .join_from(entry, payment, payment.c.entry_id == entry.c.id, isouter=True)
+        .where(entry.c.kind == "payment", payment.c.id.is_(None))
+        .limit(SHOWN)
+    ).scalars()
+    differs, lacks = "Payment {payment} is not what the ledger took off", "Ledger entry {entry} has no payment"
+    return [
+        *(BookFinding("ledger_payment", f"payment:{key}", differs, {"payment": key}) for key in wrong),
+        *(BookFinding("ledger_payment", f"entry:{key}", lacks, {"entry": key}) for key in alone),
+    ]
 
 
 def check_audit(session: Session) -> list[BookFinding]:

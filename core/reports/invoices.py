@@ -96,7 +96,7 @@ def explained(session: Session, number: str) -> Explained:
         corrected=_corrected(session, lines["corrects_id"].drop_nulls()),
         previous=previous,
         payments=payments.of_document(session, head["id"]),
-        open_minor=payments.open_amounts(session, [head["id"]])["open_minor"][0],
+        open_minor=payments.open_of(session, head),
         bridge=bridge(head, lines, previous, _lines(session, previous["id"])) if previous else _NO_BRIDGE,
     )
 

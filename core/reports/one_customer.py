@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
@@ -17,17 +17,14 @@ from core.calc.inline import inlined
 from core.calc.recurring import monthly
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
-from core.domain.ledger import Account
 from core.reports import invoices, payments
 from core.reports.subscriber_base import twelfths
-from core.store import billing, load
+from core.store import billing, ledger, load
 from core.store.tables import (
     Coupon,
     Customer,
     CustomerVersion,
     Document,
-    LedgerEntry,
-    LedgerPosting,
     Plan,
     PriceVersion,
     Subscription,
@@ -48,7 +45,7 @@ EVENTS: frames.Schema = {
 }  # fmt: skip
 INVOICES: frames.Schema = {
     "number": pl.String, "kind": pl.String, "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String,
-    "net_minor": pl.Int64, "total_minor": pl.Int64, "document_id": pl.Int64,
+    "net_minor": pl.Int64, "total_minor": pl.Int64, "document_id": pl.Int64, "customer_id": pl.Int64, "bill_to_id": pl.Int64,
 }  # fmt: skip
 UNSAID = {"id", "customer_id", "effective_from", "recorded_at", "author", "undoes_id"}
 
@@ -57,7 +54,7 @@ UNSAID = {"id", "customer_id", "effective_from", "recorded_at", "author", "undoe
 class OneCustomer:
     """`said`: what is in force. `subscriptions`: dicts with external_id, status, since, last_day and `periods` of PERIODS.
 
-    `balance`: currency → what is invoiced and not settled. `events`: EVENTS, newest first. `history`: effective_from, recorded_at, author, field, before, after.
+    `balance`: currency → what this payer has been invoiced and has not settled. `invoices`: INVOICES + open_minor, other. `events`: EVENTS, newest first. `history`: effective_from, recorded_at, author, field, before, after.
     `hold`: reason, author, recorded_at while nothing is billed, else None.
     """
 
@@ -92,7 +89,7 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
     ranks = ["active", "trial", "paused", "future", "ended"]
     states = [each["status"] for each in subscriptions]
     status = next((state for state in ranks if state in states), "no_subscription")
-    documents = _invoices(session, row.id)
+    documents = _invoices(session, row.id, today)
     return OneCustomer(
         row.id, row.external_id, row.created_on, _bill_to(session, said.get("bill_to_id"), today), said, status, subscriptions, periods, documents,
         _events(session, row.id, documents), _history(versions), _balance(session, row.id), billing.hold_of(session, row.id),
@@ -101,15 +98,8 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
 
 def _balance(session: Session, customer_id: int) -> dict[str, int]:
     """Receivables of whoever gets the bills, per currency: currencies never add."""
-    entry, posting = core_table(LedgerEntry), core_table(LedgerPosting)
-    statement = (
-        select(posting.c.currency, func.sum(posting.c.amount_minor))
-        .join_from(entry, posting, posting.c.entry_id == entry.c.id)
-        .where(entry.c.customer_id == customer_id, posting.c.account == Account.RECEIVABLE.value)
-        .group_by(posting.c.currency)
-        .order_by(posting.c.currency)
-    )
-    return {currency: int(amount) for currency, amount in session.execute(statement)}
+    owed = ledger.receivables(session, [customer_id])
+    return dict(owed.select("currency", "owed_minor").iter_rows())
 
 
 def _bill_to(session: Session, customer_id: int | None, today: date) -> tuple[str, str] | None:
@@ -234,22 +224,38 @@ def _state(life: dict[str, Any] | None, served: bool, today: date) -> str:
     return "trial" if life["begins_on"] > today else "paused"
 
 
-def _invoices(session: Session, customer_id: int) -> pl.DataFrame:
-    """INVOICES + open_minor, newest first."""
+def _invoices(session: Session, customer_id: int, today: date) -> pl.DataFrame:
+    """INVOICES + open_minor, newest first: those about the customer, and those of others that it pays.
+
+    `other`: the name of the other one where two are concerned.
+    """
     table = core_table(Document).c
     statement = (
         select(*(table.id.label(name) if name == "document_id" else table[name] for name in INVOICES))
-        .where(table.customer_id == customer_id)
+        .where((table.customer_id == customer_id) | (table.bill_to_id == customer_id))
         .order_by(table.issue_date.desc(), table.id.desc())
     )
     found = load.frame(session, statement, INVOICES)
-    left = payments.open_amounts(session, found["document_id"])
-    return found.join(left, on="document_id", how="left", maintain_order="left")
+    left = payments.open_amounts(session, found["bill_to_id"].unique()).select("document_id", "open_minor")
+    whom = pl.when(pl.col("bill_to_id") == customer_id).then("customer_id").otherwise("bill_to_id")
+    placed = found.join(left, on="document_id", how="left", maintain_order="left").with_columns(_whom=whom)
+    others = placed["_whom"].unique().drop_nulls()
+    names = load.customers(session, today, others.filter(others != customer_id)).select(
+        _whom="customer_id", other="name"
+    )
+    # What a credit note took back whole has nothing left of its own.
+    return placed.join(names, on="_whom", how="left", maintain_order="left").with_columns(
+        pl.col("open_minor").fill_null(0), pl.col("other").fill_null("")
+    ).drop("_whom")  # fmt: skip
 
 
 def _events(session: Session, customer_id: int, documents: pl.DataFrame) -> pl.DataFrame:
     """EVENTS: changes of subscriptions, documents, payments and contacts, newest first."""
-    rows = [*_changes(session, customer_id), *_contacts(session, customer_id), *_payments(session, customer_id)]
+    rows = [
+        *_changes(session, customer_id),
+        *_contacts(session, customer_id),
+        *_payments(session, customer_id, documents["document_id"]),
+    ]
     rows += [
         {"on": row["issue_date"], "sort": "invoice", "kind": row["kind"], "subject": row["number"],
          "amount_minor": row["total_minor"], "currency": row["currency"], "author": ""}
@@ -296,8 +302,8 @@ def _contacts(session: Session, customer_id: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _payments(session: Session, customer_id: int) -> list[dict[str, Any]]:
-    rows = payments.of_customer(session, customer_id)
+def _payments(session: Session, customer_id: int, document_ids: pl.Series) -> list[dict[str, Any]]:
+    rows = payments.of_customer(session, customer_id, document_ids)
     undone = set(rows["undoes_id"].drop_nulls())
     return [
         {"on": row["paid_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "payment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.settlement import CLAIMS, settled
 from core.domain.invoices import DocumentKind
 from core.store import load
 from core.store.tables import Document, Payment, core_table
@@ -18,24 +20,57 @@ PAYMENTS: frames.Schema = {
     "amount_minor": pl.Int64, "payment_option": pl.String, "note": pl.String, "undoes_id": pl.Int64,
     "recorded_at": pl.Datetime("us", "UTC"), "author": pl.String,
 }  # fmt: skip
-OPEN: frames.Schema = {"document_id": pl.Int64, "open_minor": pl.Int64}
 
 
-def open_amounts(session: Session, document_ids: load.Ids) -> pl.DataFrame:
-    """OPEN: what is left to pay of each document; negative is in the customer's favour.
+def open_amounts(session: Session, payer_ids: load.Ids) -> pl.DataFrame:
+    """calc.settlement.CLAIMS + open_minor of everything that these payers were invoiced or have paid.
 
-    An invoice less its payments and less the credit note that took it back whole; that credit note itself has nothing left.
+    A credit note that takes an invoice back whole, and what is paid on it, count on that invoice: it has nothing left itself.
     """
-    document, payment, credit = core_table(Document), core_table(Payment).c, core_table(Document).alias("credit")
-    paid = select(func.coalesce(func.sum(payment.amount_minor), 0)).where(payment.document_id == document.c.id)
-    credited = select(func.coalesce(func.sum(credit.c.total_minor), 0)).where(
-        credit.c.corrects_id == document.c.id, credit.c.kind == DocumentKind.CREDIT_NOTE
+    claims = pl.concat([_documents(session, payer_ids), _paid(session, payer_ids)])
+    summed = claims.group_by("payer_id", "currency", "document_id").agg(
+        pl.col("on_date").min(), pl.col("amount_minor").sum()
     )
-    sign: ColumnElement[Any] = case((document.c.kind == DocumentKind.CREDIT_NOTE, -1), else_=1)
-    corrects = (document.c.kind == DocumentKind.CREDIT_NOTE) & document.c.corrects_id.is_not(None)
-    left = sign * document.c.total_minor - paid.scalar_subquery() - credited.scalar_subquery()
-    statement = select(document.c.id.label("document_id"), case((corrects, 0), else_=left).label("open_minor"))
-    return load.frame(session, statement.where(load.among(session, document.c.id, document_ids)), OPEN)
+    return settled(summed.select(list(CLAIMS)))
+
+
+def _documents(session: Session, payer_ids: load.Ids) -> pl.DataFrame:
+    """CLAIMS of documents, each at the one that it settles."""
+    document = core_table(Document).c
+    sign: ColumnElement[Any] = case((document.kind == DocumentKind.CREDIT_NOTE, -1), else_=1)
+    statement = select(
+        document.bill_to_id.label("payer_id"), document.currency, _at(document).label("document_id"),
+        document.issue_date.label("on_date"), (sign * document.total_minor).label("amount_minor"),
+    ).where(load.among(session, document.bill_to_id, payer_ids))  # fmt: skip
+    return load.frame(session, statement, CLAIMS)
+
+
+def _paid(session: Session, payer_ids: load.Ids) -> pl.DataFrame:
+    """CLAIMS of payments, those without a document all in one."""
+    payment, document = core_table(Payment), core_table(Document)
+    statement = (
+        select(
+            payment.c.customer_id.label("payer_id"), payment.c.currency, _at(document.c).label("document_id"),
+            func.min(payment.c.paid_on).label("on_date"), (-func.sum(payment.c.amount_minor)).label("amount_minor"),
+        )
+        .join_from(payment, document, document.c.id == payment.c.document_id, isouter=True)
+        .where(load.among(session, payment.c.customer_id, payer_ids))
+        .group_by(payment.c.customer_id, payment.c.currency, _at(document.c))
+    )  # fmt: skip
+    return load.frame(session, statement, CLAIMS)
+
+
+def _at(document: Any) -> ColumnElement[Any]:
+    """The document that a document settles: the one it takes back, else itself."""
+    return case(
+        (document.kind == DocumentKind.CREDIT_NOTE, func.coalesce(document.corrects_id, document.id)), else_=document.id
+    )
+
+
+def open_of(session: Session, head: Mapping[str, Any]) -> int:
+    """What is left of one document."""
+    found = open_amounts(session, [head["bill_to_id"]]).filter(pl.col("document_id") == head["id"])
+    return int(found["open_minor"][0]) if found.height else 0
 
 
 def of_document(session: Session, document_id: int) -> pl.DataFrame:
@@ -43,9 +78,12 @@ def of_document(session: Session, document_id: int) -> pl.DataFrame:
     return _payments(session, core_table(Payment).c.document_id == document_id)
 
 
-def of_customer(session: Session, customer_id: int) -> pl.DataFrame:
-    """PAYMENTS of whoever gets the bills, oldest first."""
-    return _payments(session, core_table(Payment).c.customer_id == customer_id)
+def of_customer(session: Session, customer_id: int, document_ids: load.Ids) -> pl.DataFrame:
+    """PAYMENTS of a payer, and of these documents whoever paid them; oldest first."""
+    payment = core_table(Payment).c
+    return _payments(
+        session, (payment.customer_id == customer_id) | load.among(session, payment.document_id, document_ids)
+    )
 
 
 def _payments(session: Session, which: ColumnElement[bool]) -> pl.DataFrame:

@@ -92,11 +92,12 @@ def documents(view: OneCustomer) -> None:
     if view.invoices.is_empty():
         st.caption(t("Nothing has been invoiced yet."))
         return
-    total, left = t("Total"), t("Left to pay")
+    total, left, shared = t("Total"), t("Left to pay"), (view.invoices["other"] != "").any()
     rows = [
         {t("Number"): row["number"], t("Kind"): label(row["kind"]), t("Issued"): day(row["issue_date"]),
          t("Due"): day(row["due_date"]), total: money(row["total_minor"], row["currency"]),
-         left: money(row["open_minor"], row["currency"]) if row["open_minor"] else ""}
+         left: money(row["open_minor"], row["currency"]) if row["open_minor"] else "",
+         **({t("For, or paid by"): _other(row, view)} if shared else {})}
         for row in view.invoices.iter_rows(named=True)
     ]  # fmt: skip
     opened = st.session_state.setdefault("customers:invoice", 0)
@@ -107,6 +108,14 @@ def documents(view: OneCustomer) -> None:
     if state.selection.rows:
         st.session_state["customers:invoice"] = opened + 1
         parts.go("invoices", {"number": view.invoices["number"][state.selection.rows[0]]})
+
+
+def _other(row: dict[str, Any], view: OneCustomer) -> str:
+    """Whom else a document concerns: who pays it, or for whom this customer does."""
+    if not row["other"]:
+        return ""
+    mine = row["bill_to_id"] == view.customer_id
+    return t("for {name}", name=row["other"]) if mine else t("paid by {name}", name=row["other"])
 
 
 def timeline(view: OneCustomer) -> None:

@@ -34,7 +34,7 @@ def show(found: People, by: str, values: Sequence[Value], currency: str) -> None
             st.selectbox(title, list(names), index=list(names).index(at), format_func=names.__getitem__, key=f"gap:{key}:{by}", width=220)
             for title, at, key in ((t("From"), known[-1], "one"), (t("To"), known[0], "two"))
         )  # fmt: skip
-    parted = session.derived(comparisons.gap, found, by, (one, two))
+    parted = session.derived(comparisons.gap, found, by, (one, two), values[0].margin)
     if parted is None:
         head.header(t("What separates two segments"), anchor=False)
     else:
@@ -121,7 +121,12 @@ def _bars(found: Gap, dimension: str, currency: str) -> Any:
 def ratios(found: Sequence[Ratio], dimension: str, reference: str) -> None:
     """How much likelier each segment leaves than the reference, within the same plan, and whether that holds at every tenure."""
     if not found:
-        st.caption(t("Too few have left to compare with {reference}.", reference=segment_word(dimension, reference)))
+        st.caption(
+            t(
+                "Too few have left to compare with {reference}.",
+                reference=parts.plain(segment_word(dimension, reference)),
+            )
+        )
         return
     rows = [
         {t("Segment"): segment_word(dimension, ratio.name), t("Leaves"): t("{ratio} times as likely", ratio=number(ratio.ratio, places=2)),

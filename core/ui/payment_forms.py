@@ -11,7 +11,7 @@ import streamlit as st
 from core.actions.payments import register_payments, take_back_payment
 from core.domain.access import Permission
 from core.domain.invoices import Settlement
-from core.domain.money import exponent_of, to_major
+from core.domain.money import exponent_of, to_major, to_minor
 from core.domain.subscriptions import PaymentOption
 from core.reports.invoices import Explained
 from core.ui import parts, session
@@ -75,21 +75,29 @@ def form(view: Explained) -> None:
     if not amount or on is None:
         st.caption(t("Give an amount to see what is left."))
         return
-    minor = int(Decimal(str(amount)).scaleb(places).to_integral_value())
-    rest = view.open_minor - minor
-    said = parts.plain(money(abs(rest), currency))
-    if rest > 0:
-        st.markdown(t("**{amount}** is left to pay after it.", amount=said))
-    elif rest < 0:
-        st.markdown(t("It is **{amount}** more than was left: that is in the customer's favour.", amount=said))
-    else:
-        st.markdown(t("{number} is paid with it.", number=parts.plain(head["number"])))
-    request = {"document_id": head["id"], "paid_on": on, "amount_minor": minor, "payment_option": option, "note": note}
+    minor = to_minor(Decimal(str(amount)), currency)
+    st.markdown(_what_is_left(view, minor))
+    seen = int(view.payments["payment_id"].max() or 0)  # type: ignore[arg-type]
+    request = {"document_id": head["id"], "paid_on": on, "amount_minor": minor, "payment_option": option, "note": note,
+               "seen_payment_id": seen}  # fmt: skip
     if st.button(t("Register payment"), type="primary", icon=":material/payments:", key="payment:go") and session.act(
         register_payments, key=f"payment:{head['number']}", requests=pl.DataFrame([request])
     ):
         session.say(t("The payment is registered"))
         st.rerun()
+
+
+def _what_is_left(view: Explained, minor: int) -> str:
+    """What the payment leaves of the document."""
+    rest, head = view.open_minor - minor, view.head
+    said = parts.plain(money(abs(rest), head["currency"]))
+    if rest == 0:
+        return t("{number} is settled with it.", number=parts.plain(head["number"]))
+    if rest > 0:
+        return t("**{amount}** is left to pay after it.", amount=said)
+    if view.open_minor > 0:
+        return t("It is **{amount}** more than was left: that is in the customer's favour.", amount=said)
+    return t("**{amount}** is in the customer's favour after it.", amount=said)
 
 
 def _way_back(row: dict[str, Any], context: session.Context) -> None:

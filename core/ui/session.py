@@ -123,8 +123,9 @@ def frames(function: Callable[..., T], /, *arguments: Any, **named: Any) -> T:
 def derived(function: Callable[..., T], source: Any, /, *arguments: Any) -> T:
     """`function(source, *arguments)` shared like `frames`, where `source` is a shared answer itself; no database is read."""
     key = f"{inspect.getmodule(function).__name__}.{function.__qualname__}"  # type: ignore[union-attr]
-    found: T = _derived(id(source), key, repr(arguments), function, source, arguments)
-    return found
+    _held, found = _derived(id(source), key, repr(arguments), function, source, arguments)
+    answer: T = found
+    return answer
 
 
 def carried(function: Callable[..., T], /, *arguments: Any) -> T:
@@ -150,8 +151,11 @@ def _carried(
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _derived(source_id: int, key: str, content: str, _function: Callable[..., T], _source: Any, _arguments: Any) -> T:
-    return _function(_source, *_arguments)
+def _derived(
+    source_id: int, key: str, content: str, _function: Callable[..., T], _source: Any, _arguments: Any
+) -> tuple[Any, T]:
+    # Held as long as its answer: another object would otherwise be given its id, and its answers.
+    return _source, _function(_source, *_arguments)
 
 
 @st.cache_resource(show_spinner=False, max_entries=400)

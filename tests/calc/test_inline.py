@@ -1,4 +1,4 @@
-"""Many small steps on the caller's thread: same answers, same errors, and no other thread is woken."""
+"""Many small steps in one plan: the same answers and the same errors, on the caller's thread. What it saves, a benchmark shows."""
 
 from __future__ import annotations
 

@@ -96,3 +96,15 @@ def test_segments_that_few_have_left_are_not_compared(sqlite_engine):
 
     assert comparisons.gap(found, "payment_option", ("card", "direct_debit")) is None
     assert found.frame.filter(pl.col("cause").is_not_null()).height >= 20
+
+
+def test_what_comes_after_the_horizon_is_no_part_of_the_gap(sqlite_engine):
+    world = World(sqlite_engine)
+    low, high = world.plan(fixed("100")), world.plan(fixed("300"))
+    pay(world, "card", (low, low), [("voluntary", 8)] * 32)
+    pay(world, "direct_debit", (low, high), [("voluntary", 28)] * 32)  # dearer from month 10 on
+
+    told = comparisons.gap(people(sqlite_engine), "payment_option", ("card", "direct_debit"), 0.5, yearly=0.0)
+
+    # Eight months are known of both, and all of both stay through them: at a margin of a half, 400 kr each.
+    assert (told.months, told.clv, told.parts["upsell"]) == (8, (400_00, 400_00), 0)
