@@ -88,8 +88,14 @@ def actor() -> Actor:
     known = people()
     if not known:
         return LOCAL
-    chosen = next((person for person in known if person.person_id == st.session_state.get(PERSON)), None)
+    wanted = st.session_state.get(PERSON) or remembered(PERSON)
+    chosen = next((person for person in known if str(person.person_id) == str(wanted)), None)
     return chosen or next((person for person in known if person.role is Role.ADMIN), known[0])
+
+
+def remembered(name: str) -> str:
+    """What the browser kept of an earlier visit (`shell.remember`)."""
+    return str(st.context.cookies.get(f"forbli_{name}", ""))
 
 
 def people() -> list[Actor]:

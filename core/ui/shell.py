@@ -28,6 +28,12 @@ ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M7 8a4 4 0 1 0 0 8c3.6 0 6.4-8 10-8a4 4 0 1 1 0 8'
     'c-3.6 0-6.4-8-10-8z" fill="none" stroke="#3b5bdb" stroke-width="2.4"/></svg>'
 )
+REMEMBER = """
+export default function ({ data }) {
+  for (const [name, value] of Object.entries(data ?? {}))
+    document.cookie = `forbli_${name}=${encodeURIComponent(value)}; path=/; max-age=31536000; samesite=strict`
+}
+"""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -100,10 +106,12 @@ def main() -> None:
 
 
 def begin_language() -> None:
-    """The language of a link (`?language=nb`), else the browser's; afterwards the one chosen in the sidebar."""
+    """The language of a link (`?language=nb`), else that of the last visit, else the browser's; afterwards the sidebar's."""
     if KEY not in st.session_state:
-        asked = st.query_params.get(KEY, "")
+        asked = st.query_params.get(KEY, "") or session.remembered(KEY)
         st.session_state[KEY] = asked if asked in LANGUAGES else browser_language()
+    elif st.query_params.get(KEY, st.session_state[KEY]) != st.session_state[KEY]:
+        del st.query_params[KEY]  # a link's language has been left for another
 
 
 def pages() -> list[Any]:
@@ -136,6 +144,12 @@ def sidebar() -> None:
             persist_state="session", label_visibility="collapsed",
         )  # fmt: skip
         st.caption(t("Local mode: no sign-in, on this machine only"))
+        remember({KEY: st.session_state[KEY], session.PERSON: st.session_state.get(session.PERSON, "")})
+
+
+def remember(choices: dict[str, Any]) -> None:
+    """Keep choices in the browser, so that a reload or a link opens as the same person in the same language."""
+    st.components.v2.component("forbli_remember", js=REMEMBER)(key="remember", height=1, data=choices)
 
 
 def _choose_person(people: list[Actor]) -> None:
