@@ -7,7 +7,7 @@ finds its ids first, from the nearer end, so that a million documents are no slo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from core.domain.invoices import DocumentKind, number_text, payment_reference
 from core.frames import Schema
+from core.reports.payments import open_amounts
 from core.store import load
 from core.store.engine import is_sqlite
 from core.store.tables import (
@@ -34,7 +35,7 @@ from core.store.tables import (
 LIST: Schema = {
     "document_id": pl.Int64, "number": pl.String, "kind": pl.String, "customer_id": pl.Int64, "name": pl.String,
     "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String, "net_minor": pl.Int64, "tax_minor": pl.Int64,
-    "total_minor": pl.Int64,
+    "total_minor": pl.Int64, "bill_to_id": pl.Int64,
 }  # fmt: skip
 EXPORT: Schema = {
     **LIST, "external_id": pl.String, "service_start": pl.Date, "service_end": pl.Date, "payment_reference": pl.String,
@@ -55,7 +56,10 @@ _OPPOSITE = {"newest": "oldest", "oldest": "newest", "largest": "smallest", "sma
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list of documents is narrowed to; empty fields do not narrow. `customer` is the customer's own id."""
+    """What a list of documents is narrowed to; empty fields do not narrow. `customer` is the customer's own id.
+
+    `state`: how far they are settled; `only` are then the ids of those that are (reports.payments.left_ids).
+    """
 
     text: str = ""
     kind: str = ""
@@ -64,10 +68,12 @@ class Filters:
     issued_to: date | None = None
     customer: str = ""
     run_id: int | None = None
+    state: str = ""
+    only: pl.Series | None = field(default=None, compare=False, repr=False)
 
 
 def page(session: Session, filters: Filters, sort: str, *, number: int, size: int, count: int) -> pl.DataFrame:
-    """LIST: page `number` (1 = first) of `count` documents in all."""
+    """LIST + open_minor (what is left to pay): page `number` (1 = first) of `count` documents in all."""
     first = (number - 1) * size
     wanted = max(0, min(size, count - first))
     from_end = first > count // 2
@@ -75,7 +81,11 @@ def page(session: Session, filters: Filters, sort: str, *, number: int, size: in
     skipped = count - first - wanted if from_end else first
     ids = select(core_table(Document).c.id).where(*_conditions(session, filters)).order_by(*_order(order))
     found = session.execute(ids.limit(wanted).offset(skipped)).scalars().all()
-    return load.frame(session, _rows(found, sort), LIST)
+    rows = load.frame(session, _rows(found, sort), LIST)
+    left = open_amounts(session, rows["bill_to_id"].unique()).select("document_id", "open_minor")
+    return rows.join(left, on="document_id", how="left", maintain_order="left").with_columns(
+        pl.col("open_minor").fill_null(0)
+    )
 
 
 def sums(session: Session, filters: Filters) -> pl.DataFrame:
@@ -141,6 +151,8 @@ def _conditions(session: Session, filters: Filters) -> list[ColumnElement[bool]]
     if filters.customer:
         customer = core_table(Customer).c
         wanted.append(document.customer_id.in_(select(customer.id).where(customer.external_id == filters.customer)))
+    if filters.state:
+        wanted.append(load.among(session, document.id, [] if filters.only is None else filters.only))
     if filters.run_id is not None:
         wanted.append(document.run_id == filters.run_id)
     return wanted

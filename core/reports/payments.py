@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.settlement import CLAIMS, settled
-from core.domain.invoices import DocumentKind
+from core.domain.invoices import DocumentKind, Settlement
 from core.store import load
 from core.store.tables import Document, Payment, core_table
 
@@ -65,6 +66,23 @@ def _at(document: Any) -> ColumnElement[Any]:
     return case(
         (document.kind == DocumentKind.CREDIT_NOTE, func.coalesce(document.corrects_id, document.id)), else_=document.id
     )
+
+
+def left_ids(session: Session, state: str, today: date) -> pl.Series:
+    """Documents of a state by their ids: "open" (something is left to pay), "overdue" (and it was due), "in_favour"."""
+    found = open_amounts(session, None).drop_nulls("document_id")
+    if state == Settlement.IN_FAVOUR.value:
+        return found.filter(pl.col("open_minor") < 0)["document_id"]
+    left = found.filter(pl.col("open_minor") > 0)["document_id"]
+    if state != Settlement.OVERDUE.value:
+        return left
+    document = core_table(Document).c
+    due = (
+        select(document.id)
+        .where(document.due_date < today, load.among(session, document.id, left))
+        .order_by(document.id)
+    )
+    return pl.Series("document_id", session.execute(due).scalars().all(), dtype=pl.Int64)
 
 
 def open_of(session: Session, head: Mapping[str, Any]) -> int:

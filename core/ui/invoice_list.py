@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from core.exchange.export import MOST_SHEET_ROWS, Table, as_csv, as_xlsx
 from core.reports import invoice_list as reads
+from core.reports import payments
 from core.reports.invoice_list import Filters
 from core.store.engine import reading
 from core.ui import parts, session
@@ -23,7 +24,7 @@ from core.ui.view import View, keep
 
 PAGE_SIZES = [25, 50, 100]
 KINDS = ("invoice", "credit_note")
-KEYS = ("find", "kind", "currency", "from", "to", "customer", "run", "sort", "size", "page")
+KEYS = ("find", "kind", "state", "currency", "from", "to", "customer", "run", "sort", "size", "page")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KEPT = "invoices:view"
 VIEW = View("invoices")
@@ -57,6 +58,8 @@ def _filters() -> tuple[Filters, str, int]:
         text = st.text_input(t("Find"), key=VIEW.begin("find", str, ""), type="search", live="300ms", width=230,
                              placeholder=t("Number, KID, name or customer id"))  # fmt: skip
         kind = VIEW.chosen("kind", t("Kind"), {each: label(each) for each in KINDS}, usual=None, width=125)
+        states = {each: label(each) for each in ("open", "overdue", "in_favour")}
+        state = VIEW.chosen("state", t("Left to pay"), states, usual=None, width=130)
         currency = None
         if len(currencies) > 1:
             currency = VIEW.chosen("currency", t("Currency"), currencies, usual=None, width=95)
@@ -69,8 +72,11 @@ def _filters() -> tuple[Filters, str, int]:
     run = st.query_params.get("run", "")
     filters = Filters(
         text=text or "", kind=kind or "", currency=currency or "", issued_from=first, issued_to=last,
-        customer=st.query_params.get("customer", ""), run_id=int(run) if run.isdecimal() else None,
+        customer=st.query_params.get("customer", ""), run_id=int(run) if run.isdecimal() else None, state=state or "",
     )  # fmt: skip
+    if state:
+        with st.spinner(t("Settling payments and credits …")):
+            filters = replace(filters, only=session.frames(payments.left_ids, state, session.current().today))
     _chips(filters)
     return filters, str(sort), int(size or 50)
 
@@ -87,7 +93,7 @@ def _clear() -> None:
     """Forget every filter."""
     for name in ("customer", "run", "page"):
         st.query_params.pop(name, None)
-    usual = {"find": "", "currency": None, "from": None, "to": None, "kind": None, "page": 1}
+    usual = {"find": "", "currency": None, "from": None, "to": None, "kind": None, "state": None, "page": 1}
     st.session_state.update({f"invoices:{name}": value for name, value in usual.items()})
 
 
@@ -117,7 +123,7 @@ def _nothing(filters: Filters) -> None:
 def _sums(found: pl.DataFrame, count: int) -> None:
     """Count and sums of everything that the filters leave."""
     said = [
-        t("{net} before VAT, {total} to pay", net=f"**{parts.plain(money(row['net_minor'], row['currency']))}**",
+        t("{net} before VAT, {total} with VAT", net=f"**{parts.plain(money(row['net_minor'], row['currency']))}**",
           total=f"**{parts.plain(money(row['total_minor'], row['currency']))}**")
         for row in found.iter_rows(named=True)
     ]  # fmt: skip
@@ -128,13 +134,14 @@ def _sums(found: pl.DataFrame, count: int) -> None:
 def _rows(found: pl.DataFrame) -> None:
     """One row a document; choosing one opens it."""
     sign = {"credit_note": -1}
-    titles = {"kind": t("Kind"), "net": t("Net"), "total": t("To pay")}
+    titles = {"kind": t("Kind"), "net": t("Net"), "total": t("With VAT"), "left": t("Left to pay")}
     rows = [
         {
             t("Number"): row["number"], titles["kind"]: label(row["kind"]), t("Customer"): row["name"] or t("Erased by law"),
             t("Issued"): day(row["issue_date"]), t("Due"): day(row["due_date"]) if row["kind"] == "invoice" else "",
             titles["net"]: money(row["net_minor"] * sign.get(row["kind"], 1), row["currency"]),
             titles["total"]: money(row["total_minor"] * sign.get(row["kind"], 1), row["currency"]),
+            titles["left"]: money(row["open_minor"], row["currency"]) if row["open_minor"] else "",
         }
         for row in found.iter_rows(named=True)
     ]  # fmt: skip
@@ -142,7 +149,7 @@ def _rows(found: pl.DataFrame) -> None:
     opened = st.session_state.setdefault("invoices:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"documents:{opened}", on_select="rerun", selection_mode="single-row",
-        column_config=parts.money_columns(titles["net"], titles["total"]), height=min(36 + 35 * len(rows), 740),
+        column_config=parts.money_columns(titles["net"], titles["total"], titles["left"]), height=min(36 + 35 * len(rows), 740),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:
@@ -194,7 +201,7 @@ def _titles() -> dict[str, str]:
         "number": t("Number"), "kind": t("Kind"), "external_id": t("Customer id"), "name": t("Customer"),
         "issue_date": t("Issued"), "due_date": t("Due"), "service_start": t("Service from"),
         "service_end": t("Service until (exclusive)"), "currency": t("Currency"), "net_minor": t("Net"),
-        "tax_minor": t("VAT"), "total_minor": t("To pay"), "payment_reference": t("KID"),
+        "tax_minor": t("VAT"), "total_minor": t("With VAT"), "payment_reference": t("KID"),
         "payment_option": t("Payment option"), "channel": t("Channel"),
     }  # fmt: skip
 
@@ -202,7 +209,8 @@ def _titles() -> dict[str, str]:
 def _about(filters: Filters, context: session.Context) -> dict[str, str]:
     """The filter in words, and when the file was made."""
     said = {
-        t("Find"): filters.text, t("Kind"): label(filters.kind) if filters.kind else "", t("Currency"): filters.currency,
+        t("Find"): filters.text, t("Kind"): label(filters.kind) if filters.kind else "",
+        t("Left to pay"): label(filters.state) if filters.state else "", t("Currency"): filters.currency,
         t("From"): _day(filters.issued_from), t("To"): _day(filters.issued_to), t("Customer"): filters.customer,
         t("Run"): str(filters.run_id or ""),
     }  # fmt: skip

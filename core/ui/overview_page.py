@@ -135,6 +135,7 @@ def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list
     if len(approvals) > SHOWN_APPROVALS:
         st.caption(t("and {count} more to approve", count=number(len(approvals) - SHOWN_APPROVALS)))
     if last:
+        parts.link("invoices", t("Overdue invoices"), query={"state": "overdue"}, icon=":material/payments:")
         st.caption(
             t("Last run: {documents} through {through}, by {author}.", documents=t("{count} documents", count=number(last["documents"])),
               through=last["through"], author=parts.plain(last["author"]))

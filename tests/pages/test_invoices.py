@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from core.actions.payments import register_payments
+from core.domain.access import SYSTEM
 from core.store.tables import Person
 from core.ui import billing_job, session
 from tests.apps import open_page, texts
+from tests.story import frame
 from tests.world import World, assert_books_hold, charge, fixed, tier
 
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
@@ -51,7 +54,7 @@ def test_the_list_shows_count_and_sums_of_what_the_url_narrows_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(monkeypatch, world.engine, "invoices")
-    assert "**2** documents · **150\\.00 kr** before VAT, **187\\.50 kr** to pay" in texts(app).replace("\u00a0", " ")
+    assert "**2** documents · **150\\.00 kr** before VAT, **187\\.50 kr** with VAT" in texts(app).replace("\u00a0", " ")
 
     app = open_page(monkeypatch, world.engine, "invoices", find="F2026-000001")
     assert "**1** document" in texts(app)
@@ -141,3 +144,21 @@ def test_support_sees_payments_but_registers_none(world: World, monkeypatch: pyt
     world.add(Person, name="Sara", email="sara@forbli.no", role="support")
     app = open_page(monkeypatch, world.engine, "invoices", person=1, number="F2026-000001", now=NOW_FEBRUARY)
     assert next(each for each in app.button if each.label == "Register payment").disabled
+
+
+def test_the_list_shows_what_is_left_to_pay_and_narrows_to_what_is_overdue(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_payments(
+        world.engine, SYSTEM, "paid", world.now, requests=frame(document_id=1, paid_on=JANUARY, amount_minor=12_500)
+    )
+
+    app = open_page(monkeypatch, world.engine, "invoices", now=NOW_FEBRUARY)
+    shown = app.dataframe[0].value
+    assert dict(zip(shown["Number"], shown["Left to pay"], strict=True)) == {
+        "F2026-000001": "", "F2026-000002": "62.50\u00a0kr",
+    }  # fmt: skip
+    app = open_page(monkeypatch, world.engine, "invoices", now=NOW_FEBRUARY, state="overdue")
+    assert app.dataframe[0].value["Number"].to_list() == ["F2026-000002"]
+    app = open_page(monkeypatch, world.engine, "invoices", now="2026-01-02T10:00:00+00:00", state="overdue")
+    assert "No invoice fits" in texts(app)
