@@ -261,7 +261,7 @@ def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: frames.Pri
 
     In: `held` subscription_id, price_version_id, quantity_micro; `addons` subscription_id, code, quantity_micro.
     """
-    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category")
+    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category", "timing")
     every = held.join(charges, on="price_version_id", how="inner")
     fixed = every.filter(pl.col("kind") == ChargeKind.FIXED).with_columns(quantity_micro=pl.lit(MICRO, dtype=pl.Int64))
     seats = every.filter(pl.col("kind") == ChargeKind.SEAT)

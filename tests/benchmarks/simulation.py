@@ -135,7 +135,7 @@ def one_by_one(base: exact.Base, known: frames.Prices) -> int:
         maintain_order="left",
     )
     used = base.pairs["quantity_micro"].gather(base.uses["pair"])
-    total = pl.zeros(rows.height, dtype=pl.Int64, eager=True)
+    amounts = []
     for place, quantity in enumerate(
         (
             pl.Series([MICRO]).new_from_index(0, rows.height),
@@ -144,13 +144,15 @@ def one_by_one(base: exact.Base, known: frames.Prices) -> int:
             used,
         )
     ):
-        total = total + rate(
-            book, pl.DataFrame({"charge_id": rows["price_version_id"] * 10 + place, "quantity_micro": quantity})
+        amounts.append(
+            rate(book, pl.DataFrame({"charge_id": rows["price_version_id"] * 10 + place, "quantity_micro": quantity}))
         )
-    off = pl.DataFrame({"total": total, "given": rows["coupons"] != ""}).select(
-        pl.when("given").then(percentage(pl.col("total"), pl.lit(150_000, dtype=pl.Int64))).otherwise(0)
-    )
-    return int((total - off.to_series()).sum())
+    # What is paid ahead and what was used are billed, and discounted, on their own.
+    parts = {"ahead": amounts[0] + amounts[1] + amounts[2], "used": amounts[3]}
+    part = pl.DataFrame({**parts, "given": rows["coupons"] != ""})
+    off = (percentage(pl.col(name), pl.lit(150_000, dtype=pl.Int64)) for name in parts)
+    left = pl.col("ahead") + pl.col("used") - pl.when("given").then(sum(off)).otherwise(0)
+    return int(part.select(left.sum()).item())
 
 
 def main(arguments: list[str]) -> None:

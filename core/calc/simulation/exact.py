@@ -21,22 +21,26 @@ from core.calc.arithmetic import divide, largest, wide_enough
 from core.calc.billing import discounts
 from core.calc.billing.discounts import percentage
 from core.calc.billing.expected import TRUE_UP
+from core.calc.billing.price_limits import LIMIT
 from core.calc.billing.tax import net_of
 from core.calc.calendar import OPEN, boundary, index_on
 from core.calc.pricebook import MICRO, compile_book
 from core.calc.rating import rate
 from core.domain.coupons import CouponKind, Scope
+from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel
 
 SUB = "subscription_id"
-_STATE = ["price_version_id", "quantity_micro", "addons", "coupons"]
+_LINE = ["code", "kind", "vat_category", "timing", "amount_minor"]
+_STATE = ["price_version_id", "quantity_micro", "addons", "coupons", *tl.LIMIT]
 
 
 @dataclass(frozen=True)
 class Base:
     """Running subscriptions as they are today, with what they used. Prepared once for any number of prices.
 
-    `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons, state,
+    `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons,
+    earlier_version_id, cap_ppm, floor_ppm (the limit that holds), state,
     interval_months, interval_days, renews_on (the next boundary), started_on, ends_on (far away while nothing is planned), periods (how many of them are looked at).
     `states`: state + its terms. `invoices`: row, position, state: one a looked-at period of a subscription that is metered, else one in
     all. `uses`: row (of invoices), pair. `pairs`: pair, price_version_id, meter, quantity_micro, amount_micro, alone. `events`: of pairs
@@ -100,11 +104,13 @@ def prepare(
     running = stretches.filter((pl.col("start") <= day) & (pl.col("end") > day) & ~pl.col("paused"))
     here = track.plan.filter((pl.col("start") <= day) & (pl.col("end") > day))
     terms = here.select(SUB, "anchor_on", "interval_months", "interval_days")
+    limits = track.limits.filter((pl.col("start") <= day) & (pl.col("end") > day)).select(SUB, *tl.LIMIT)
     # Whoever has ended is served until what was paid ahead is used up, but no invoice follows.
     life = track.life.select(SUB, "begins_on", "ends_on").filter(pl.col("ends_on") > day)
     subs = (
         running.select(SUB, "price_version_id", "plan_id", "currency", "quantity_micro", "addons", "coupons")
-        .join(terms, on=SUB).join(life, on=SUB).sort(SUB).with_row_index("position")
+        .join(terms, on=SUB).join(life, on=SUB)
+        .join(limits, on=SUB, how="left").sort(SUB).with_row_index("position")
     )  # fmt: skip
     anchor, months, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
     subs = subs.with_columns(_now=index_on(anchor, months, days, day)).with_columns(
@@ -167,6 +173,26 @@ def _used(
     return uses, pairs, events
 
 
+def narrowed(base: Base, positions: pl.Series) -> Base:
+    """The base of some subscriptions: they, their states, invoices and pairs numbered anew."""
+    subs = base.subs.filter(pl.col("position").is_in(positions.implode()))
+    invoices = base.invoices.filter(pl.col("position").is_in(positions.implode()))
+    uses = base.uses.join(invoices.select("row"), on="row", how="semi", maintain_order="left")
+    states = base.states.filter(pl.col("state").is_in(subs["state"].unique().implode()))
+    pairs = base.pairs.filter(pl.col("pair").is_in(uses["pair"].unique().implode()))
+    kept = {"position": subs["position"], "row": invoices["row"], "state": states["state"], "pair": pairs["pair"]}
+
+    def anew(frame: pl.DataFrame) -> pl.DataFrame:
+        """Each number becomes its place among those that are kept."""
+        at = {
+            name: old.search_sorted(frame[name]).cast(pl.UInt32) for name, old in kept.items() if name in frame.columns
+        }
+        return frame.with_columns(**at)
+
+    events = base.events.join(pairs.select("pair"), on="pair", how="semi", maintain_order="left")
+    return Base(anew(subs), anew(states), anew(invoices), anew(uses), anew(pairs), anew(events), base.coupons, base.vat)
+
+
 @dataclass(frozen=True)
 class Rerated:
     """`invoices`: net of each row of Base.invoices; `worth`: twelfths of a minor unit a month of each position; `coupled`: positions that were
@@ -177,10 +203,13 @@ class Rerated:
     coupled: int
 
 
-def rerate(base: Base, prices: frames.Prices) -> Rerated:
-    """Every looked-at invoice under these prices: all price versions of the base must be among them."""
-    lines = _state_lines(base, prices)
-    rated = _pair_lines(base, prices)
+def rerate(base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None) -> Rerated:
+    """Every looked-at invoice under these prices: all price versions of the base must be among them.
+
+    `limit`: what limits on a price rise add to each (limits.py): advance, arrears; limits that hold today count only there.
+    """
+    lines = state_lines(base, prices)
+    rated = pair_lines(base, prices)
     head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
     states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
     # A percentage on everything needs the invoice's sum only, unless included VAT shares it out over several rates.
@@ -189,17 +218,39 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
     plain = states.select("state", plain=whole)
     parts = _Lines(states, lines, rated)
     net = _plain(base, prices, parts)
+    apart = ~plain["plain"].gather(base.invoices["state"])
+    if limit is not None:
+        net = net + limit["advance"] + limit["arrears"]
+        apart = apart | states["tax_inclusive"].gather(base.invoices["state"])
     given = base.discounted
     if given.height:
-        part = net.gather(given["row"])
-        kind = wide_enough(largest(part), largest(given["percent"]))
-        off = given.select(percentage(pl.lit(part), pl.col("percent"), kind)).to_series()
-        net = net.scatter(given["row"], part - off)
-    if not plain["plain"].all():
-        coupled = base.invoices.filter(~plain["plain"].gather(base.invoices["state"]))
-        own = _coupled(base, prices, parts, coupled)
+        net = net.scatter(given["row"], _less_percentage(base, parts, given, net.gather(given["row"]), limit))
+    if apart.any():
+        coupled = base.invoices.filter(apart)
+        own = _coupled(base, prices, parts, _with_limit(coupled, limit))
         net = net.scatter(coupled["row"], own)
     return Rerated(net, monthly(base, net), int((~plain["plain"].gather(base.subs["state"])).sum()))
+
+
+def _less_percentage(
+    base: Base, parts: _Lines, given: pl.DataFrame, net: pl.Series, limit: pl.DataFrame | None
+) -> pl.Series:
+    """Nets less a percentage on everything: of what is paid ahead, and of what is billed in arrears, each rounded on its own."""
+    lines = parts.recurring.filter(pl.col("timing") == Timing.ADVANCE)
+    of_state = summed(parts.states.height, lines["state"], lines["amount_minor"])
+    ahead = of_state.gather(base.invoices["state"].gather(given["row"]))
+    if limit is not None:
+        ahead = ahead + limit["advance"].gather(given["row"])
+    kind = wide_enough(largest(net), largest(given["percent"]))
+    off = (percentage(pl.lit(part), pl.col("percent"), kind) for part in (ahead, net - ahead))
+    return given.select(pl.lit(net) - sum(off)).to_series()
+
+
+def _with_limit(rows: pl.DataFrame, limit: pl.DataFrame | None) -> pl.DataFrame:
+    """Invoices with what limits add to each, nothing where there are none."""
+    if limit is None:
+        return rows.with_columns(advance=pl.lit(0, dtype=pl.Int64), arrears=pl.lit(0, dtype=pl.Int64))
+    return rows.hstack(limit.select(pl.all().gather(rows["row"])))
 
 
 def _plain(base: Base, prices: frames.Prices, parts: _Lines) -> pl.Series:
@@ -208,9 +259,9 @@ def _plain(base: Base, prices: frames.Prices, parts: _Lines) -> pl.Series:
     total: pl.Series | None = None
     for rate_ppm, categories in _categories(base, prices).items():
         lines, used = (_of(part, categories) for part in (parts.recurring, parts.used))
-        net = _summed(parts.states.height, lines["state"], lines["amount_minor"]).gather(base.invoices["state"])
+        net = summed(parts.states.height, lines["state"], lines["amount_minor"]).gather(base.invoices["state"])
         if used.height:
-            each = _summed(base.pairs.height, used["pair"], used["amount_minor"]).gather(base.uses["pair"])
+            each = summed(base.pairs.height, used["pair"], used["amount_minor"]).gather(base.uses["pair"])
             net = net + (each if base.use_ends is None else _between(each, base.use_ends))
         if inclusive.any():
             gross = pl.DataFrame({"amount": net, "inclusive": inclusive.gather(base.invoices["state"])})
@@ -252,7 +303,7 @@ def _between(amounts: pl.Series, ends: pl.Series) -> pl.Series:
     return running - running.shift(1, fill_value=0)
 
 
-def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
+def summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
     """Σ of amounts at each of 0 … size − 1."""
     if at.len() == size and bool((at == pl.int_range(size, eager=True)).all()):
         return amounts.cast(pl.Int64)
@@ -260,8 +311,8 @@ def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
     return pl.zeros(size, dtype=pl.Int64, eager=True).scatter(sums["at"], sums["amount"].cast(pl.Int64))
 
 
-def _state_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
-    """Recurring lines of every state: state, code, kind, vat_category, amount_minor."""
+def state_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
+    """Recurring lines of every state: state, code, kind, vat_category, timing, amount_minor."""
     held = base.states.select("price_version_id", "quantity_micro", pl.col("state").cast(pl.Int64).alias(SUB))
     parts = base.states.filter(pl.col("addons") != "").select(
         pl.col("state").cast(pl.Int64).alias(SUB), part=pl.col("addons").str.split("|")
@@ -269,17 +320,17 @@ def _state_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
     split = pl.col("part").str.split("×")
     addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
     lines = recurring.recurring_lines(held, addons, prices)
-    return lines.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "code", "kind", "vat_category", "amount_minor")
+    return lines.select(pl.col(SUB).cast(pl.UInt32).alias("state"), *_LINE)
 
 
-def _pair_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
-    """Usage lines of every pair: pair, code, kind, vat_category, amount_minor."""
+def pair_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
+    """Usage lines of every pair: pair, code, kind, vat_category, timing, amount_minor."""
     charges = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE)
     lines = base.pairs.join(
-        charges.select("price_version_id", "meter", "charge_id", "code", "kind", "model", "vat_category"), on=["price_version_id", "meter"], maintain_order="left"
+        charges.select("price_version_id", "meter", "charge_id", "code", "kind", "model", "vat_category", "timing"), on=["price_version_id", "meter"], maintain_order="left"
     ).with_row_index("line")  # fmt: skip
     if lines.is_empty():
-        return lines.select("pair", "code", "kind", "vat_category", amount_minor=pl.lit(0, dtype=pl.Int64))
+        return lines.select("pair", *_LINE[:-1], amount_minor=pl.lit(0, dtype=pl.Int64))
     book = compile_book(*prices)
     on_money = pl.col("model") == ChargeModel.GRADUATED_PERCENTAGE
     quantity = pl.when(on_money).then("amount_micro").otherwise("quantity_micro")
@@ -292,7 +343,7 @@ def _pair_lines(base: Base, prices: frames.Prices) -> pl.DataFrame:
         rated = rated.join(fees, on="line", how="left", maintain_order="left").with_columns(
             amount_minor=pl.coalesce("fee", "amount_minor")
         )
-    return rated.select("pair", "code", "kind", "vat_category", "amount_minor")
+    return rated.select("pair", *_LINE)
 
 
 @dataclass(frozen=True)
@@ -305,9 +356,9 @@ class _Lines:
 
 
 def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFrame) -> pl.Series:
-    """Net of invoices whose lines depend on each other: minimum, then coupons, then the VAT that prices include.
+    """Net of invoices whose lines depend on each other: minimum, limit, then coupons, then the VAT that prices include.
 
-    Invoices that are alike in state and usage are one.
+    In: invoices with what limits add, advance and arrears. Those that are alike in state, usage and limit are one.
     """
     pairs = (
         base.uses.join(rows.select("row"), on="row", how="semi")
@@ -315,13 +366,19 @@ def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFram
         .agg(pl.col("pair").sort())
     )
     told = rows.join(pairs, on="row", how="left", maintain_order="left").with_columns(
-        key=pl.format("{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""))
+        key=pl.format(
+            "{}|{}|{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""), "advance", "arrears"
+        )
+    )  # fmt: skip
+    alike = (
+        told.unique("key", maintain_order=True)
+        .select("key", "state", "pair", "advance", "arrears")
+        .with_row_index("invoice")
     )
-    alike = told.unique("key", maintain_order=True).select("key", "state", "pair").with_row_index("invoice")
     own_lines = pl.concat([
-        alike.select("invoice", "state").join(parts.recurring, on="state").select("invoice", "state", "code", "kind", "vat_category", "amount_minor"),
+        alike.select("invoice", "state").join(parts.recurring, on="state").select("invoice", "state", *_LINE),
         alike.select("invoice", "state", "pair").explode("pair").drop_nulls("pair").join(parts.used, on="pair")
-        .select("invoice", "state", "code", "kind", "vat_category", "amount_minor"),
+        .select("invoice", "state", *_LINE),
     ])  # fmt: skip
     known = parts.states.select("state", "price_version_id", "tax_inclusive", "minimum_minor", "coupons")
     used = own_lines.group_by("invoice").agg(used=pl.col("amount_minor").sum())
@@ -329,18 +386,34 @@ def _coupled(base: Base, prices: frames.Prices, parts: _Lines, rows: pl.DataFram
         alike.select("invoice", "state").join(known, on="state").join(used, on="invoice", how="left")
         .with_columns(amount_minor=(pl.col("minimum_minor") - pl.col("used").fill_null(0)).clip(lower_bound=0))
         .filter(pl.col("amount_minor") > 0)
-        .select("invoice", "state", code=pl.lit(""), kind=pl.lit(TRUE_UP), vat_category=pl.lit("standard"), amount_minor="amount_minor")
+        .select("invoice", "state", code=pl.lit(""), kind=pl.lit(TRUE_UP), vat_category=pl.lit("standard"), timing=pl.lit(Timing.ARREARS.value), amount_minor="amount_minor")
     )  # fmt: skip
-    every = pl.concat([own_lines, missing.select(own_lines.columns)]).join(known, on="state", maintain_order="left")
+    limits = _limit_lines(alike, own_lines).select(own_lines.columns)
+    every = pl.concat([own_lines, missing.select(own_lines.columns), limits]).join(
+        known, on="state", maintain_order="left"
+    )
     every = every.join(base.vat, on="vat_category", how="left", maintain_order="left").rename({"rate_ppm": "vat_ppm"})
     off = _discounts(base, prices, alike, every)
     left = off.with_columns(charged=pl.col("amount_minor") - pl.col("discount_minor"))
     by_rate = left.group_by("invoice", "vat_ppm", "tax_inclusive").agg(pl.col("charged").sum())
     net = pl.when("tax_inclusive").then(net_of(pl.col("charged"), pl.col("vat_ppm").fill_null(0))).otherwise("charged")
     sums = by_rate.with_columns(net=net).group_by("invoice").agg(pl.col("net").sum())
-    by_invoice = _summed(alike.height, sums["invoice"], sums["net"])
+    by_invoice = summed(alike.height, sums["invoice"], sums["net"])
     at = told.join(alike.select("key", "invoice"), on="key", how="left", maintain_order="left")["invoice"]
     return by_invoice.gather(at)
+
+
+def _limit_lines(alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines of limits: the VAT category is the invoice's first, for prices that include VAT have one where they are limited."""
+    categories = lines.group_by("invoice", maintain_order=True).agg(pl.col("vat_category").first())
+    told = alike.join(categories, on="invoice", how="left").with_columns(
+        pl.col("vat_category").fill_null("standard"), code=pl.lit(""), kind=pl.lit(LIMIT)
+    )
+    parts = [
+        told.with_columns(timing=pl.lit(timing.value), amount_minor=column)
+        for timing, column in ((Timing.ADVANCE, "advance"), (Timing.ARREARS, "arrears"))
+    ]
+    return pl.concat(parts).filter(pl.col("amount_minor") != 0)
 
 
 def _discounts(base: Base, prices: frames.Prices, alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -376,10 +449,15 @@ def _by_engine(base: Base, prices: frames.Prices, given: pl.DataFrame, lines: pl
         head.select("price_version_id", "plan_id", "currency"), on="price_version_id", maintain_order="left"
     ).with_columns(
         pl.col("line").cast(pl.Int64), pl.col("invoice").cast(pl.Int64).alias(SUB), customer_id=pl.col("invoice").cast(pl.Int64),
-        charge_code="code", service_start=day,
+        charge_code="code", service_start=day, period_start=day, corrects_id=pl.lit(None, dtype=pl.Int64),
     )  # fmt: skip
-    done, _ = discounts.discount(told, grants, pl.DataFrame(schema=frames.USED_DISCOUNTS))
-    return done
+    # What is paid ahead is billed first: an amount off the period is taken from it before the usage.
+    used, done = frames.empty(frames.USED_DISCOUNTS), []
+    for timing in Timing:
+        part, given_now = discounts.discount(told.filter(pl.col("timing") == timing), grants, used)
+        done.append(part)
+        used = frames.conform(given_now, frames.USED_DISCOUNTS)
+    return pl.concat(done)
 
 
 # --- usage that answers to its price ----------------------------------------------------------------------------------------
@@ -394,8 +472,8 @@ def responding(base: Base, before: frames.Prices, after: frames.Prices, elastici
 
     def one_more(prices: frames.Prices) -> pl.Series:
         amounts = [
-            _summed(base.pairs.height, lines["pair"], lines["amount_minor"])
-            for lines in (_pair_lines(more, prices), _pair_lines(base, prices))
+            summed(base.pairs.height, lines["pair"], lines["amount_minor"])
+            for lines in (pair_lines(more, prices), pair_lines(base, prices))
         ]
         return amounts[0] - amounts[1]
 
@@ -404,22 +482,3 @@ def responding(base: Base, before: frames.Prices, after: frames.Prices, elastici
     factor = pl.when(told).then((pl.col("_after") / pl.col("_before")) ** elasticity).otherwise(1.0)
     quantity = (pl.col("quantity_micro") * factor).round().cast(pl.Int64)
     return replace(base, pairs=known.with_columns(quantity_micro=quantity).drop("_before", "_after"))
-
-
-# --- limits on the rise --------------------------------------------------------------------------------------------------
-
-
-def limited(before: pl.Series, after: pl.Series, cap_ppm: int | None, floor_ppm: int | None) -> pl.Series:
-    """The limit's own line of each invoice: min(0, before·(1 + cap) − after), then what lifts it to the floor before·(1 − floor).
-
-    A line of its own on the invoice, so that it can be billed later. Rounded half away from zero.
-    """
-    both = pl.DataFrame({"before": before, "after": after})
-    line = pl.col("before") * 0
-    if cap_ppm is not None:
-        most = divide(pl.col("before") * (1_000_000 + cap_ppm), pl.lit(1_000_000, dtype=pl.Int64))
-        line = pl.min_horizontal(most - pl.col("after"), pl.lit(0, dtype=pl.Int64))
-    if floor_ppm is not None:
-        least = divide(pl.col("before") * (1_000_000 - floor_ppm), pl.lit(1_000_000, dtype=pl.Int64))
-        line = line + (least - pl.col("after") - line).clip(lower_bound=0)
-    return both.select(limit=line)["limit"]
