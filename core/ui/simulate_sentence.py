@@ -118,7 +118,8 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
             persist_state="session",
             width=130,
             placeholder=t("no limit"),
-        )
+            help=t("Against the earlier prices, for the same period and the same use. A line of its own on the invoice, until the prices change again; discounts come off after it."),
+        )  # fmt: skip
         floor = st.selectbox(
             t("Fall at most"),
             [None, 0.0, 0.05, 0.10, 0.20],

@@ -429,3 +429,22 @@ def test_included_vat_is_limited_as_it_was_simulated(engine):
     assert {key: 12 * billed(world, key, start) for key, start in starts.items()} == told
     assert any(line.kind == "limit" for line in world.lines())
     assert_books_hold(world)
+
+
+def test_a_letter_states_the_limited_price_and_how_long_it_holds(engine):
+    world = World(engine, NOW)
+    plan = world.plan(fixed("300"), code="pro", tax_inclusive=True)
+    world.start(world.customer(language="nb"), plan, date(2025, 1, 1))
+    key, *_ = approved(engine, replace(SCENARIO, edits=(Edit("fee", "flat_amount", "600"),), cap_ppm=100_000))
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    with reading(engine) as session:
+        (row,) = letters(session, key, TODAY).iter_rows(named=True)
+
+    assert (row["before_minor"], row["after_minor"]) == (30_000, 33_000)
+    said = letter(row).replace("\u00a0", " ")
+    assert "330,00 kr" in said
+    assert "høyst 10 % mer enn etter de tidligere prisene, til prisene endres igjen." in said
+    later = date(2026, 10, 1)
+    second = replace(SCENARIO, name="Later", edits=(Edit("fee", "flat_amount", "700"),))
+    known = effect(engine, second, later)
+    assert known.moved["before"].to_list() == [12 * 26_400]  # 330 without VAT, which is what is paid by then

@@ -45,6 +45,11 @@ def _share_of(amount: pl.Expr, ppm: pl.Expr) -> pl.Expr:
     return divide(amount.cast(wide) * ppm.cast(wide), pl.lit(PPM, dtype=wide)).cast(pl.Int64)
 
 
+def named_by_charge(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines, limits without the charge that they are only taxed like."""
+    return lines.with_columns(charge_id=pl.when(pl.col("kind") != LIMIT).then("charge_id"))
+
+
 def limit_lines(after: pl.DataFrame, before: pl.DataFrame, limits: pl.DataFrame, charges: pl.DataFrame) -> pl.DataFrame:
     """Lines of limits: the columns of LINES that say something.
 
