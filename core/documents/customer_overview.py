@@ -242,7 +242,7 @@ class _Maker:
         """A change that is ahead, in a sentence; ends stand by themselves."""
         t, kind = self.words.t, change["kind"]
         if kind == ChangeKind.PRICE:
-            return t("New prices: {plan}", plan=change["plan"])
+            return "; ".join([t("New prices: {plan}", plan=change["plan"]), *limit_text(change, self.words)])
         if kind == ChangeKind.QUANTITY:
             return t("Quantity {quantity}", quantity=self.words.quantity(change["quantity_micro"]))
         if kind == ChangeKind.ADDON:

@@ -36,8 +36,8 @@ class Why(StrEnum):
     LIMIT_FLOOR = "So far at most {share} % less than by the earlier prices"
     LIMIT_AFTER = "The same by the new prices, before discounts"
     LIMIT_BEFORE = "The limit so far"
-    LIMIT_SHARE = "This rate's share of the limit: at most {share} % more than by the earlier prices"
-    LIMIT_FLOOR_SHARE = "This rate's share of the limit: at most {share} % less than by the earlier prices"
+    LIMIT_SHARE = "Part of the limit: at most {share} % more than by the earlier prices"
+    LIMIT_FLOOR_SHARE = "Part of the limit: at most {share} % less than by the earlier prices"
     LIMIT_CHANGED = "The limit changes with what it limits"
     LIMIT_OVER = "Nothing of the limit is needed any more for the period"
     AMOUNT = "The amount as it was agreed then"
@@ -55,17 +55,19 @@ class LimitReasons:
 
     def parts(self, line: dict[str, Any]) -> list[Part]:
         """What the period may come to, less what it comes to, less what was taken off before; or its share of that."""
-        if line["revision"]:
-            return [Part(line["amount_minor"], (Why.LIMIT_CHANGED,))]
+        amount = line["amount_minor"]
+        if line["revision"] or line["corrects_id"]:
+            return [Part(amount, (Why.LIMIT_CHANGED,))]
         cap_ppm, floor_ppm = self._terms(line)
-        before = self._billed(line, limits=True)
-        total = before + line["amount_minor"]
+        issued_anew = self.view.head["corrects_id"] is not None
+        before = 0 if issued_anew else self._billed(line, limits=True)
+        total = before + amount
         if total == 0:
-            return [Part(line["amount_minor"], (Why.LIMIT_OVER,))]
+            return [Part(amount, (Why.LIMIT_OVER,))]
         is_cap = total < 0
         values = {"share": units((cap_ppm if is_cap else floor_ppm) * 100)}
-        if not self._alone(line):
-            return [Part(line["amount_minor"], (Why.LIMIT_SHARE if is_cap else Why.LIMIT_FLOOR_SHARE,), values)]
+        if issued_anew or not self._alone(line):
+            return [Part(amount, (Why.LIMIT_SHARE if is_cap else Why.LIMIT_FLOOR_SHARE,), values)]
         after = self._billed(line, limits=False)
         says = Why.LIMIT_CAP if is_cap else Why.LIMIT_FLOOR
         parts = [Part(total + after, (says,), values), Part(-after, (Why.LIMIT_AFTER,))]

@@ -38,7 +38,8 @@ def show(each: Contents) -> None:
     if each.planned:
         st.markdown(f":blue[:material/event_upcoming:] **{t('Planned')}**")
         for change in each.planned:
-            st.markdown("- " + parts.plain(change_text({**change, "author": ""})))
+            said = [change_text({**change, "author": ""}), *limit_text(change)]
+            st.markdown("- " + parts.plain(" · ".join(said)))
 
 
 def _parts(each: Contents, version: dict[str, Any]) -> None:
