@@ -321,11 +321,17 @@ def rolled_out(engine, scenario):
     starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
     for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
         world.use(subscription, "calls", starts[subscription], quantity / 10**6)
-    world.bill(SETTLED)
+    monthly(world)
     return world, known, ready, starts
 
 
 SETTLED = date(2026, 9, 14)  # the first periods at the new prices, from 1 to 9 August, are over
+
+
+def monthly(world):
+    """Billed on the 14th of each month, as fees in advance and usage in arrears fall due."""
+    for month in (7, 8, 9):
+        world.bill(SETTLED.replace(month=month))
 
 
 def billed(world, subscription, start):
@@ -448,3 +454,38 @@ def test_a_letter_states_the_limited_price_and_how_long_it_holds(engine):
     second = replace(SCENARIO, name="Later", edits=(Edit("fee", "flat_amount", "700"),))
     known = effect(engine, second, later)
     assert known.moved["before"].to_list() == [12 * 26_400]  # 330 without VAT, which is what is paid by then
+
+
+def test_minimums_and_coupons_of_every_kind_beside_a_limit_are_billed_as_simulated(engine):
+    world = World(engine, NOW)
+    calls = charge("calls", "usage", "graduated", tier("100", unit="0.55"), tier(unit="0.25"), meter="calls")
+    later = charge("support", "fixed", "flat", tier(flat="45.50"), timing="in_arrears")
+    plan = world.plan(fixed("99"), later, calls, code="pro", minimum_minor=25_000)
+    coupons = [
+        {"kind": "amount", "amount_minor": 12_345, "currency": "NOK", "scope": "plan"}, {"kind": "percent", "rate_ppm": 333_333, "scope": "charge", "charge_code": "calls"},
+        {"kind": "percent", "rate_ppm": 123_456, "scope": "plan", "includes_true_up": True}, {"kind": "percent", "rate_ppm": 100_000, "scope": "invoice"},
+    ]  # fmt: skip
+    for number, coupon in enumerate([*coupons, None] * 2):
+        subscription = world.start(world.customer(), plan, date(2025, 1, 3))
+        if coupon is not None:
+            world.change(subscription, "coupon", date(2025, 1, 3), coupon_id=world.coupon(duration="forever", **coupon))
+        world.use(subscription, "calls", date(2026, 4, 20), 37 + 311 * (number // 5))
+    scenario = replace(
+        SCENARIO, edits=(Edit("fee", "flat_amount", "159"), Edit("calls", "unit_amount", "0.95"), Edit("support", "flat_amount", "20")), minimum="300",
+        cap_ppm=101_010,
+    )  # fmt: skip
+    world.bill(date(2026, 6, 14))
+    key, known, _ = approved(engine, scenario)
+    with reading(engine) as session:
+        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
+    for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
+        world.use(subscription, "calls", starts[subscription], quantity / 10**6)
+    monthly(world)
+
+    wanted, limit = simulated(known, ready)
+    assert limit < 0
+    assert {key: billed(world, key, start) for key, start in starts.items()} == wanted
+    assert world.bill(SETTLED).documents == 0
+    assert_books_hold(world)
