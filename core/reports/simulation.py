@@ -200,7 +200,8 @@ class Exact:
 
     `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
-    month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
+    month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons),
+    new_cap_ppm, new_floor_ppm (the limits of its change, null where there is none).
     `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
     `idle`: how many have the plan and are not served today (paused, in a trial, beginning later); they keep their prices.
     """
