@@ -32,6 +32,9 @@ CHANGES: Schema = {
     "effective_on": pl.Date,
     "undoes_id": pl.Int64,
     "price_version_id": pl.Int64,
+    "earlier_version_id": pl.Int64,  # what a limited price change is compared with
+    "cap_ppm": pl.Int64,
+    "floor_ppm": pl.Int64,
     "quantity_micro": pl.Int64,
     "item": pl.String,
     "coupon_id": pl.Int64,

@@ -7,7 +7,7 @@ discounts and VAT. Nothing is a segment here: a line is simply a run of neighbou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,6 +36,17 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What a limited price change carries, since its day."""
+
+    since: date
+    version: int
+    earlier: int
+    cap: int | None
+    floor: int | None
+
+
+@dataclass(frozen=True)
 class Today:
     """The terms in force on a day."""
 
@@ -43,6 +54,7 @@ class Today:
     anchor: date
     quantity: int
     addons: tuple[tuple[str, int], ...]
+    limit: Limit | None = None
 
 
 def owed(company: Company, through: date) -> list[Line]:
@@ -77,6 +89,7 @@ class Life:
         """The terms of each day from the first fact on."""
         terms: dict[str, Any] = {}
         addons: dict[str, int] = {}
+        limit: Limit | None = None
         day = self._of("start")[0]["effective_on"]
         facts = iter([*self.facts, None])
         fact = next(facts)
@@ -86,10 +99,13 @@ class Life:
                     addons[fact["item"]] = fact["quantity_micro"]
                 elif fact["kind"] in ("start", "trial", "price", "quantity"):
                     terms |= {name: fact[name] for name in ("price_version_id", "quantity_micro", "anchor_on") if fact.get(name) is not None}  # fmt: skip
+                    limit = _limit(fact) if fact.get("price_version_id") else limit
                 fact = next(facts)
             yield (
                 day,
-                Today(terms["price_version_id"], terms["anchor_on"], terms["quantity_micro"], tuple(addons.items())),
+                Today(
+                    terms["price_version_id"], terms["anchor_on"], terms["quantity_micro"], tuple(addons.items()), limit
+                ),
             )
             day += DAY
 
@@ -134,13 +150,18 @@ class Life:
         return oracle.period(anchor, row["interval_months"], row["interval_days"], day)
 
     def lines(self) -> list[Line]:
-        """Lines of all charges, then the true-ups."""
+        """Lines of all charges, then the true-ups, then what limits on a price rise come to."""
+        own = self._charged()
+        return [*own, *(line for limit in self._limits() for line in self._limited(limit))]
+
+    def _charged(self, *, unused: bool = False) -> list[Line]:
+        """Lines of all charges and the true-ups; `unused`: also those of meters on which nothing was used."""
         made: list[Line] = []
         for charge in self.company.charges:
             if charge["kind"] == "one_off":
                 made += self._one_off(charge)
             elif charge["kind"] == "usage":
-                made += self._usage(charge)
+                made += self._usage(charge, unused=unused)
             else:
                 made += self._recurring(charge)
         return [*made, *self._true_ups(made)]
@@ -175,7 +196,7 @@ class Life:
             return dict(today.addons).get(charge["code"]) or None
         return today.quantity if charge["kind"] == "seat" else 10**6
 
-    def _usage(self, charge: Row) -> Iterator[Line]:
+    def _usage(self, charge: Row, *, unused: bool) -> Iterator[Line]:
         """Events of each stretch of the plan inside a period; pauses do not cut it."""
         days = (day for day in self.days if self.begins <= day < self.ends)
         claims = {day: self.period(day) for day in days if self.days[day].version == charge["price_version_id"]}
@@ -190,7 +211,7 @@ class Life:
             else:
                 base = sum(amounts, Decimal(0)) if charge["model"] == "graduated_percentage" else total
                 amount = oracle.cost(charge, base, self.currency)
-            if amount or total:
+            if amount or total or unused:
                 yield self._line(charge, (start, end), period, amount, end)
 
     def _events(self, charge: Row) -> list[Row]:
@@ -224,3 +245,83 @@ class Life:
     def _line(self, charge: Row, span: tuple[date, date], period: tuple[date, date], amount: int, due: date) -> Line:
         version = charge["price_version_id"]
         return Line(self.key, charge["charge_id"], charge["kind"], version, *span, period, amount, due)
+
+    def _limits(self) -> list[Limit]:
+        return sorted({today.limit for today in self.days.values() if today.limit}, key=lambda limit: limit.since)
+
+    def _limited(self, limit: Limit) -> Iterator[Line]:
+        """Period by period: whatever has fallen due of it so far, by both prices, and what the days before have had."""
+        after, before = (Shadow(self, limit, version).costs() for version in (limit.version, limit.earlier))
+        for period in sorted({period for period, *_ in [*after, *before]}):
+            days = sorted({(due, timing) for its, due, timing, _ in [*after, *before] if its == period})
+            names = sorted({category for its, _, _, category in [*after, *before] if its == period})
+            had = dict.fromkeys(names, 0)
+            for day in days:
+                now, then = ({name: _until(costs, period, day, name) for name in names} for costs in (after, before))
+                floor = limit.floor if day == days[-1] else None
+                total = held(sum(then.values()), sum(now.values()), limit.cap, floor)
+                weights = list((now if any(now.values()) else then).values())
+                for name, part in zip(names, oracle.spread(total, weights), strict=True):
+                    if part != had[name]:
+                        yield self._limit_line(limit, name, period, day, part - had[name])
+                    had[name] = part
+
+    def _limit_line(
+        self, limit: Limit, category: str, period: tuple[date, date], day: tuple[date, str], amount: int
+    ) -> Line:
+        """From its day on where it is paid ahead, up to its day where it is not."""
+        due, timing = day
+        end = next((day for day in sorted(self.days) if day > limit.since and self.days[day].limit != limit), date.max)
+        span = (due, min(period[1], end)) if timing == "in_advance" else (max(period[0], limit.since), due)
+        own = (
+            c for c in self.company.charges if c["price_version_id"] == limit.version and c["vat_category"] == category
+        )
+        charge = min(own, key=lambda c: (c["position"], c["charge_id"]), default={"charge_id": None})
+        return Line(self.key, charge["charge_id"], "limit", limit.version, *span, period, amount, due)
+
+
+class Shadow(Life):
+    """The days of one limit only, by one of its two prices; the periods are those of the prices in force."""
+
+    def __init__(self, life: Life, limit: Limit, version: int) -> None:
+        self.__dict__ |= life.__dict__
+        self.real = life
+        self.days = {day: replace(today, version=version) for day, today in life.days.items() if today.limit == limit}
+        self.served = life.served & set(self.days)
+        self.kept = life.kept & set(self.days)
+
+    def period(self, day: date) -> tuple[date, date]:
+        return self.real.period(day)
+
+    def costs(self) -> dict[tuple[tuple[date, date], date, str, str], int]:
+        """What falls due: by period, day, timing and VAT category; a true-up is of the standard one, at the end."""
+        charges = {charge["charge_id"]: charge for charge in self.company.charges}
+        sums: dict[tuple[tuple[date, date], date, str, str], int] = {}
+        for line in self._charged(unused=True):
+            charge = charges.get(line.charge, {"timing": "in_arrears", "vat_category": "standard"})
+            key = (line.period, line.due, charge["timing"], charge["vat_category"])
+            if line.kind != "one_off":
+                sums[key] = sums.get(key, 0) + line.amount
+        return sums
+
+
+def _until(costs: dict[Any, int], period: tuple[date, date], day: tuple[date, str], category: str) -> int:
+    """What has fallen due of a period and category up to a day."""
+    return sum(
+        amount for (its, due, timing, name), amount in costs.items()
+        if its == period and name == category and (due, timing) <= day
+    )  # fmt: skip
+
+
+def held(before: int, after: int, cap: int | None, floor: int | None) -> int:
+    """min(0, before · (1 + cap) − after), then what lifts it to before · (1 − floor)."""
+    off = 0 if cap is None else min(0, oracle.ratio(before, 10**6 + cap, 10**6) - after)
+    return off if floor is None else off + max(0, oracle.ratio(before, 10**6 - floor, 10**6) - after - off)
+
+
+def _limit(fact: Row) -> Limit | None:
+    """The limit that a price change carries."""
+    if fact.get("earlier_version_id") is None:
+        return None
+    terms = (fact["effective_on"], fact["price_version_id"], fact["earlier_version_id"])
+    return Limit(*terms, fact.get("cap_ppm"), fact.get("floor_ppm"))

@@ -14,6 +14,7 @@ from core.actions.changing import change, today
 from core.actions.command import Answer, Work, add_row, command
 from core.actions.subscriptions import take_back
 from core.calc.changes.terms import decide_move
+from core.calc.timeline import limit_track, live_changes
 from core.domain.access import Permission
 from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.plans import PriceStatus, PriceTerms
@@ -73,16 +74,12 @@ def request_approval(
 ) -> Answer:
     """Put a scenario before a second person, with its numbers frozen as the prediction.
 
-    Refused when the re-rated history differs from the invoices by more than 0.1 %, the numbers are older than a week, an assumption
-    differs from the usual without a note, or the rise is limited (such lines cannot be billed yet).
+    Refused when the re-rated history differs from the invoices by more than 0.1 %, the numbers are older than a week, or an
+    assumption differs from the usual without a note.
     """
     scenario = require_scenario(work, scenario_id)
     if needs_note(scenario):
         raise Conflict("Some assumptions differ from the usual ones: note why", code="no_note")
-    if scenario.cap_ppm is not None or scenario.floor_ppm is not None or scenario.capped:
-        raise Conflict(
-            "Limits on the rise can be simulated but not billed yet: exempt those customers instead", code="limits"
-        )
     if gap_ppm is not None and gap_ppm > LARGEST_GAP_PPM:
         raise Conflict(
             "The re-rated history differs from the invoices by {gap} %; find out why before anybody decides on it", code="gap",
@@ -116,6 +113,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     if as_of is None or today(work) - as_of > FRESH:
         raise Conflict("The figures are older than a week; run them again", code="old_figures")
     _check_notice(work, scenario, moves)
+    _check_limits(work, moves, terms)
     require_sound(terms)
     plan_id = _plan_id(work, scenario)
     number = catalogue.next_number(work.session, plan_id, terms)
@@ -126,7 +124,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     if moves.height:
         first = reserve_ids(work.session, MigrationPlan, moves.height)
         insert_many(work.session, MigrationPlan, moves.select(
-            SUB, "effective_on", "notice_on", "wave", "from_version_id", "before_twelfths", "after_twelfths", id=pl.int_range(first, first + pl.len(), dtype=pl.Int64),
+            SUB, "effective_on", "notice_on", "wave", "from_version_id", "before_twelfths", "after_twelfths", "cap_ppm", "floor_ppm", id=pl.int_range(first, first + pl.len(), dtype=pl.Int64),
             scenario_id=pl.lit(scenario_id, dtype=pl.Int64), price_version_id=pl.lit(version_id, dtype=pl.Int64),
             recorded_at=pl.lit(work.now),
         ))  # fmt: skip
@@ -153,6 +151,32 @@ def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:
         raise Conflict("A notice of at least {days} days is due", code="short_notice", days=short["needed"].max())
 
 
+def _check_limits(work: Work, moves: pl.DataFrame, terms: PriceTerms) -> None:
+    """Refuse limits that an invoice could not show to the minor unit.
+
+    A limit is compared with the prices that a customer has, as they are stated: not with prices that are limited themselves,
+    not across prices with and without VAT, and not where VAT of several rates is inside them.
+    """
+    limited = moves.filter(pl.col("cap_ppm").is_not_null() | pl.col("floor_ppm").is_not_null())
+    if limited.is_empty():
+        return
+    prices = load.prices(work.session, limited["from_version_id"].unique())
+    changes = load.changes(work.session, limited[SUB])
+    held = limit_track(live_changes(changes)).join(limited.select(SUB, "effective_on"), on=SUB).filter(
+        (pl.col("start") <= pl.col("effective_on")) & (pl.col("effective_on") < pl.col("end"))
+    )  # fmt: skip
+    if held.height:
+        raise Conflict(
+            "The last rise of {count} subscriptions is still limited: leave them out, or limit nobody", code="limited_already",
+            count=held[SUB].n_unique(),
+        )  # fmt: skip
+    if (prices.versions["tax_inclusive"] != terms.tax_inclusive).any():
+        raise Conflict("Prices with VAT cannot be limited against prices without", code="limit_vat")
+    categories = {*prices.charges["vat_category"], *(charge.vat_category for charge in terms.charges)}
+    if terms.tax_inclusive and len(categories) > 1:
+        raise Conflict("Prices that include VAT of several categories cannot be limited", code="limit_categories")
+
+
 @command("scenarios.decline", Permission.APPROVE_SCENARIOS)
 def decline(work: Work, *, scenario_id: int, note: str) -> Answer:
     """Say no, and why."""
@@ -177,9 +201,11 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     table = core_table(MigrationPlan)
     waiting = load.frame(
         work.session,
-        select(table.c.id, table.c.subscription_id, table.c.price_version_id, table.c.effective_on, table.c.from_version_id)
+        select(table.c.id, table.c.subscription_id, table.c.price_version_id, table.c.effective_on, table.c.from_version_id,
+               table.c.cap_ppm, table.c.floor_ppm)
         .where(table.c.scenario_id == scenario_id, table.c.change_id.is_(None), table.c.wave > 0).order_by(table.c.id).limit(most),
-        {"id": pl.Int64, SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date, "from_version_id": pl.Int64},
+        {"id": pl.Int64, SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date, "from_version_id": pl.Int64,
+         "cap_ppm": pl.Int64, "floor_ppm": pl.Int64},
     )  # fmt: skip
     if waiting.is_empty():
         _step(work, scenario_id, Step.ROLLED_OUT, "")

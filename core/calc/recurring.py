@@ -2,7 +2,8 @@
 
 MRR is the full period's list amount before VAT, at least the minimum commitment, less the discounts in force, rounded as one
 period and kept in twelfths of a minor unit (× 12 a month, × 4 a quarter, × 1 a year, × 52 a week): sums are exact. Usage,
-one-off fees and coupons given once never count. A stretch is `[start, end)`.
+one-off fees and coupons given once never count. A limit on a price rise lowers it like a discount: it is the same rule as
+billing's (billing/price_limits.py), on a period without usage. A stretch is `[start, end)`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from core.calc import timeline as tl
 from core.calc.arithmetic import divide
 from core.calc.billing import discounts
 from core.calc.billing.expected import TRUE_UP
+from core.calc.billing.price_limits import LIMIT, limit_of
 from core.calc.billing.tax import net_of
 from core.calc.calendar import OPEN
 from core.calc.pricebook import MICRO, compile_book
 from core.calc.rating import rate
 from core.domain.coupons import Duration, Scope
+from core.domain.periods import Timing
 from core.domain.plans import ChargeKind
 from core.domain.subscriptions import ChangeKind
 
@@ -32,7 +35,7 @@ STRETCHES: frames.Schema = {
 }  # fmt: skip
 # Rates of VAT for prices that include it: one row a category and first day. Key: vat_category, valid_from.
 VAT: frames.Schema = {"vat_category": pl.String, "rate_ppm": pl.Int64, "valid_from": pl.Date}
-_TERMS = ["price_version_id", "quantity_micro", "addons", "coupons", "vat_era"]
+_TERMS = ["price_version_id", "quantity_micro", "addons", "coupons", "vat_era", *tl.LIMIT]
 
 
 def stretches(
@@ -104,7 +107,7 @@ def _pieces(
         own.select(SUB, day=side) for side in ("start", "end")
     ] + [
         part.select(SUB, day=side)
-        for part in (track.addons, given.select(SUB, start="window_start", end="window_end"))
+        for part in (track.addons, track.limits, given.select(SUB, start="window_start", end="window_end"))
         for side in ("start", "end")
     ]  # fmt: skip
     if eras.len() > 1 and inclusive.len():
@@ -135,11 +138,18 @@ def _pieces(
         if eras.len()
         else pl.Series([0]).new_from_index(0, known.height)
     )
-    return known.with_columns(
+    return _with_limit(known, track.limits).with_columns(
         addons=addons, coupons=kept,
         will_end=pl.col("piece").is_in(will_end.implode()),
         vat_era=pl.when("tax_inclusive").then(era.cast(pl.Int64)).otherwise(0),
     )  # fmt: skip
+
+
+def _with_limit(pieces: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
+    """The pieces with the limit that holds in each."""
+    both = pieces.select(SUB, "piece", at="start").join(limits, on=SUB)
+    here = both.filter((pl.col("start") <= pl.col("at")) & (pl.col("at") < pl.col("end"))).select("piece", *tl.LIMIT)
+    return pieces.join(here, on="piece", how="left", maintain_order="left")
 
 
 def _less(held: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
@@ -170,7 +180,7 @@ def _worth(pieces: pl.DataFrame, prices: frames.Prices, coupons: pl.DataFrame, v
     terms = pieces.filter(~pl.col("paused")).select(_TERMS).unique(maintain_order=True).with_row_index(SUB).with_columns(
         pl.col(SUB).cast(pl.Int64)
     )  # fmt: skip
-    held = terms.select(SUB, "price_version_id", "quantity_micro", "vat_era")
+    held = terms.select(SUB, "price_version_id", "quantity_micro", "vat_era", *tl.LIMIT)
     parts = terms.filter(pl.col("addons") != "").select(SUB, part=pl.col("addons").str.split("|")).explode("part")
     split = pl.col("part").str.split("×")
     addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
@@ -184,12 +194,44 @@ def _worth(pieces: pl.DataFrame, prices: frames.Prices, coupons: pl.DataFrame, v
         .with_columns(pl.col("list_minor").fill_null(0))
         .with_columns(gap_minor=(pl.col("minimum_minor") - pl.col("list_minor")).clip(lower_bound=0))
     )  # fmt: skip
-    taken = _discounted(terms, lines, whole, prices.versions, coupons)
-    told = whole.join(taken, on=SUB, how="left", maintain_order="left").with_columns(
-        list_minor=pl.col("list_minor") + pl.col("gap_minor")
-    ).with_columns(net_minor=(pl.col("list_minor") - pl.col("off_minor").fill_null(0)).clip(lower_bound=0))  # fmt: skip
+    limits = _limits(held, lines, addons, prices)
+    taken = _discounted(terms, pl.concat([lines, limits], how="diagonal_relaxed"), whole, prices.versions, coupons)
+    told = (
+        whole.join(taken, on=SUB, how="left", maintain_order="left")
+        .join(limits.select(SUB, limit_minor="net_minor"), on=SUB, how="left", maintain_order="left")
+        .with_columns(list_minor=pl.col("list_minor") + pl.col("gap_minor"))
+        .with_columns(
+            net_minor=pl.sum_horizontal("list_minor", "limit_minor", -pl.col("off_minor")).clip(lower_bound=0)
+        )
+    )
     return terms.select(_TERMS).hstack(
         told.select(list_twelfths=a_month(pl.col("list_minor")), net_twelfths=a_month(pl.col("net_minor")))
+    )
+
+
+def _limits(held: pl.DataFrame, lines: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices) -> pl.DataFrame:
+    """What limits add to sets of terms, as lines: amounts as the prices are stated, net as the largest line of the terms is taxed."""
+    limited = held.filter(pl.col("earlier_version_id").is_not_null())
+    earlier = limited.with_columns(price_version_id="earlier_version_id")
+    sides = limited.join(_stated(limited, lines, prices), on=SUB).join(
+        _stated(earlier, recurring_lines(earlier, addons, prices), prices), on=SUB, suffix="_before"
+    )  # fmt: skip
+    limit = limit_of(pl.col("stated_minor_before"), pl.col("stated_minor"), pl.col("cap_ppm"), pl.col("floor_ppm"))
+    largest = lines.sort(SUB, "amount_minor", maintain_order=True).group_by(SUB, maintain_order=True).last()
+    made = sides.select(
+        SUB, "price_version_id", amount_minor=limit, code=pl.lit(""), kind=pl.lit(LIMIT)
+    ).filter(pl.col("amount_minor") != 0).join(largest.select(SUB, "vat_ppm"), on=SUB, how="left")  # fmt: skip
+    return with_net_rates(made.drop("vat_ppm"), prices.versions, made["vat_ppm"].fill_null(0))
+
+
+def _stated(held: pl.DataFrame, lines: pl.DataFrame, prices: frames.Prices) -> pl.DataFrame:
+    """What a period costs as the prices are stated, its minimum at least: subscription_id, stated_minor."""
+    least = held.select(SUB, "price_version_id").join(
+        prices.versions.select("price_version_id", "minimum_minor"), on="price_version_id", how="left"
+    )
+    sums = lines.group_by(SUB).agg(pl.col("amount_minor").sum())
+    return least.join(sums, on=SUB, how="left").select(
+        SUB, stated_minor=pl.max_horizontal(pl.col("amount_minor").fill_null(0), "minimum_minor")
     )
 
 
@@ -242,7 +284,8 @@ def _discounted(
         .join(grid.select("price_version_id", "plan_id", "currency", "tax_inclusive"), on="price_version_id", maintain_order="left")
         .with_columns(
             pl.col("line").cast(pl.Int64), customer_id=pl.col(SUB), charge_code="code", service_start=day,
-            discount_minor=pl.lit(0, dtype=pl.Int64),
+            discount_minor=pl.lit(0, dtype=pl.Int64), corrects_id=pl.lit(None, dtype=pl.Int64), period_start=day,
+            timing=pl.lit(Timing.ADVANCE.value),
         )
     )  # fmt: skip
     done, _ = discounts.discount(rated, given, pl.DataFrame(schema=frames.USED_DISCOUNTS))
@@ -261,7 +304,7 @@ def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: frames.Pri
 
     In: `held` subscription_id, price_version_id, quantity_micro; `addons` subscription_id, code, quantity_micro.
     """
-    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category")
+    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category", "timing")
     every = held.join(charges, on="price_version_id", how="inner")
     fixed = every.filter(pl.col("kind") == ChargeKind.FIXED).with_columns(quantity_micro=pl.lit(MICRO, dtype=pl.Int64))
     seats = every.filter(pl.col("kind") == ChargeKind.SEAT)

@@ -16,6 +16,7 @@ from core.domain.subscriptions import ChangeKind, CreditChoice
 
 _SUB = "subscription_id"
 TERMS = ["price_version_id", "anchor_on"]
+LIMIT = ["earlier_version_id", "cap_ppm", "floor_ppm"]  # what a limited price change carries
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Timeline:
     `plan`, `quantity`: subscription_id, start, end, price_version_id, anchor_on, interval_months, interval_days
     (+ quantity_micro). `addons`: subscription_id, item, start, end, quantity_micro. `life`: subscription_id, begins_on
     (first billable day, after a trial), ends_on, credit. `windows`: subscription_id, start, end (service, cut at pauses),
-    kept_start, kept_end (the same for what was billed in advance: a period without credit stays owed).
+    kept_start, kept_end (the same for what was billed in advance: a period without credit stays owed). `limits`:
+    subscription_id, start, end, price_version_id, earlier_version_id, cap_ppm, floor_ppm - while a limited price change holds.
     """
 
     plan: pl.DataFrame
@@ -33,6 +35,7 @@ class Timeline:
     addons: pl.DataFrame
     life: pl.DataFrame
     windows: pl.DataFrame
+    limits: pl.DataFrame
 
 
 def timeline(changes: pl.DataFrame, versions: pl.DataFrame) -> Timeline:
@@ -42,7 +45,7 @@ def timeline(changes: pl.DataFrame, versions: pl.DataFrame) -> Timeline:
     plan = with_intervals(merge_equal(base, TERMS), versions)
     quantity = with_intervals(merge_equal(base, [*TERMS, "quantity_micro"]), versions)
     life = lives(live)
-    return Timeline(plan, quantity, _addon_track(live), life, _windows(live, life, plan))
+    return Timeline(plan, quantity, _addon_track(live), life, _windows(live, life, plan), limit_track(live))
 
 
 def live_changes(changes: pl.DataFrame) -> pl.DataFrame:
@@ -95,6 +98,16 @@ def _addon_track(live: pl.DataFrame) -> pl.DataFrame:
     ordered = facts.unique([_SUB, "item", "start"], keep="last", maintain_order=True).sort(_SUB, "item", "start")
     track = merge_equal(_until_next(ordered, [_SUB, "item"]), ["item", "quantity_micro"])
     return track.filter(pl.col("quantity_micro") > 0)
+
+
+def limit_track(live: pl.DataFrame) -> pl.DataFrame:
+    """Limits in force: a price change without one ends it, whatever else changes leaves it."""
+    terms = ["price_version_id", *LIMIT]
+    if live["earlier_version_id"].null_count() == live.height:
+        return live.head(0).select(_SUB, "price_version_id", *LIMIT, start="effective_on", end="effective_on")
+    facts = live.filter(pl.col("price_version_id").is_not_null()).select(_SUB, *terms, start="effective_on")
+    ordered = facts.unique([_SUB, "start"], keep="last", maintain_order=True)
+    return _until_next(ordered, [_SUB]).filter(pl.col("earlier_version_id").is_not_null())
 
 
 def _until_next(facts: pl.DataFrame, key: list[str]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core.calc.breakdown import Part
 from core.calc.calendar import OPEN
 from core.documents.paper import pdf
-from core.documents.price_words import more_text, prices_text
+from core.documents.price_words import limit_text, more_text, prices_text
 from core.documents.words import Words
 from core.domain.errors import Conflict
 from core.domain.periods import Interval, Unit
@@ -143,6 +143,9 @@ class _Maker:
         if each.minimum_minor > sum(part["amount_minor"] for part in each.parts):
             rows.append({"name": self.words.t("At least, with what is used"), "why": [], "quantity": "",
                          "amount": self._money(each, each.minimum_minor)})  # fmt: skip
+        if each.limit:
+            rows.append({"name": self.words.t("Limit on the price rise"), "why": limit_text(each.limit, self.words), "quantity": "",
+                         "amount": self._money(each, each.limit["amount_minor"])})  # fmt: skip
         return rows + [
             {"name": self._discount(row, each), "why": self._until(row), "quantity": "", "amount": ""}
             for row in each.discounts
@@ -239,7 +242,7 @@ class _Maker:
         """A change that is ahead, in a sentence; ends stand by themselves."""
         t, kind = self.words.t, change["kind"]
         if kind == ChangeKind.PRICE:
-            return t("New prices: {plan}", plan=change["plan"])
+            return "; ".join([t("New prices: {plan}", plan=change["plan"]), *limit_text(change, self.words)])
         if kind == ChangeKind.QUANTITY:
             return t("Quantity {quantity}", quantity=self.words.quantity(change["quantity_micro"]))
         if kind == ChangeKind.ADDON:

@@ -1,9 +1,10 @@
-"""The letter about a price change: one sentence in the customer's language, with the price as their plan states it."""
+"""The letter about a price change: a sentence in the customer's language, with the price as their plan states it, and its limits."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from core.documents.price_words import limit_text
 from core.documents.words import Words
 from core.domain.periods import Interval, Unit
 from core.domain.price_form import interval_name
@@ -18,7 +19,10 @@ def letter(row: dict[str, Any]) -> str:
         "interval": words.label(interval_name(Interval(Unit(row["interval_unit"]), row["interval_count"]))),
         "vat": words.t("with VAT") if row["tax_inclusive"] else words.t("before VAT"),
     }  # fmt: skip
+    limit = [f"{text}." for text in limit_text(row, words)]
     if stays:
-        return words.t("From {day} other prices hold in {plan}; one {interval} still costs at least {after} ({vat}).", **values)  # fmt: skip
-    before = words.money(row["before_minor"], row["currency"])
-    return words.t("From {day} {plan} costs you {after} per {interval} instead of {before} ({vat}).", before=before, **values)  # fmt: skip
+        said = words.t("From {day} other prices hold in {plan}; one {interval} still costs at least {after} ({vat}).", **values)  # fmt: skip
+    else:
+        before = words.money(row["before_minor"], row["currency"])
+        said = words.t("From {day} {plan} costs you {after} per {interval} instead of {before} ({vat}).", before=before, **values)  # fmt: skip
+    return " ".join([said, *limit])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from core.documents.words import Words
 from core.domain.plans import Charge, EventTerms, Tier
 
@@ -72,4 +75,14 @@ def _allowance(events: EventTerms | None, currency: str, words: Words) -> list[s
         said.append(words.t("at least {amount} an event", amount=words.price(events.min_per_event, currency)))
     if events and events.max_per_event is not None:
         said.append(words.t("at most {amount} an event", amount=words.price(events.max_per_event, currency)))
+    return said
+
+
+def limit_text(limit: Mapping[str, Any], words: Words) -> list[str]:
+    """What the limits of a price change promise: at most so much more, at most so much less, for the same use."""
+    said = []
+    if limit["cap_ppm"] is not None:
+        said.append(words.t("For the same use at most {share} more than by the earlier prices, until the prices change again", share=words.percent(limit["cap_ppm"])))  # fmt: skip
+    if limit["floor_ppm"] is not None:
+        said.append(words.t("For the same use at most {share} less than by the earlier prices, until the prices change again", share=words.percent(limit["floor_ppm"])))  # fmt: skip
     return said

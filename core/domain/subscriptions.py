@@ -19,7 +19,7 @@ class ChangeKind(StrEnum):
 
     START = "start"  # price_version_id, quantity, anchor_on
     TRIAL = "trial"  # until_on = trial end, anchor_on
-    PRICE = "price"  # price_version_id (plan, interval, negotiated price or migration)
+    PRICE = "price"  # price_version_id (plan, interval, negotiated price or migration); earlier_version_id, cap, floor: a limit
     QUANTITY = "quantity"  # quantity
     ADDON = "addon"  # item (charge code), quantity; 0 removes
     COUPON = "coupon"  # coupon_id, periods_left (import only)

@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 
 from core.calc import movements
 from core.calc.billing.adjustments import ADJUSTMENT
+from core.calc.billing.price_limits import LIMIT
 from core.calc.movements import SUB, after_months, in_home
 from core.calc.recurring import in_minor, monthly
 from core.domain.ledger import Account
+from core.domain.periods import Timing
 from core.domain.plans import ChargeKind
 from core.reports.mrr import Ledger
 from core.store import load
@@ -102,6 +104,7 @@ def _lines(session: Session, first: date, last: date) -> pl.DataFrame:
     )  # fmt: skip
     part = case(
         (credit, CREDITS), (line.kind == ChargeKind.USAGE.value, USAGE),
+        ((line.kind == LIMIT) & (line.timing == Timing.ARREARS.value), USAGE),  # what usage adds to a limit
         (line.kind.in_([ChargeKind.ONE_OFF.value, ADJUSTMENT]), ONE_OFFS),
         ((version.interval_unit == "month") & (version.interval_count == 1), PARTS), else_=LONGER,
     ).label("part")  # fmt: skip

@@ -14,6 +14,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.calc.billing.price_limits import named_by_charge
 from core.calc.inline import inlined
 from core.calc.recurring import monthly
 from core.domain.errors import ForbliError
@@ -146,7 +147,7 @@ def _lines(session: Session, after: Ahead, on: date | None) -> pl.DataFrame:
     """LINES of a day with the names of their charge and plan."""
     if after.lines.is_empty() or on is None:
         return pl.DataFrame(schema=LINES)
-    lines = after.lines.filter(pl.col("day") == on).sort("document", "position")
+    lines = named_by_charge(after.lines.filter(pl.col("day") == on).sort("document", "position"))
     charge, version, plan = (core_table(model).c for model in (ChargeRow, PriceVersion, Plan))
     charges = load.frame(
         session,

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.billing.price_limits import limit_of
 from core.calc.breakdown import breakdown
 from core.calc.calendar import OPEN
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
@@ -36,7 +37,8 @@ class Contents:
     """One subscription. `now`: how it stands (calc/changes/standing.py), null terms outside service.
 
     `version`: plan, interval, currency, tax_inclusive, reason, expires_on of the prices in force, None when there are none.
-    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `minimum_minor`: what a period costs at least; `metered`: the charges
+    `parts`: dicts name, kind, quantity_micro, amount_minor, why (Parts). `minimum_minor`: what a period costs at least; `limit`:
+    cap_ppm, floor_ppm and amount_minor of the limit that holds on its last price rise, of a period without usage, None when none; `metered`: the charges
     that usage is billed by. `discounts`:
     coupon columns + until (exclusive, None for ever) and left_minor, what is left of a fixed amount that is given once. `usage`:
     dicts name, meter, quantity_micro, convert_by, amount_minor, included, bound (the next tier's, None), start, end.
@@ -50,6 +52,7 @@ class Contents:
     version: dict[str, Any] | None
     parts: list[dict[str, Any]]
     minimum_minor: int
+    limit: dict[str, Any] | None
     metered: list[Charge]
     discounts: list[dict[str, Any]]
     usage: list[dict[str, Any]]
@@ -57,9 +60,9 @@ class Contents:
 
     @property
     def period_minor(self) -> int:
-        """What a period costs before discounts: the recurring parts, or the minimum where usage fills up to it."""
+        """What a period costs before discounts: the recurring parts, or the minimum where usage fills up to it, limited."""
         fees: int = sum(part["amount_minor"] for part in self.parts)
-        return max(self.minimum_minor, fees)
+        return max(self.minimum_minor, fees) + (self.limit["amount_minor"] if self.limit else 0)
 
 
 @inlined
@@ -82,7 +85,8 @@ def contents(session: Session, customer_id: int, today: date, coming: Ahead) -> 
     placed = identified(rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)), known)
     placed = placed.with_columns(on=pl.max_horizontal("today_on", pl.lit(today)))
     placed = with_pause(standing(placed, known, "on"), known, "on")
-    prices = load.prices(session, placed["current_id"].drop_nulls().unique())
+    shown = pl.concat([placed["current_id"].drop_nulls(), known.track.limits["earlier_version_id"].drop_nulls()])
+    prices = load.prices(session, shown.unique())
     maker = _Maker(session, known, prices, coming, today)
     return {row[SUB]: maker.make(row) for row in placed.iter_rows(named=True)}
 
@@ -101,7 +105,7 @@ class _Maker:
         """One subscription."""
         version = self._version(row["current_id"])
         return Contents(
-            row[SUB], row["external_id"], row["since"], row, version, self._parts(row) if version else [], self._minimum(row["current_id"]),
+            row[SUB], row["external_id"], row["since"], row, version, self._parts(row) if version else [], self._minimum(row["current_id"]), self._limit(row),
             self._metered(row["current_id"]),
             self._discounts(row[SUB]), self._usage(row[SUB]), self._planned(row),
         )  # fmt: skip
@@ -119,6 +123,23 @@ class _Maker:
         found = self.prices.versions.filter(pl.col("price_version_id") == price_version_id)["minimum_minor"]
         return int(found[0]) if found.len() else 0
 
+    def _limit(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        """The limit that holds, with what it adds to a period without usage."""
+        here = (pl.col(SUB) == row[SUB]) & (pl.col("start") <= row["on"]) & (pl.col("end") > row["on"])
+        held = self.known.track.limits.filter(here)
+        if held.is_empty() or row["current_id"] is None:
+            return None
+        limit = held.row(0, named=True)
+        before, after = (self._period(row, limit[name]) for name in ("earlier_version_id", "price_version_id"))
+        shares = [pl.lit(limit[name], dtype=pl.Int64) for name in ("cap_ppm", "floor_ppm")]
+        amount = pl.select(limit_of(pl.lit(before), pl.lit(after), *shares)).item()
+        return {"cap_ppm": limit["cap_ppm"], "floor_ppm": limit["floor_ppm"], "amount_minor": amount}
+
+    def _period(self, row: dict[str, Any], price_version_id: int) -> int:
+        """What a period of today's quantity and add-ons costs at least by some prices."""
+        fees = int(self._recurring(row, price_version_id)["amount_minor"].sum())
+        return max(self._minimum(price_version_id), fees)
+
     def _metered(self, price_version_id: int | None) -> list[Charge]:
         if price_version_id is None:
             return []
@@ -127,19 +148,23 @@ class _Maker:
 
     def _parts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """The recurring charges with what they cost a period, and why."""
-        held = pl.DataFrame(
-            {SUB: [row[SUB]], "price_version_id": [row["current_id"]], "quantity_micro": [row["quantity_now_micro"]]},
-            schema={SUB: pl.Int64, "price_version_id": pl.Int64, "quantity_micro": pl.Int64},
-        )
-        here = (pl.col(SUB) == row[SUB]) & (pl.col("start") <= row["on"]) & (pl.col("end") > row["on"])
-        addons = self.known.track.addons.filter(here).select(SUB, "quantity_micro", code="item")
-        lines = recurring_lines(held, addons, self.prices)
+        lines = self._recurring(row, row["current_id"])
         names = self.prices.charges.select("charge_id", "name", "position")
         book = compile_book(*self.prices)
         return [
             {**line, "why": breakdown(book, self.prices.tiers, line["charge_id"], line["quantity_micro"])}
             for line in lines.join(names, on="charge_id").sort("position").iter_rows(named=True)
         ]
+
+    def _recurring(self, row: dict[str, Any], price_version_id: int) -> pl.DataFrame:
+        """The recurring lines of today's quantity and add-ons by some prices."""
+        held = pl.DataFrame(
+            {SUB: [row[SUB]], "price_version_id": [price_version_id], "quantity_micro": [row["quantity_now_micro"]]},
+            schema={SUB: pl.Int64, "price_version_id": pl.Int64, "quantity_micro": pl.Int64},
+        )
+        here = (pl.col(SUB) == row[SUB]) & (pl.col("start") <= row["on"]) & (pl.col("end") > row["on"])
+        addons = self.known.track.addons.filter(here).select(SUB, "quantity_micro", code="item")
+        return recurring_lines(held, addons, self.prices)
 
     def _discounts(self, subscription_id: int) -> list[dict[str, Any]]:
         """Coupons that still give something, with the first day on which they no longer do."""

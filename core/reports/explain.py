@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 import polars as pl
@@ -19,32 +18,17 @@ from sqlalchemy.orm import Session
 from core.calc.arithmetic import part_of_period
 from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.billing.expected import ONCE, TRUE_UP
+from core.calc.billing.price_limits import LIMIT
 from core.calc.breakdown import Part, breakdown, event_breakdown, units
 from core.calc.inline import inlined
 from core.calc.pricebook import PriceBook, compile_book
 from core.domain.money import to_major
 from core.domain.plans import ON_AMOUNTS, ChargeModel
 from core.domain.subscriptions import ChangeKind
+from core.reports.explain_limit import LimitReasons, Why
 from core.reports.invoices import Explained
 from core.store import billing, load
 from core.store.tables import Document, DocumentLine, SubscriptionChange, UsageEvent, core_table
-
-
-class Why(StrEnum):
-    """What a part of a line says beyond its price (`breakdown.Says`): English templates, translated at the edge."""
-
-    DAYS = "{days} of {period_days} days of the period"
-    PAUSED = "Paused from {start}: {reason}"
-    PAUSED_SPAN = "Paused {start} to {last}: {reason}"
-    CREDIT_DAYS = "Given back: {days} of {period_days} days of the period"
-    BEFORE = "Billed before on {number}"
-    COMMITMENT = "The minimum that was agreed for the period: {minimum}"
-    USED = "The other charges of the period count towards it"
-    AMOUNT = "The amount as it was agreed then"
-    ADJUSTMENT = "Agreed with you, once"
-    COUPON = "Discount: {coupon}"
-    INCLUDED_VAT = "VAT of {rate} % is inside the price"
-
 
 EARLIER = {
     "line_id": pl.Int64, "number": pl.String, "quantity_micro": pl.Int64, "amount_minor": pl.Int64,
@@ -81,6 +65,8 @@ class _Maker:
         """One line's parts: the amount, less the coupons, less the VAT inside."""
         if line["kind"] == ADJUSTMENT:
             amount = [Part(line["amount_minor"], (Why.ADJUSTMENT,))]
+        elif line["kind"] == LIMIT:
+            amount = LimitReasons(self.session, self.view).parts(line)
         else:
             amount = self._once(line) if line["kind"] in ONCE else list(self._by_day(line))
         parts = [part for part in [*amount, *self._coupons(line)] if part.amount_minor or part.says]

@@ -83,7 +83,15 @@ def check_numbers(session: Session) -> list[BookFinding]:
 def check_duplicates(session: Session) -> list[BookFinding]:
     """No subscription was billed the same charge for the same days twice: each correction has a revision of its own."""
     line = core_table(DocumentLine).c
-    same = (line.subscription_id, line.charge_id, line.kind, line.service_start, line.service_end, line.revision)
+    same = (
+        line.subscription_id,
+        line.charge_id,
+        line.kind,
+        line.timing,
+        line.service_start,
+        line.service_end,
+        line.revision,
+    )
     twice = (
         select(line.subscription_id, line.service_start, line.service_end)
         .where(line.counts_as_billed)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.calc.billing.documents import Draft, draft
+from core.calc.billing.price_limits import LIMIT
 from core.domain.errors import NotFound
 from core.domain.invoices import Settlement, settlement
 from core.reports import payments
@@ -149,7 +150,7 @@ def _lines(session: Session, document_id: int) -> pl.DataFrame:
         select(*columns)
         .join_from(line, version, version.c.id == line.c.price_version_id)
         .join(plan, plan.c.id == version.c.plan_id)
-        .join(charge, charge.c.id == line.c.charge_id, isouter=True)
+        .join(charge, (charge.c.id == line.c.charge_id) & (line.c.kind != LIMIT), isouter=True)
         .join(adjustment, adjustment.c.id == line.c.adjustment_id, isouter=True)
         .where(line.c.document_id == document_id)
         .order_by(line.c.position)

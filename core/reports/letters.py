@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc import timeline as tl
+from core.calc.billing.price_limits import limit_of
 from core.calc.recurring import recurring_lines
 from core.reports.scenarios import drafted_version
 from core.store import load
@@ -19,16 +20,17 @@ from core.store.tables import MigrationPlan, Plan, PriceVersion, Subscription, c
 SUB = "subscription_id"
 _PLANNED = {
     SUB: pl.Int64, "external_id": pl.String, "customer_id": pl.Int64, "effective_on": pl.Date, "notice_on": pl.Date,
-    "from_version_id": pl.Int64, "price_version_id": pl.Int64,
+    "from_version_id": pl.Int64, "price_version_id": pl.Int64, "cap_ppm": pl.Int64, "floor_ppm": pl.Int64,
 }  # fmt: skip
 _PEOPLE = {"customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "language": pl.String}
 
 
 def letters(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     """The letters of a roll-out as it was approved last, without those that need a look: customer, name, language, external_id,
-    plan, currency, tax_inclusive, interval_unit, interval_count, notice_on, effective_on, before_minor, after_minor.
+    plan, currency, tax_inclusive, interval_unit, interval_count, notice_on, effective_on, before_minor, after_minor, cap_ppm, floor_ppm.
 
-    Both prices are what one period costs at least, before discounts and usage, with the quantity and add-ons of the day.
+    Both prices are what one period costs at least, before discounts and usage, with the quantity and add-ons of the day; the price
+    after is limited as it will be billed.
     """
     rows = _planned(session, scenario_id)
     changes = load.changes(session, rows[SUB])
@@ -42,10 +44,29 @@ def letters(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     told = rows.join(held, on=SUB, how="inner", maintain_order="left")
     for name, version in (("before_minor", "from_version_id"), ("after_minor", "price_version_id")):
         told = told.join(_period(told, addons, prices, version, name), on=SUB, how="left", maintain_order="left")
+    told = _limited(told, addons, prices, track)
     people = load.customers(session, today, rows["customer_id"].unique(), _PEOPLE).rename({"external_id": "customer"})
     return told.join(people, on="customer_id", how="left", maintain_order="left").join(
         _heads(session, rows["price_version_id"].unique()), on="price_version_id", how="left", maintain_order="left"
     )
+
+
+def _limited(told: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices, track: tl.Timeline) -> pl.DataFrame:
+    """Both prices as they are billed: before with the limit that holds until then, after with the one that is to come."""
+    held = track.limits.join(told.select(SUB, "effective_on", "from_version_id"), on=SUB).filter(
+        (pl.col("price_version_id") == pl.col("from_version_id")) & (pl.col("start") < pl.col("effective_on"))
+        & (pl.col("effective_on") <= pl.col("end"))
+    )  # fmt: skip
+    terms = {"held_version_id": "earlier_version_id", "held_cap_ppm": "cap_ppm", "held_floor_ppm": "floor_ppm"}
+    known = told.join(held.select(SUB, **terms), on=SUB, how="left", maintain_order="left")
+    known = known.join(
+        _period(known, addons, prices, "held_version_id", "held_minor"), on=SUB, how="left", maintain_order="left"
+    )
+    before, after = pl.col("before_minor"), pl.col("after_minor")
+    limited = known.with_columns(
+        before_minor=before + limit_of(pl.col("held_minor"), before, pl.col("held_cap_ppm"), pl.col("held_floor_ppm"))
+    ).with_columns(after_minor=after + limit_of(before, after, pl.col("cap_ppm"), pl.col("floor_ppm")))  # fmt: skip
+    return limited.drop(*terms, "held_minor")
 
 
 def _planned(session: Session, scenario_id: int) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.calc.billing.price_limits import named_by_charge
 from core.calc.calendar import OPEN
 from core.calc.inline import inlined
 from core.calc.recurring import monthly
@@ -337,7 +338,7 @@ def upcoming(session: Session, customer_id: int, today: date) -> Upcoming | None
     lines = made.lines.filter(pl.col("document") == head["document"]).sort("position")
     prices = load.prices(session, lines["price_version_id"].unique())
     names = prices.charges.select("charge_id", charge="name", convert_by="convert_by")
-    shown = lines.join(names, on="charge_id", how="left", maintain_order="left").select(
+    shown = named_by_charge(lines).join(names, on="charge_id", how="left", maintain_order="left").select(
         "subscription_id", pl.coalesce("charge", "kind").alias("charge"), "service_start", "service_end", "quantity_micro",
         "convert_by", "amount_minor", "discount_minor", "net_minor",
     )  # fmt: skip

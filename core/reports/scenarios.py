@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from core.calc import movements
 from core.calc.calendar import boundary
 from core.calc.recurring import in_minor, monthly
+from core.calc.simulation import limits
 from core.domain.money import exponent_of
 from core.domain.plans import PriceStatus
 from core.domain.scenarios import Scenario, WhyNot, from_json, to_json
@@ -40,7 +41,7 @@ from core.store.tables import (
 )  # fmt: skip
 from core.store.tables import Scenario as ScenarioRow
 
-ENGINE = "1"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
+ENGINE = "2"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
 EDGES = (-0.20, -0.05, 0.05, 0.10, 0.25, 0.50)
 AMBER, RED = 0.10, 0.25
 SHOCK = 10  # a rise of less than so many units of the currency is no shock, whatever its share
@@ -259,9 +260,7 @@ def gap(session: Session, ready: Prepared) -> int | None:
     Compared are subscriptions without any change in that period, whose recurring and metered lines one invoice billed: their latest
     looked-at period under the prices then in force, against its lines. None when nothing was billed that could be compared.
     """
-    from core.calc.simulation import exact
-
-    rated = exact.rerate(ready.base, ready.prices)
+    rated = limits.standing(ready.base, ready.prices)
     first = (
         ready.base.invoices.with_columns(rated.invoices.alias("net")).group_by("position", maintain_order=True).first()
     )

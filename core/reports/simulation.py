@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.calendar import boundary, index_on
-from core.calc.simulation import exact
+from core.calc.simulation import exact, limits
+from core.calc.simulation.exact import narrowed
 from core.domain import price_form
 from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
@@ -199,7 +200,8 @@ class Exact:
 
     `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
-    month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons).
+    month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons),
+    new_cap_ppm, new_floor_ppm (the limits of its change, null where there is none).
     `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
     `idle`: how many have the plan and are not served today (paused, in a trial, beginning later); they keep their prices.
     """
@@ -220,13 +222,14 @@ class Exact:
 
     @property
     def moves(self) -> pl.DataFrame:
-        """The roll-out's schedule: subscription_id, effective_on, notice_on, wave, from_version_id, before_twelfths, after_twelfths.
+        """The roll-out's schedule: subscription_id, effective_on, notice_on, wave, from_version_id, before_twelfths, after_twelfths,
+        cap_ppm, floor_ppm.
 
         Everybody whose prices change is in it, also those whose past bills would have been the same: the next ones may differ.
         """
         return self.moved.select(
             "subscription_id", "notice_on", "wave", effective_on="starts_on", from_version_id="price_version_id",
-            before_twelfths="before", after_twelfths="after",
+            before_twelfths="before", after_twelfths="after", cap_ppm="new_cap_ppm", floor_ppm="new_floor_ppm",
         )  # fmt: skip
 
 
@@ -237,17 +240,17 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     standing = _standing(session, ready, new.plan_id, scenario)
     subs, base, before = standing.subs, standing.base, standing.before
     after = exact.rerate(base, new.prices)
-    line = _limits(before, after, subs, base, scenario)
+    known = subs.hstack(_limits(subs, scenario))
+    limited = _limited(ready, base, base, new, known) or after
     usage = dict(scenario.assumptions).get(Assumption.USAGE, 0.0)
-    felt = exact.rerate(exact.responding(base, ready.prices, new.prices, usage), new.prices) if usage else after
-    rows = subs.drop("position").with_columns(
-        before=before.worth,
-        priced=after.worth,
-        limited=exact.monthly(base, after.invoices + line),
+    felt = limited
+    if usage:
+        answering = exact.responding(base, ready.prices, new.prices, usage)
+        felt = _limited(ready, base, answering, new, known) or exact.rerate(answering, new.prices)
+    rows = known.drop("position").with_columns(
+        before=before.worth, priced=after.worth, limited=limited.worth, felt=felt.worth,
         addon=_bundled_worth(base, ready.prices, scenario),
-    )
-    answered = _limits(before, felt, subs, base, scenario) if usage else line
-    rows = rows.with_columns(felt=exact.monthly(base, felt.invoices + answered) if usage else rows["limited"])
+    )  # fmt: skip
     scoped = _scoped(rows, new, scenario)
     if not scoped["moved"].any() and scenario.existing is not Existing.NEVER:
         raise InvalidInput("Nobody is left in the scope", code="empty_scope")
@@ -275,6 +278,26 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     )
 
 
+def _limits(subs: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
+    """The limits of each subscription: the scenario's, and the tighter cap of customers who are limited by name."""
+    both = [cap for cap in (scenario.cap_ppm, scenario.cap_one_ppm) if cap is not None]
+    named = pl.col("external_id").is_in(list(scenario.capped))
+    cap = pl.when(named).then(min(both)).otherwise(pl.lit(scenario.cap_ppm, dtype=pl.Int64))
+    return subs.select(new_cap_ppm=cap.cast(pl.Int64), new_floor_ppm=pl.lit(scenario.floor_ppm, dtype=pl.Int64))
+
+
+def _limited(
+    ready: Prepared, base: exact.Base, answering: exact.Base, new: Candidate, known: pl.DataFrame
+) -> exact.Rerated | None:
+    """The invoices of the answering base at the new prices with the limits of each; None where nobody has one."""
+    given = known.select(cap_ppm="new_cap_ppm", floor_ppm="new_floor_ppm")
+    if given.drop_nulls("cap_ppm").is_empty() and given.drop_nulls("floor_ppm").is_empty():
+        return None
+    before, after = limits.stated(base, ready.prices, held=True), limits.stated(answering, new.prices)
+    each = given.select(pl.all().gather(base.invoices["position"]))
+    return exact.rerate(answering, new.prices, limits.added(base, before, after, each))
+
+
 def _standing(session: Session, ready: Prepared, plan_id: int, scenario: Scenario) -> Standing:
     """Everything about a plan, currency and interval that does not depend on the new prices."""
     key = (plan_id, scenario.currency, scenario.interval, scenario.alternatives)
@@ -287,22 +310,9 @@ def _standing(session: Session, ready: Prepared, plan_id: int, scenario: Scenari
         base = narrowed(ready.base, subs["position"])
         cheapest = _cheapest(session, ready, base, scenario, family)
         ready.today_of[key] = Standing(
-            subs, base, exact.rerate(base, ready.prices), cheapest, ready.base.idle.filter(here).height
+            subs, base, limits.standing(base, ready.prices), cheapest, ready.base.idle.filter(here).height
         )
     return ready.today_of[key]
-
-
-def _limits(
-    before: exact.Rerated, after: exact.Rerated, subs: pl.DataFrame, base: exact.Base, scenario: Scenario
-) -> pl.Series:
-    """The limit's line of each invoice: the scenario's, and the tighter one of customers who are limited by name."""
-    limits = exact.limited(before.invoices, after.invoices, scenario.cap_ppm, scenario.floor_ppm)
-    if not scenario.capped:
-        return limits
-    cap = scenario.cap_one_ppm if scenario.cap_ppm is None else min(scenario.cap_one_ppm, scenario.cap_ppm)
-    tighter = exact.limited(before.invoices, after.invoices, cap, scenario.floor_ppm)
-    capped = subs["external_id"].is_in(list(scenario.capped)).gather(base.invoices["position"])
-    return limits.zip_with(~capped, tighter)
 
 
 def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
@@ -314,28 +324,6 @@ def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
         table.interval_count == interval.count,
     )  # fmt: skip
     return list(session.execute(statement).scalars())
-
-
-def narrowed(base: exact.Base, positions: pl.Series) -> exact.Base:
-    """The base of some subscriptions: they, their states, invoices and pairs numbered anew."""
-    subs = base.subs.filter(pl.col("position").is_in(positions.implode()))
-    invoices = base.invoices.filter(pl.col("position").is_in(positions.implode()))
-    uses = base.uses.join(invoices.select("row"), on="row", how="semi", maintain_order="left")
-    states = base.states.filter(pl.col("state").is_in(subs["state"].unique().implode()))
-    pairs = base.pairs.filter(pl.col("pair").is_in(uses["pair"].unique().implode()))
-    kept = {"position": subs["position"], "row": invoices["row"], "state": states["state"], "pair": pairs["pair"]}
-
-    def anew(frame: pl.DataFrame) -> pl.DataFrame:
-        """Each number becomes its place among those that are kept."""
-        at = {
-            name: old.search_sorted(frame[name]).cast(pl.UInt32) for name, old in kept.items() if name in frame.columns
-        }
-        return frame.with_columns(**at)
-
-    events = base.events.join(pairs.select("pair"), on="pair", how="semi", maintain_order="left")
-    return exact.Base(
-        anew(subs), anew(states), anew(invoices), anew(uses), anew(pairs), anew(events), base.coupons, base.vat
-    )
 
 
 def _bundled_worth(base: exact.Base, prices: frames.Prices, scenario: Scenario) -> pl.Series:

@@ -73,6 +73,9 @@ RULES = {
     "number_series": {"last_from_0": "last >= 0"},
     "price_version": {"interval_from_1": "interval_count >= 1", "three_letters": "length(currency) = 3"},
     "subscription": {"three_letters": "length(currency) = 3"},
+    "subscription_change": {
+        "limited": "(earlier_version_id IS NULL) = (cap_ppm IS NULL AND floor_ppm IS NULL)",
+    },
     "ledger_posting": {"three_letters": "length(currency) = 3"},
 }
 
@@ -126,7 +129,10 @@ def _add_check(table: sqlalchemy.Table, name: str, rule: str, dialect: str | Non
 
 
 def _attach_line_index(line: sqlalchemy.Table) -> None:
-    """A subscription's charge is billed once for the same service days and revision; a true-up has no charge."""
+    """A subscription's charge is billed once for the same service days and revision.
+
+    A true-up has no charge, and a limit the charge that it is taxed like: the kind, and when it is billed, tell them apart.
+    """
     name = "uq_document_line_billed_once"
     if any(index.name == name for index in line.indexes):
         return
@@ -137,6 +143,8 @@ def _attach_line_index(line: sqlalchemy.Table) -> None:
         line.c.service_start,
         line.c.service_end,
         line.c.revision,
+        line.c.kind,
+        line.c.timing,
         unique=True,
         sqlite_where=text("counts_as_billed = 1"),
         postgresql_where=text("counts_as_billed"),
@@ -245,7 +253,7 @@ def _unbalanced(row: str) -> str:
 
 
 def _latest_original_before_end(row: str, true: str) -> str:
-    """The end of the original line that starts last before this one's end.
+    """The end of the original line that starts last before this one's end; a limit is for what falls due on a day, whatever its days.
 
     Originals do not overlap each other, so this one alone can reach into the new line: one step in the index.
     """
@@ -254,14 +262,14 @@ def _latest_original_before_end(row: str, true: str) -> str:
         f" WHERE other.subscription_id = {row}.subscription_id"
         f" AND coalesce(other.charge_id, 0) = coalesce({row}.charge_id, 0)"
         f" AND other.service_start < {row}.service_end AND other.revision = 0"
-        f" AND other.counts_as_billed{true} AND other.kind <> 'one_off'"
+        f" AND other.counts_as_billed{true} AND other.kind NOT IN ('one_off', 'limit')"
     )
 
 
 def _overlaps_on_sqlite() -> str:
     latest = _latest_original_before_end("NEW", " = 1")
     return (
-        "NEW.revision = 0 AND NEW.counts_as_billed = 1 AND NEW.kind <> 'one_off' AND NEW.service_start <"
+        "NEW.revision = 0 AND NEW.counts_as_billed = 1 AND NEW.kind NOT IN ('one_off', 'limit') AND NEW.service_start <"
         f" ({latest} ORDER BY other.service_start DESC, other.service_end DESC LIMIT 1)"
     )
 
@@ -348,7 +356,7 @@ def _price_parts_on_postgresql() -> Iterable[str]:
 def _overlaps_on_postgresql() -> str:
     latest = _latest_original_before_end("inserted", "")
     return (
-        "inserted.revision = 0 AND inserted.counts_as_billed AND inserted.kind <> 'one_off'"
+        "inserted.revision = 0 AND inserted.counts_as_billed AND inserted.kind NOT IN ('one_off', 'limit')"
         f" AND inserted.service_start < ({latest} AND other.id <> inserted.id"
         " ORDER BY other.service_start DESC, other.service_end DESC LIMIT 1)"
     )

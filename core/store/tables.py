@@ -417,6 +417,9 @@ class SubscriptionChange(Table, table=True):
     command_id: str = string(index=True)
     undoes_id: int | None = whole(default=None, nullable=True)
     price_version_id: int | None = ref("price_version.id", nullable=True)
+    earlier_version_id: int | None = ref("price_version.id", nullable=True, index=False)
+    cap_ppm: int | None = whole(default=None, nullable=True)
+    floor_ppm: int | None = whole(default=None, nullable=True)
     quantity_micro: int | None = whole(default=None, nullable=True)
     item: str = string()
     coupon_id: int | None = ref("coupon.id", nullable=True)
@@ -912,7 +915,8 @@ class MigrationPlan(Table, table=True):
     """When a subscription is to get an approved scenario's prices and when its customer is told; `change_id` once it is done.
 
     `from_version_id`: the prices that it is moved from; whoever has others by then is not moved. What a month costs before and
-    after stands here as it was approved (twelfths of a minor unit), so that letters say what was decided on.
+    after stands here as it was approved (twelfths of a minor unit), so that letters say what was decided on. `cap_ppm`,
+    `floor_ppm`: the limits that its price change is to carry.
     """
 
     __tablename__ = "migration_plan"
@@ -922,6 +926,8 @@ class MigrationPlan(Table, table=True):
     subscription_id: int = ref("subscription.id")
     price_version_id: int = ref("price_version.id", index=False)
     from_version_id: int = ref("price_version.id", index=False)
+    cap_ppm: int | None = whole(default=None, nullable=True)
+    floor_ppm: int | None = whole(default=None, nullable=True)
     before_twelfths: int
     after_twelfths: int
     effective_on: dt.date

@@ -16,7 +16,7 @@ from core.ui.format import money, percent, quantity
 from core.ui.invoice_page import says
 from core.ui.invoice_side import pair_row
 from core.ui.plan_list import interval_of
-from core.ui.plan_words import more_text, prices_text
+from core.ui.plan_words import limit_text, more_text, prices_text
 from core.ui.text import label, t
 
 DAY = timedelta(days=1)
@@ -38,7 +38,8 @@ def show(each: Contents) -> None:
     if each.planned:
         st.markdown(f":blue[:material/event_upcoming:] **{t('Planned')}**")
         for change in each.planned:
-            st.markdown("- " + parts.plain(change_text({**change, "author": ""})))
+            said = [change_text({**change, "author": ""}), *limit_text(change)]
+            st.markdown("- " + parts.plain(" · ".join(said)))
 
 
 def _parts(each: Contents, version: dict[str, Any]) -> None:
@@ -63,7 +64,12 @@ def _parts(each: Contents, version: dict[str, Any]) -> None:
         least = each.minimum_minor > sum(part["amount_minor"] for part in each.parts)
         if least:
             pair_row(t("At least, with what is used"), parts.plain(money(each.minimum_minor, currency)))
-        if len(each.parts) > 1 or least:
+        if each.limit:
+            why = "  \n".join(f":gray[:small[{parts.plain(text)}]]" for text in limit_text(each.limit))
+            pair_row(
+                f"{t('Limit on the price rise')}  \n{why}", parts.plain(money(each.limit["amount_minor"], currency))
+            )
+        if len(each.parts) > 1 or least or each.limit:
             vat = t("with VAT") if version["tax_inclusive"] else t("before VAT")
             total = parts.plain(money(each.period_minor, currency))
             pair_row(f"**{t('Price for one {interval}', interval=interval_of(version))}**, {vat}", f"**{total}**")

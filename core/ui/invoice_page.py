@@ -14,7 +14,7 @@ from core.reports.invoices import Explained, explained
 from core.ui import invoice_reissue, invoice_side, parts, payment_forms, session
 from core.ui.format import day, money, percent, period, quantity
 from core.ui.invoice_list import KEPT
-from core.ui.invoice_side import pair_row
+from core.ui.invoice_side import pair_row, unnamed
 from core.ui.text import label, sentence, t
 
 WIDTHS = [4.2, 2.4, 1.2, 1.9, 1.1]
@@ -142,7 +142,7 @@ def _line(view: Explained, line: dict[str, Any], why: Reasons) -> None:
     """Description, period, quantity, amount, why."""
     currency = view.head["currency"]
     what, when, many, amount, button = st.columns(WIDTHS, vertical_alignment="center")
-    name = parts.plain(line["charge"]) if line["charge"] else t("Up to the agreed minimum")
+    name = parts.plain(line["charge"] or unnamed(line["kind"]))
     what.markdown(name + (f" · :orange[{t('correction')}]" if line["revision"] or line["corrects_id"] else ""))
     when.markdown(parts.plain(period(line["service_start"], line["service_end"])))
     many.markdown(parts.plain(quantity(line["quantity_micro"], line["convert_by"])), text_alignment="right")

@@ -8,6 +8,8 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
+from core.calc.billing.expected import TRUE_UP
+from core.calc.billing.price_limits import LIMIT
 from core.domain.money import to_major
 from core.domain.plans import ChargeKind
 from core.reports.invoices import Explained
@@ -82,9 +84,14 @@ def difference(view: Explained) -> None:
 
 def _bridge_name(row: dict[str, Any]) -> str:
     """What a part of the difference is called."""
-    named = {"discount": t("Discounts"), "vat": t("VAT"), "correction": t("Correction: {charge}", charge=row["code"])}
-    name = t("Up to the agreed minimum") if row["code"] == "true_up" else row["code"]
+    name = unnamed(row["code"]) if row["code"] in (TRUE_UP, LIMIT) else row["code"]
+    named = {"discount": t("Discounts"), "vat": t("VAT"), "correction": t("Correction: {charge}", charge=name)}
     return named.get(row["part"], name)
+
+
+def unnamed(kind: str) -> str:
+    """What a line without a charge of its own is called."""
+    return t("Limit on the price rise") if kind == LIMIT else t("Up to the agreed minimum")
 
 
 def _waterfall(before: dict[str, Any], head: dict[str, Any], rows: list[tuple[str, int]]) -> None:

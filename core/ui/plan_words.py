@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from core.documents import price_words
@@ -48,6 +50,11 @@ def prices_text(charge: Charge, currency: str) -> str:
 def more_text(charge: Charge, currency: str) -> str:
     """Included units, conversion, cap, minimum, free allowance and bounds of a charge, as far as it has them."""
     return price_words.more_text(charge, currency, Words.of(language()))
+
+
+def limit_text(limit: dict[str, Any]) -> list[str]:
+    """What the limits of a price change promise."""
+    return price_words.limit_text(limit, Words.of(language()))
 
 
 def day_format() -> str:

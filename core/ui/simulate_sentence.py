@@ -118,7 +118,8 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
             persist_state="session",
             width=130,
             placeholder=t("no limit"),
-        )
+            help=t("Against the earlier prices, for the same period and the same use. A line of its own on the invoice, until the prices change again; discounts come off after it."),
+        )  # fmt: skip
         floor = st.selectbox(
             t("Fall at most"),
             [None, 0.0, 0.05, 0.10, 0.20],
@@ -185,8 +186,21 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
         return scenario.name
     said = simulate_prices.in_words(scenario, here.terms)
     change = "; ".join(said) or t("prices as they are sold today")
+    change = "; ".join([change, *_limits_in_words(scenario)])
     return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
              change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip
+
+
+def _limits_in_words(scenario: Scenario) -> list[str]:
+    """How far bills may rise and fall."""
+    said = []
+    if scenario.cap_ppm is not None:
+        said.append(t("a rise of {share} at most", share=share(scenario.cap_ppm / 1e6, 0)))
+    if scenario.floor_ppm is not None:
+        said.append(t("a fall of {share} at most", share=share(scenario.floor_ppm / 1e6, 0)))
+    if scenario.capped:
+        said.append(t("{count} customers limited to {share}", count=len(scenario.capped), share=share(scenario.cap_one_ppm / 1e6, 0)))  # fmt: skip
+    return said
 
 
 def changes_nothing(scenario: Scenario) -> bool:

@@ -25,7 +25,7 @@ from core.calc.billing.discounts import percentage
 from core.calc.pricebook import compile_book
 from core.calc.rating import rate
 from core.calc.simulation import exact
-from core.reports.simulation import narrowed
+from core.calc.simulation.exact import narrowed
 
 ROUNDS, PLANS, PERIODS = 5, 60, 12
 MICRO = 10**6
@@ -139,7 +139,7 @@ def one_by_one(base: exact.Base, known: frames.Prices) -> int:
         maintain_order="left",
     )
     used = base.pairs["quantity_micro"].gather(base.uses["pair"])
-    total = pl.zeros(rows.height, dtype=pl.Int64, eager=True)
+    amounts = []
     for place, quantity in enumerate(
         (
             pl.Series([MICRO]).new_from_index(0, rows.height),
@@ -148,13 +148,15 @@ def one_by_one(base: exact.Base, known: frames.Prices) -> int:
             used,
         )
     ):
-        total = total + rate(
-            book, pl.DataFrame({"charge_id": rows["price_version_id"] * 10 + place, "quantity_micro": quantity})
+        amounts.append(
+            rate(book, pl.DataFrame({"charge_id": rows["price_version_id"] * 10 + place, "quantity_micro": quantity}))
         )
-    off = pl.DataFrame({"total": total, "given": rows["coupons"] != ""}).select(
-        pl.when("given").then(percentage(pl.col("total"), pl.lit(150_000, dtype=pl.Int64))).otherwise(0)
-    )
-    return int((total - off.to_series()).sum())
+    # What is paid ahead and what was used are billed, and discounted, on their own.
+    parts = {"ahead": amounts[0] + amounts[1] + amounts[2], "used": amounts[3]}
+    part = pl.DataFrame({**parts, "given": rows["coupons"] != ""})
+    off = (percentage(pl.col(name), pl.lit(150_000, dtype=pl.Int64)) for name in parts)
+    left = pl.col("ahead") + pl.col("used") - pl.when("given").then(sum(off)).otherwise(0)
+    return int(part.select(left.sum()).item())
 
 
 def dearer_calls(known: frames.Prices, plan: int, unit: str) -> frames.Prices:

@@ -92,6 +92,18 @@ def happen(draw: Any, company: Company) -> None:
         company.change(key, kind, on, credit=draw(CREDITS))
 
 
+def limited_rise(draw: Any, company: Company) -> None:
+    """Other prices for one subscription whose rise and fall are limited against any prices there are."""
+    key = draw(st.integers(1, len(company.subscriptions)))
+    version, earlier = (draw(st.integers(1, len(company.versions))) for _ in range(2))
+    cap = draw(st.sampled_from([0, 0, 100_000, 333_333, None]))
+    floor = draw(st.sampled_from([None, None, 0, 50_000])) if cap is not None else draw(st.sampled_from([0, 200_000]))
+    company.change(
+        key, "price", max(draw(DAYS), company.subscriptions[key - 1]["started_on"]), price_version_id=version,
+        earlier_version_id=earlier, cap_ppm=cap, floor_ppm=floor,
+    )  # fmt: skip
+
+
 def give_coupon(draw: Any, company: Company) -> None:
     """A coupon of any kind for one subscription."""
     kind = draw(st.sampled_from(["percent", "amount"]))

@@ -89,6 +89,9 @@ def anywhere(rng, company, versions, coupons):
         company.change(key, "coupon", start, coupon_id=rng.choice(coupons))
     if rng.random() < 0.1:
         company.change(key, "price", max(start, day()), price_version_id=rng.choice(versions))
+    if key % 10 == 0:
+        limit = {"earlier_version_id": versions[key % 7], "cap_ppm": 100_000}
+        company.change(key, "price", max(start, MONTHS[1]), price_version_id=versions[key % 3], **limit)
     if rng.random() < 0.1:
         company.change(key, "pause", max(start, day()), until_on=day(200, 250))
     if rng.random() < 0.25:
@@ -120,7 +123,7 @@ def told(made):
         key = (row["treatment"], row["rate_ppm"])
         taxes.setdefault(row["document"], {})[key] = (row["base_minor"], row["tax_minor"])
     return sorted(
-        (row["customer_id"], *(row.get(kind) or 0 for kind in ("fixed", "seat", "addon", "usage")), row["discount_minor"],
+        (row["customer_id"], *(row.get(kind) or 0 for kind in ("fixed", "seat", "addon", "usage", "limit")), row["discount_minor"],
          sorted((key, both) for key, both in taxes[row["document"]].items() if any(both)),
          row["net_minor"], row["tax_minor"], row["total_minor"])
         for row in rows
@@ -131,7 +134,7 @@ def wide(layout, block):
     """The same of a wide month."""
     owners = layout.people.select("document", "customer_id").unique()
     return sorted(
-        (row["customer_id"], row["fixed_minor"], row["seat_minor"], row["addon_minor"], row["usage_minor"],
+        (row["customer_id"], row["fixed_minor"], row["seat_minor"], row["addon_minor"], row["usage_minor"], 0,
          row["discount_minor"],
          sorted((key, both) for n, key in enumerate(layout.slots) if any(both := (row[f"base_{n}"], row[f"tax_{n}"]))),
          row["net_minor"], row["tax_minor"], row["total_minor"])

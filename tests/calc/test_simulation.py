@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from core.calc.simulation import exact, response, value
+from core.calc.billing.price_limits import limit_of
+from core.calc.simulation import response, value
 from core.calc.simulation.response import SHARES, Cells, Reaction, project
 from core.calc.simulation.value import PRIORS, Prior
 
@@ -81,13 +82,20 @@ def test_the_default_answer_of_the_method():
     assert with_change.churned.sum() - without.churned.sum() == pytest.approx(0.067, abs=5e-4)
 
 
+def limited(before, after, cap_ppm, floor_ppm):
+    """The limit of whole periods by billing's own rule."""
+    cap, floor = (pl.lit(share, dtype=pl.Int64) for share in (cap_ppm, floor_ppm))
+    known = pl.DataFrame({"before": before, "after": after})
+    return known.select(limit_of(pl.col("before"), pl.col("after"), cap, floor)).to_series()
+
+
 def test_a_limit_on_the_rise():
     before, after = pl.Series([29_900, 29_900, 10_000]), pl.Series([34_900, 31_000, 8_000])
 
-    assert agrees("SC08", bill=float((after + exact.limited(before, after, 100_000, None))[0]) / 100)
-    assert exact.limited(before, after, 100_000, None).to_list() == [-2_010, 0, 0]
-    assert exact.limited(before, after, None, 50_000).to_list() == [0, 0, 1_500]
-    assert exact.limited(before, after, None, None).to_list() == [0, 0, 0]
+    assert agrees("SC08", bill=float((after + limited(before, after, 100_000, None))[0]) / 100)
+    assert limited(before, after, 100_000, None).to_list() == [-2_010, 0, 0]
+    assert limited(before, after, None, 50_000).to_list() == [0, 0, 1_500]
+    assert limited(before, after, None, None).to_list() == [0, 0, 0]
 
 
 # --- identities ------------------------------------------------------------------------------------------------------------
@@ -207,7 +215,7 @@ def test_7_a_higher_limit_never_lowers_revenue(before, caps):
     after = now * 3 // 2
     low, high = sorted(caps)
 
-    assert (after + exact.limited(now, after, low, None)).sum() <= (after + exact.limited(now, after, high, None)).sum()
+    assert (after + limited(now, after, low, None)).sum() <= (after + limited(now, after, high, None)).sum()
 
 
 @given(k=some.integers(2, 9), hazard=hazards, rise=rises, r=reactions)

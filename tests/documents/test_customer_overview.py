@@ -91,3 +91,17 @@ def test_what_has_ended_has_no_overview(story: Story) -> None:
 
 def test_letters_that_the_font_lacks_are_marked_not_lost() -> None:
     assert writable({"name": "Ødegård 漢 Łódź Αθήνα"}) == {"name": "Ødegård ? Łódź Αθήνα"}
+
+
+def test_it_says_how_far_a_rise_is_limited(story: Story) -> None:
+    seats = charge("seat", "seat", "per_unit", tier(unit="400"), name="Brukere")
+    extra = charge("extra", "addon", "per_unit", tier(unit="50"), name="Ekstra lagring")
+    dearer = story.plan(fixed("100"), seats, extra)
+    story.change(1, "price", date(2026, 6, 5), price_version_id=dearer, earlier_version_id=1, cap_ppm=50_000)
+    said = " ".join(text(story).split())
+
+    # 3 688 before, 5 000 now, at most 3 872,40.
+    assert "Grense for prisøkningen" in said
+    assert "−1 127,60 kr" in said
+    assert "høyst 5 % mer enn etter de tidligere prisene" in said
+    assert "3 872,40 kr" in said

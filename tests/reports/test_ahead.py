@@ -19,7 +19,7 @@ from core.store.engine import reading
 from core.store.tables import Command, Revision, SubscriptionChange
 from tests.scenarios.test_random_stories import RandomStory
 from tests.story import MICRO, Story, frame
-from tests.world import fixed
+from tests.world import charge, fixed, tier
 
 LINE = ["subscription_id", "price_version_id", "charge_id", "kind", "service_start", "service_end", "period_start",
         "period_end", "revision", "quantity_micro", "period_amount_minor", "amount_minor", "discount_minor", "net_minor",
@@ -137,6 +137,24 @@ def test_an_upgrade_in_the_middle_of_june_is_seen_before_it_is_made(told: Story)
         (1, date(2026, 6, 16), 15_000, 3_750),
         (2, date(2026, 7, 1), 60_000, 15_000),
     ]
+
+
+def test_seats_of_a_limited_price_are_seen_as_they_are_billed(told: Story) -> None:
+    old, new = (told.plan(charge("seat", "seat", "per_unit", tier(unit=unit))) for unit in ("100", "200"))
+    ada = told.customer()
+    subscription = told.begin(old, date(2026, 5, 1), quantity=3, customer_id=ada)
+    told.change(subscription, "price", date(2026, 6, 1), price_version_id=new, earlier_version_id=old, cap_ppm=100_000)
+    told.bill_on(date(2026, 5, 1), date(2026, 6, 1))
+    told.on(date(2026, 6, 16))
+    asked = {"subscription_id": subscription, "quantity_micro": 5 * MICRO, "effective_on": date(2026, 6, 16)}
+    _, coming = foreseen(told, "change_quantity", ada, turns=2, **asked)
+    # Two seats more at 110 kr for 15 of 30 days, then five of them.
+    assert coming.documents["net_minor"].to_list() == [11_000, 55_000]
+    told.do(actions.change_quantity, **asked)
+    for day in days_of(coming):
+        known = {row.id for row in told.documents()}
+        told.bill_on(day)
+        assert stored(told, [row for row in told.documents() if row.id not in known]) == expected(coming, day)
 
 
 def test_a_new_subscription_is_seen_before_it_exists(told: Story) -> None:

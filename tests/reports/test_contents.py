@@ -84,3 +84,16 @@ def test_a_fixed_amount_given_once_is_told_until_it_is_used_up(engine: Engine) -
         told.bill_on(date(2026, month, 1))
     # 500 kr: 300 kr on the first bill, 200 kr on the second, then it is gone.
     assert [*left, now(told).discounts] == [[50_000], [20_000], []]
+
+
+def test_a_limit_stands_with_what_it_takes_off_a_period(engine: Engine) -> None:
+    told = Story(engine)
+    old, new = (told.plan(fixed(fee)) for fee in ("300", "600"))
+    told.begin(old, date(2026, 5, 1))
+    told.change(1, "price", date(2026, 6, 1), price_version_id=new, earlier_version_id=old, cap_ppm=100_000)
+    found = now(told.on(TODAY))
+
+    assert found.limit == {"cap_ppm": 100_000, "floor_ppm": None, "amount_minor": -27_000}
+    assert found.period_minor == 33_000
+    told.change(1, "price", date(2026, 6, 10), price_version_id=told.plan(fixed("500")))
+    assert (now(told).limit, now(told).period_minor) == (None, 50_000)

@@ -180,6 +180,41 @@ def test_a_minimum_commitment_names_the_minimum_and_what_counts_towards_it(engin
     ]
 
 
+def test_a_limit_says_what_its_period_may_come_to_and_what_was_taken_off_before(engine: Engine) -> None:
+    world = World(engine)
+    old, new = (
+        world.plan(fixed(fee), charge("c", "usage", "per_unit", tier(unit=unit), meter="m")) for fee, unit in (("300", "1"), ("600", "2"))
+    )  # fmt: skip
+    who = world.start(world.customer(), old, date(2025, 12, 1))
+    rise = world.change(who, "price", JANUARY, price_version_id=new, earlier_version_id=old, cap_ppm=100_000)
+    world.use(who, "m", date(2026, 1, 10), 50)
+    for day in (JANUARY, FEBRUARY):
+        world.bill(day)
+
+    (ahead,) = [why for line, why in zip(*whys(engine, "F2026-000001"), strict=True) if line["kind"] == "limit"]
+    # 300 and a tenth are 330, less 600.
+    assert said(ahead) == [
+        ("So far at most 10 % more than by the earlier prices", 33_000),
+        ("The same by the new prices, before discounts", -60_000),
+    ]
+    lines, reasons = whys(engine, "F2026-000002")
+    used = next(
+        why for line, why in zip(lines, reasons, strict=True) if line["kind"] == "limit" and line["period_start"] == JANUARY
+    )  # fmt: skip
+    assert said(used) == [
+        ("So far at most 10 % more than by the earlier prices", 38_500),
+        ("The same by the new prices, before discounts", -70_000),
+        ("The limit so far", 27_000),
+    ]
+    assert {line["charge"] for line in lines if line["kind"] == "limit"} == {None}
+
+    world.change(who, "undo", JANUARY, undoes_id=rise)
+    world.bill(date(2026, 2, 2))
+    lines, reasons = whys(engine, world.documents()[-1].number)
+    back = [said(why) for line, why in zip(lines, reasons, strict=True) if line["kind"] == "limit"]
+    assert sorted(back) == [[("The limit changes with what it limits", amount)] for amount in (4_500, 27_000, 27_000)]
+
+
 def test_a_life_full_of_changes_is_explained_line_by_line(engine: Engine) -> None:
     world = World(engine)
     extra = charge("extra", "addon", "per_unit", tier(unit="19.99"))

@@ -70,6 +70,25 @@ def test_churn_counts_on_the_day_through_which_it_was_paid(sqlite_engine):
     assert agrees("paddle.sarah_churn", -row["delta"] / 1200)
 
 
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_a_limit_lowers_mrr_until_the_prices_change_again(sqlite_engine, inclusive):
+    world = World(sqlite_engine)
+    prices = [world.plan(fixed(amount), tax_inclusive=inclusive) for amount in ("200", "400", "500")]
+    subscription = world.start(world.customer(), prices[0], JANUARY)
+    half = world.coupon(kind="percent", rate_ppm=500_000, duration="forever", scope="plan")
+    limit = {"earlier_version_id": prices[0], "cap_ppm": 100_000}
+    world.change(subscription, "price", date(2026, 3, 1), price_version_id=prices[1], **limit)
+    world.change(subscription, "coupon", date(2026, 4, 1), coupon_id=half)
+    world.change(subscription, "quantity", date(2026, 5, 1), quantity_micro=2_000_000)
+    world.change(subscription, "price", date(2026, 6, 1), price_version_id=prices[2])
+
+    known = ledger(sqlite_engine)
+    net = 0.8 if inclusive else 1.0
+    assert [delta / 1200 for delta in known.log["delta"]] == [200 * net, 20 * net, -110 * net, 140 * net]
+    limited = known.facts.stretches.filter(pl.col("start") == date(2026, 3, 1))
+    assert limited.select("list_twelfths", "net_twelfths").rows() == [(round(480_000 * net), round(264_000 * net))]
+
+
 def test_coupons_that_recur_lower_mrr_and_their_end_raises_it(sqlite_engine):
     world = World(sqlite_engine)
     subscription = world.start(world.customer(), world.plan(fixed("200")), JANUARY)

@@ -10,6 +10,7 @@ import pytest
 
 from core.actions import prices, subscriptions
 from core.actions.scenarios import approve, request_approval, roll_out, save_scenario, stop
+from core.calc.simulation import exact, limits
 from core.documents.letters import letter
 from core.domain.errors import Conflict
 from core.domain.scenarios import Edit, Existing, to_json
@@ -29,9 +30,10 @@ from tests.reports.test_simulation import (
     effect,
     outcome,
     prepared_request,
+    replaced,
 )
 from tests.story import frame
-from tests.world import World, charge, fixed, tier
+from tests.world import World, assert_books_hold, charge, fixed, tier
 
 DEARER_CALLS = replace(SCENARIO, edits=(Edit("calls", "unit_amount", "1.0"),))
 
@@ -128,7 +130,7 @@ def test_what_a_second_person_has_seen_is_not_replaced(sqlite_engine):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"cap_ppm": 50_000}, "not billed yet"), ({"capped": ("K1",)}, "not billed yet"), ({"assumptions": (("rho", 0.9),)}, "note why")],
+    [({"assumptions": (("rho", 0.9),)}, "note why")],
 )  # fmt: skip
 def test_what_could_not_be_carried_out_is_not_put_before_anybody(sqlite_engine, change, words):
     company(sqlite_engine, 3)
@@ -267,3 +269,223 @@ def test_a_period_that_a_pause_has_shortened_is_not_held_against_a_whole_one(eng
     with reading(engine) as session:
         ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
         assert scenarios.gap(session, ready) == 0
+
+
+# --- limits on the rise -----------------------------------------------------------------------------------------------------
+
+DEAR = replace(
+    SCENARIO, edits=(Edit("fee", "flat_amount", "599"), Edit("calls", "unit_amount", "0.65"), Edit("x", "unit_amount", "55"))
+)  # fmt: skip
+LIMITS = {
+    "a cap for all": {"cap_ppm": 100_000},
+    "a cap of nothing": {"cap_ppm": 0},
+    "a cap for one": {"capped": ("K32",), "cap_one_ppm": 50_000},
+    "a tighter cap for one": {"cap_ppm": 200_000, "capped": ("K32",), "cap_one_ppm": 50_000},
+    "a floor": {"edits": (Edit("fee", "flat_amount", "199"), Edit("calls", "unit_amount", "0.3")), "floor_ppm": 30_000},
+}
+
+
+def busiest(ready, moved):
+    """The looked-at period in which each moved subscription used most: subscription_id, row, quantity_micro."""
+    used = ready.base.uses.join(ready.base.pairs, on="pair").join(ready.base.invoices, on="row")
+    own = used.join(ready.base.subs.select("position", "subscription_id"), on="position").filter(
+        pl.col("subscription_id").is_in(moved["subscription_id"].to_list())
+    )
+    return own.sort("quantity_micro", "row", descending=[True, False]).unique("subscription_id", keep="first")
+
+
+def simulated(known, ready):
+    """Net of each moved subscription's busiest looked-at period at the new prices with their limits, and all limits together."""
+    base, prices = ready.base, replaced(known, ready)
+    caps = base.subs.select("subscription_id").join(
+        known.moves, on="subscription_id", how="left", maintain_order="left"
+    )
+    each = caps.select("cap_ppm", "floor_ppm").select(pl.all().gather(base.invoices["position"]))
+    line = limits.added(base, limits.stated(base, ready.prices), limits.stated(base, prices), each)
+    nets = base.invoices.select("row", limit=line["advance"] + line["arrears"]).with_columns(
+        net=exact.rerate(base, prices, line).invoices
+    )
+    told = busiest(ready, known.moved).join(nets, on="row")
+    return dict(told.select("subscription_id", "net").iter_rows()), told["limit"].sum()
+
+
+def rolled_out(engine, scenario):
+    """A company whose approved scenario is rolled out, each using again what it used most; billed until their first period is over."""
+    world, *_ = company(engine)
+    for month in (4, 5, 6):
+        world.bill(date(2026, month, 14))
+    key, known, _ = approved(engine, scenario)
+    with reading(engine) as session:
+        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
+    for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
+        world.use(subscription, "calls", starts[subscription], quantity / 10**6)
+    monthly(world)
+    return world, known, ready, starts
+
+
+SETTLED = date(2026, 9, 14)  # the first periods at the new prices, from 1 to 9 August, are over
+
+
+def monthly(world):
+    """Billed on the 14th of each month, as fees in advance and usage in arrears fall due."""
+    for month in (7, 8, 9):
+        world.bill(SETTLED.replace(month=month))
+
+
+def billed(world, subscription, start):
+    """Net of everything billed for a period."""
+    return sum(
+        line.net_minor for line in world.lines() if (line.subscription_id, line.period_start) == (subscription, start)
+    )
+
+
+@pytest.mark.parametrize("named", LIMITS)
+def test_a_limited_rise_is_billed_as_it_was_simulated(engine, named):
+    world, known, ready, starts = rolled_out(engine, replace(DEAR, **LIMITS[named]))
+
+    wanted, limit = simulated(known, ready)
+    assert limit != 0
+    assert min(busiest(ready, known.moved)["quantity_micro"]) > 0
+    assert {key: billed(world, key, start) for key, start in starts.items()} == wanted
+    named_ones = known.moves.filter(pl.col("cap_ppm").is_not_null() | pl.col("floor_ppm").is_not_null())[
+        "subscription_id"
+    ]
+    assert {line.subscription_id for line in world.lines() if line.kind == "limit"} == set(named_ones)
+    assert world.bill(SETTLED).documents == 0
+    assert_books_hold(world)
+
+
+def test_seats_that_change_within_a_limited_period_are_limited_and_their_undo_nets_nothing(engine):
+    world, known, _, starts = rolled_out(engine, replace(DEAR, cap_ppm=100_000))
+    subscription = known.moved["subscription_id"][1]
+    start, day = starts[subscription].replace(month=9), date(2026, 9, 15)
+    before = billed(world, subscription, start)
+    more = frame(subscription_id=subscription, quantity_micro=20 * 10**6, effective_on=day)
+    told = subscriptions.change_quantity(world.engine, APPROVER, command_id="more", now=at(day), requests=more)
+    world.bill(day)
+    assert billed(world, subscription, start) > before
+    assert_books_hold(world)
+    back = frame(change_id=told["change_ids"][0])
+    subscriptions.undo(world.engine, APPROVER, command_id="less", now=at(day), requests=back)
+    world.bill(date(2026, 9, 16))
+
+    assert billed(world, subscription, start) == before
+    assert world.bill(date(2026, 9, 16)).documents == 0
+    assert_books_hold(world)
+
+
+def test_who_is_limited_already_is_simulated_with_the_limit_and_not_limited_again(engine):
+    world, known, *_ = rolled_out(engine, replace(DEAR, cap_ppm=100_000))
+    later = date(2026, 10, 20)
+    world.bill(date(2026, 10, 14))
+    again = replace(SCENARIO, name="Again", edits=(Edit("fee", "flat_amount", "650"),), cap_ppm=100_000)
+    with reading(world.engine) as session:
+        assert scenarios.gap(session, simulation.prepared(session, ledger(session, later), later)) == 0
+    second = effect(world.engine, again, later)
+    with_limit = second.moved.select("subscription_id", "before").join(
+        known.rows.select("subscription_id", full="priced"), on="subscription_id"
+    )
+    assert (with_limit["before"] < with_limit["full"]).all()
+    assert (second.moved["after"] <= second.moved["before"] * 1.1 + 13).all()
+    key = save_scenario(world.engine, ASKER, command_id="s2", now=at(later), scenario=to_json(again))["scenario_id"]
+    ask = {"scenario_id": key, "result": {}, "data_hash": "", "engine_version": "2", "as_of": later, "gap_ppm": 0}
+    request_approval(world.engine, ASKER, command_id="ask2", now=at(later), **ask)
+    with pytest.raises(Conflict, match="still limited"):
+        approve(
+            world.engine, APPROVER, command_id="yes2", now=at(later), scenario_id=key, terms=second.candidate.terms, moves=second.moves
+        )  # fmt: skip
+
+
+def at(day):
+    return datetime(day.year, day.month, day.day, 10, tzinfo=UTC)
+
+
+def test_limits_that_could_not_be_shown_exactly_are_refused(sqlite_engine):
+    world = World(sqlite_engine, NOW)
+    food = charge("box", "fixed", "flat", tier(flat="100"), vat_category="food")
+    mixed = world.plan(fixed("299"), food, code="pro", tax_inclusive=True)
+    world.start(world.customer(), mixed, date(2025, 1, 1))
+    scenario = replace(SCENARIO, cap_ppm=100_000)
+    key = prepared_request(sqlite_engine, scenario)
+    known = effect(sqlite_engine, scenario)
+
+    with pytest.raises(Conflict, match="several categories"):
+        act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    without = replace(known.candidate.terms, tax_inclusive=False)
+    with pytest.raises(Conflict, match="with VAT"):
+        act(sqlite_engine, approve, APPROVER, "no", scenario_id=key, terms=without, moves=known.moves)
+
+
+def test_included_vat_is_limited_as_it_was_simulated(engine):
+    world = World(engine, NOW)
+    seat = charge("seat", "seat", "per_unit", tier(unit="39.90"))
+    plan = world.plan(fixed("299"), seat, code="pro", tax_inclusive=True)
+    coupon = world.coupon(kind="percent", rate_ppm=333_333, duration="forever", scope="plan")
+    owned = [world.start(world.customer(), plan, date(2025, 1, day), quantity=day) for day in (3, 5, 7)]
+    world.change(owned[0], "coupon", date(2025, 1, 3), coupon_id=coupon)
+    world.bill(date(2026, 6, 14))
+    key, known, _ = approved(engine, replace(SCENARIO, cap_ppm=77_777))
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    world.bill(date(2026, 8, 14))
+
+    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
+    told = {row["subscription_id"]: row["after"] for row in known.moved.iter_rows(named=True)}
+    assert {key: 12 * billed(world, key, start) for key, start in starts.items()} == told
+    assert any(line.kind == "limit" for line in world.lines())
+    assert_books_hold(world)
+
+
+def test_a_letter_states_the_limited_price_and_how_long_it_holds(engine):
+    world = World(engine, NOW)
+    plan = world.plan(fixed("300"), code="pro", tax_inclusive=True)
+    world.start(world.customer(language="nb"), plan, date(2025, 1, 1))
+    key, *_ = approved(engine, replace(SCENARIO, edits=(Edit("fee", "flat_amount", "600"),), cap_ppm=100_000))
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    with reading(engine) as session:
+        (row,) = letters(session, key, TODAY).iter_rows(named=True)
+
+    assert (row["before_minor"], row["after_minor"]) == (30_000, 33_000)
+    said = letter(row).replace("\u00a0", " ")
+    assert "330,00 kr" in said
+    assert "høyst 10 % mer enn etter de tidligere prisene, til prisene endres igjen." in said
+    later = date(2026, 10, 1)
+    second = replace(SCENARIO, name="Later", edits=(Edit("fee", "flat_amount", "700"),))
+    known = effect(engine, second, later)
+    assert known.moved["before"].to_list() == [12 * 26_400]  # 330 without VAT, which is what is paid by then
+
+
+def test_minimums_and_coupons_of_every_kind_beside_a_limit_are_billed_as_simulated(engine):
+    world = World(engine, NOW)
+    calls = charge("calls", "usage", "graduated", tier("100", unit="0.55"), tier(unit="0.25"), meter="calls")
+    later = charge("support", "fixed", "flat", tier(flat="45.50"), timing="in_arrears")
+    plan = world.plan(fixed("99"), later, calls, code="pro", minimum_minor=25_000)
+    coupons = [
+        {"kind": "amount", "amount_minor": 12_345, "currency": "NOK", "scope": "plan"}, {"kind": "percent", "rate_ppm": 333_333, "scope": "charge", "charge_code": "calls"},
+        {"kind": "percent", "rate_ppm": 123_456, "scope": "plan", "includes_true_up": True}, {"kind": "percent", "rate_ppm": 100_000, "scope": "invoice"},
+    ]  # fmt: skip
+    for number, coupon in enumerate([*coupons, None] * 2):
+        subscription = world.start(world.customer(), plan, date(2025, 1, 3))
+        if coupon is not None:
+            world.change(subscription, "coupon", date(2025, 1, 3), coupon_id=world.coupon(duration="forever", **coupon))
+        world.use(subscription, "calls", date(2026, 4, 20), 37 + 311 * (number // 5))
+    scenario = replace(
+        SCENARIO, edits=(Edit("fee", "flat_amount", "159"), Edit("calls", "unit_amount", "0.95"), Edit("support", "flat_amount", "20")), minimum="300",
+        cap_ppm=101_010,
+    )  # fmt: skip
+    world.bill(date(2026, 6, 14))
+    key, known, _ = approved(engine, scenario)
+    with reading(engine) as session:
+        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
+    for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
+        world.use(subscription, "calls", starts[subscription], quantity / 10**6)
+    monthly(world)
+
+    wanted, limit = simulated(known, ready)
+    assert limit < 0
+    assert {key: billed(world, key, start) for key, start in starts.items()} == wanted
+    assert world.bill(SETTLED).documents == 0
+    assert_books_hold(world)

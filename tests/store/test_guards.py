@@ -21,6 +21,7 @@ from core.store.tables import (
     LedgerPosting,
     LedgerSeal,
     LineDiscount,
+    SubscriptionChange,
     TierRow,
     core_table,
 )
@@ -202,6 +203,7 @@ def test_days_that_are_billed_cannot_be_billed_again(issued, start, end):
         pytest.param({"revision": 1, "corrects_id": 101, "amount_minor": -500}, id="a correction"),
         pytest.param({"charge_id": 2}, id="another charge"),
         pytest.param({"charge_id": None, "kind": "true_up"}, id="the true-up, which has no charge"),
+        pytest.param({"kind": "limit"}, id="the limit that is taxed like the charge"),
         pytest.param({"counts_as_billed": False}, id="a goodwill credit"),
         pytest.param(
             {"kind": "one_off", "service_start": dt.date(2026, 1, 5), "service_end": dt.date(2026, 1, 6)},
@@ -223,6 +225,21 @@ def test_two_true_ups_of_the_same_days_are_refused_although_their_charge_is_null
     write_refused(
         issued, (Document, [document(3)]), (DocumentLine, [line(document_id=3, charge_id=None, kind="true_up")])
     )
+
+
+def test_a_limit_is_billed_once_for_what_is_paid_ahead_and_once_for_what_is_used(issued):
+    second_line(issued, kind="limit", timing="in_advance")
+    write(issued, (Document, [document(3)]), (DocumentLine, [line(document_id=3, kind="limit", timing="in_arrears")]))
+    write_refused(
+        issued, (Document, [document(4)]), (DocumentLine, [line(document_id=4, kind="limit", timing="in_arrears")])
+    )
+
+
+def test_a_limited_price_change_says_what_it_is_compared_with(issued):
+    change = {"subscription_id": 1, "kind": "price", "effective_on": MARCH, "price_version_id": 1, **STAMP}
+    write(issued, (SubscriptionChange, [{**change, "earlier_version_id": 1, "cap_ppm": 100_000}]))
+    write_refused(issued, (SubscriptionChange, [{**change, "cap_ppm": 100_000}]))
+    write_refused(issued, (SubscriptionChange, [{**change, "earlier_version_id": 1}]))
 
 
 def test_an_overlap_inside_one_bulk_insert_is_refused(issued):

@@ -12,6 +12,7 @@ import polars as pl
 from core.calc.arithmetic import allocate, divide, largest
 from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.billing.expected import TRUE_UP
+from core.calc.billing.price_limits import LIMIT
 from core.calc.calendar import OPEN, boundary, index_on
 from core.calc.timeline import Timeline
 from core.domain.coupons import CouponKind, Duration, Scope
@@ -76,15 +77,16 @@ def discount(lines: pl.DataFrame, given: pl.DataFrame, used: pl.DataFrame) -> tu
     """The lines with their discount, and which grant gave how much of it.
 
     In: `lines` line (row number), subscription_id, customer_id, currency, charge_code, plan_id, kind, service_start,
-    amount_minor, discount_minor (credits carry theirs already); `given` from `grants`; `used`: grant_id, period_start,
+    amount_minor, discount_minor (credits carry theirs already), and where limits are among them corrects_id, period_start,
+    timing; `given` from `grants`; `used`: grant_id, period_start,
     amount_minor already given. Out: lines with `discount_minor`; shares line, grant_id, period_start, amount_minor.
     """
     shares: list[pl.DataFrame] = []
-    state = lines.with_columns(left_minor=pl.when(pl.col("amount_minor") > 0).then("amount_minor").otherwise(0))
     own = given.filter(pl.col("scope") != Scope.INVOICE)
     wide = given.filter(pl.col("scope") == Scope.INVOICE)
     if given.is_empty():
         return lines, pl.DataFrame(schema=SHARES)
+    state = _to_pay(lines)
     for some, group in ((own, ["subscription_id"]), (_with_customer(wide, lines), ["customer_id", "currency"])):
         order = pl.col("scope").replace_strict(_ORDER, return_dtype=pl.Int8)
         ranked = some.sort(order, "granted_on", "grant_id").with_columns(rank=pl.int_range(pl.len()).over(group))
@@ -98,6 +100,29 @@ def discount(lines: pl.DataFrame, given: pl.DataFrame, used: pl.DataFrame) -> tu
         discount_minor=pl.col("discount_minor").fill_null(0) + pl.col("given_minor").fill_null(0)
     )
     return discounted.drop("left_minor", "given_minor"), every
+
+
+def _to_pay(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines with left_minor, what coupons can be taken off.
+
+    What a limit takes off its period is spread over the period's lines first: a coupon lowers the limited price. What a limit
+    adds again is paid as any line; a correction of one is not.
+    """
+    left = lines.with_columns(left_minor=pl.when(pl.col("amount_minor") > 0).then("amount_minor").otherwise(0))
+    limits = pl.col("kind") == LIMIT
+    if lines.filter(limits).is_empty():
+        return left
+    takes = limits & ((pl.col("amount_minor") < 0) | pl.col("corrects_id").is_not_null())
+    period = ["subscription_id", "period_start", "timing"]
+    paid = left.with_columns(left_minor=pl.when(takes).then(0).otherwise("left_minor"))
+    off = lines.filter(takes).group_by(period).agg(off_minor=pl.col("amount_minor").sum())
+    known = paid.join(off, on=period, how="left", maintain_order="left").with_columns(
+        off_minor=pl.min_horizontal(
+            -pl.col("off_minor").fill_null(0).clip(upper_bound=0), pl.col("left_minor").sum().over(period)
+        )
+    )
+    part = allocate(known, period, "off_minor", "left_minor")
+    return known.with_columns(left_minor=pl.col("left_minor") - part).drop("off_minor")
 
 
 def _with_customer(given: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -151,7 +176,9 @@ def _covered() -> pl.Expr:
         .when(scope == Scope.PLAN).then(pl.col("plan_id_coupon").is_null() | (pl.col("plan_id") == pl.col("plan_id_coupon")))
         .otherwise(True)
     )  # fmt: skip
-    allowed = (pl.col("kind") != ADJUSTMENT) & ((pl.col("kind") != TRUE_UP) | pl.col("includes_true_up"))
+    # A limit stands for the whole period, also where it is taxed like one charge.
+    whole = (pl.col("kind") != LIMIT) | (scope != Scope.CHARGE)
+    allowed = whole & (pl.col("kind") != ADJUSTMENT) & ((pl.col("kind") != TRUE_UP) | pl.col("includes_true_up"))
     return inside & target.fill_null(False) & allowed
 
 

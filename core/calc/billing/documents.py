@@ -16,8 +16,10 @@ from core.calc.arithmetic import divide
 from core.calc.billing import discounts
 from core.calc.billing.adjustments import ADJUSTMENT, adjustment_lines
 from core.calc.billing.expected import ONCE, expected_lines
+from core.calc.billing.price_limits import LIMIT
 from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
+from core.calc.calendar import OPEN
 from core.calc.inline import inline
 from core.calc.timeline import Timeline, live_changes, timeline
 from core.domain.money import exponent_of
@@ -64,7 +66,10 @@ def _drafted(inputs: BillingInputs, through: date) -> Draft:
     expected = expected_lines(facts, inputs.scope, through, track=track)
     billed = pl.concat([inputs.billed, opening_lines(facts, inputs.scope)])
     live = live_changes(facts.changes)
-    to_bill = differences(expected, billed, inputs.scope, planned_ahead(live, track, through))
+    planned = planned_ahead(live, track, through)
+    if not track.limits.is_empty():
+        expected = _limits_as_billed(expected, billed, planned, inputs, through)
+    to_bill = differences(expected, billed, inputs.scope, planned)
     to_bill = pl.concat([to_bill, adjustment_lines(inputs.adjustments, through)])
     described = _described(to_bill, inputs)
     taxed = with_tax(described, inputs.vat_rules)
@@ -104,6 +109,24 @@ def planned_ahead(live: pl.DataFrame, track: Timeline, through: date) -> pl.Data
     return served.group_by("subscription_id").agg(pl.col("planned_on").min())
 
 
+def _limits_as_billed(
+    expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFrame, inputs: BillingInputs, through: date
+) -> pl.DataFrame:
+    """Limits of periods that are billed beyond a planned change wait for its day, as what they limit does (reconcile.py)."""
+    until = billed.group_by("subscription_id").agg(until=pl.col("service_end").max())
+    waiting = planned.join(until, on="subscription_id").filter(pl.col("planned_on") < pl.col("until"))
+    scope = inputs.scope.filter("touched").join(waiting, on="subscription_id", how="semi")
+    if scope.is_empty():
+        return expected
+    on = pl.col("planned_on").fill_null(OPEN)
+    known = inputs.facts.changes.join(waiting, on="subscription_id", how="left", maintain_order="left").filter(
+        pl.col("effective_on") < on
+    ).with_columns(until_on=pl.when(pl.col("until_on") < on).then("until_on"))  # fmt: skip
+    then = replace(inputs.facts, changes=frames.conform(known, frames.CHANGES))
+    own = (pl.col("kind") == LIMIT) & pl.col("subscription_id").is_in(scope["subscription_id"].implode())
+    return pl.concat([expected.filter(~own), expected_lines(then, scope, through).filter(pl.col("kind") == LIMIT)])
+
+
 def differences(
     expected: pl.DataFrame, billed: pl.DataFrame, scope: pl.DataFrame, planned: pl.DataFrame | None = None
 ) -> pl.DataFrame:
@@ -135,7 +158,7 @@ def _described(lines: pl.DataFrame, inputs: BillingInputs) -> pl.DataFrame:
     )
     return joined.with_columns(
         category=pl.coalesce("category", "own_category", pl.lit("standard")),
-        position=pl.col("position").fill_null(10_000),
+        position=pl.when(pl.col("kind") == LIMIT).then(10_001).otherwise(pl.col("position").fill_null(10_000)),
         country=pl.col("country").fill_null(""),
         customer_kind=pl.col("customer_kind").fill_null(CustomerKind.CONSUMER),
         has_vat_number=pl.col("has_vat_number").fill_null(False),

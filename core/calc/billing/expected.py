@@ -6,7 +6,7 @@ knows what was invoiced. Rules: billing.md, Decisions (What is billed) and secti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -15,6 +15,7 @@ import polars as pl
 from core import frames
 from core.calc import usage as metering
 from core.calc.arithmetic import part_of_period
+from core.calc.billing.price_limits import LIMIT, limit_lines
 from core.calc.pricebook import MICRO, PriceBook, compile_book
 from core.calc.rating import rate
 from core.calc.timeline import Timeline, overlap, periods, timeline, within
@@ -23,7 +24,7 @@ from core.domain.plans import ChargeKind, ChargeModel
 from core.frames import Facts
 
 TRUE_UP = "true_up"
-ONCE = [ChargeKind.USAGE.value, ChargeKind.ONE_OFF.value, TRUE_UP]  # billed as one sum, not by the day
+ONCE = [ChargeKind.USAGE.value, ChargeKind.ONE_OFF.value, TRUE_UP, LIMIT]  # billed as one sum, not by the day
 _TERMS = ["price_version_id", "anchor_on", "interval_months", "interval_days"]
 _CHARGE = ["charge_id", "code", "kind", "model", "timing", "meter"]
 
@@ -34,7 +35,7 @@ def expected_lines(
     """Every line due through a day: LINES (frames.py), revision 0, without discount or tax, line_id null.
 
     `scope`: subscription_id, after - only periods that end after that day. Key: subscription_id, charge_id (null for a
-    true-up), service_start, service_end.
+    true-up), kind, timing, service_start, service_end.
     """
     book = book or compile_book(facts.versions, facts.charges, facts.tiers)
     track = track or timeline(facts.changes, facts.versions)
@@ -42,7 +43,7 @@ def expected_lines(
     lines = [*scoped.recurring(), scoped.usage_lines(), scoped.one_off()]
     every = pl.concat([frames.conform(part, frames.LINES) for part in lines])
     minimums = frames.conform(scoped.true_ups(every), frames.LINES)
-    due = pl.concat([every, minimums]).filter(pl.col("due_on") <= through)
+    due = pl.concat([every, minimums, scoped.limits()]).filter(pl.col("due_on") <= through)
     return due.sort("subscription_id", "service_start", "charge_id", nulls_last=True).with_columns(
         pl.lit(0, dtype=pl.Int32).alias("revision")
     )
@@ -201,6 +202,24 @@ class Scoped:
             kind=pl.lit(TRUE_UP), timing=pl.lit(Timing.ARREARS.value), due_on="service_end",
             period_amount_minor="minimum_minor", quantity_micro=pl.lit(MICRO, dtype=pl.Int64),
         )  # fmt: skip
+
+    def limits(self) -> pl.DataFrame:
+        """LINES of limits on a price rise (price_limits.py)."""
+        if self.track.limits.is_empty():
+            return frames.empty(frames.LINES)
+        after, before = (self._limited_days(version) for version in ("price_version_id", "earlier_version_id"))
+        return frames.conform(limit_lines(after, before, self.track.limits, self.facts.charges), frames.LINES)
+
+    def _limited_days(self, version: str) -> pl.DataFrame:
+        """LINES of the days on which a limit holds, by the prices of that column of the limit; the periods stay as they are."""
+        prices = self.track.limits.select("subscription_id", "start", "end", pl.col(version).alias("_version"))
+        plan, quantity = (
+            overlap(track, prices).with_columns(price_version_id="_version").drop("_version")
+            for track in (self.track.plan, self.track.quantity)
+        )
+        priced = replace(self, track=replace(self.track, plan=plan, quantity=quantity))
+        lines = pl.concat([frames.conform(part, frames.LINES) for part in [*priced.recurring(), priced.metered()]])
+        return pl.concat([lines, frames.conform(priced.true_ups(lines), frames.LINES)])
 
     def _charges(self, which: pl.Expr) -> pl.DataFrame:
         """Charges of the book as far as lines need them."""

@@ -1,8 +1,8 @@
 """A whole base laid out for months of rating: who can be rated from one cached state, on which segments, with which VAT.
 
 A subscription is *plain* when nothing couples its lines beyond its own period: one price version, one window of service,
-intervals of months, at most one running percentage on it, no minimum commitment, no fee event by event, no VAT change and
-nothing to review. All others, and whoever shares a document with one, are `whole`: `months.py` drafts them month by month.
+intervals of months, at most one running percentage on it, no minimum commitment, no limit on a price rise, no fee event by
+event, no VAT change and nothing to review. All others, and whoever shares a document with one, are `whole`: `months.py` drafts them month by month.
 A month bills what falls due in it, as `draft` does when all before is billed by the same facts.
 """
 
@@ -216,6 +216,7 @@ def _judged(
         & pl.col("currency").is_in(currencies) & ((pl.col("ends_on") >= last) | on_boundary | (pl.col("meters") == 0))
         & ~pl.col("odd").fill_null(False) & pl.lit(not moved.any()) & pl.lit(inputs.seller.skip_zero)
         & ~(discounted & (pl.col("later") | (pl.col("meters") > 1)))
+        & ~pl.col(_SUB).is_in(track.limits[_SUB].implode())
         & ~(discounted & pl.col("edges").fill_null(False) & (anchor.dt.day() > 1))
     ).fill_null(False)  # fmt: skip
     start = month_index(pl.lit(first))

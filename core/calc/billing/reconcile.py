@@ -12,10 +12,12 @@ import polars as pl
 from core import frames
 from core.calc.arithmetic import part_of_period, share
 from core.calc.billing.expected import ONCE
+from core.calc.billing.price_limits import LIMIT
 
 _KEY = ["subscription_id", "charge_id"]
 _TERMS = ["price_version_id", "quantity_micro", "period_amount_minor", "period_start", "period_end", "kind", "timing"]
 _SPAN = ["service_start", "service_end"]
+_CLAIM = [*_KEY, "kind", "timing"]  # a true-up has no charge, a limit the charge that it is taxed like
 
 
 def reconcile(expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -133,17 +135,18 @@ def _priced(pieces: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_sum(expected: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
-    """Differences of charges billed as one sum: usage, one-off fees and true-ups."""
-    key = [*_KEY, *_SPAN]
+    """Differences of charges billed as one sum: usage, one-off fees, true-ups and limits."""
+    key = [*_CLAIM, *_SPAN]
+    kept = [name for name in _TERMS if name not in ("quantity_micro", *_CLAIM)]
     had = billed.group_by(key).agg(
         billed_minor=pl.col("amount_minor").sum(),
         billed_micro=pl.col("quantity_micro").sum(),
         corrects_id=pl.col("line_id").filter(pl.col("corrects_id").is_null()).max(),
-        **{f"{name}_had": pl.col(name).last() for name in _TERMS if name != "quantity_micro"},
+        **{f"{name}_had": pl.col(name).last() for name in kept},
         due_on_had=pl.col("service_end").max(),
     )
     both = expected.drop("corrects_id").join(had, on=key, how="full", coalesce=True, nulls_equal=True)
-    terms = [pl.coalesce(name, f"{name}_had").alias(name) for name in [*_TERMS, "due_on"] if name != "quantity_micro"]
+    terms = [pl.coalesce(name, f"{name}_had").alias(name) for name in [*kept, "due_on"]]
     delta = both.with_columns(
         *terms,
         amount_minor=pl.col("amount_minor").fill_null(0) - pl.col("billed_minor").fill_null(0),
@@ -153,12 +156,14 @@ def _by_sum(expected: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _credited_share(delta: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
-    """A downward correction gives back its share of the discount of the line that it corrects."""
-    down = pl.col("amount_minor") < 0
-    original = billed.select(
-        corrects_id="line_id", line_amount="amount_minor", line_discount="discount_minor",
+    """A correction of less gives back its share of the discount of the line that it corrects; less of a limit is upwards."""
+    limit_off = (pl.col("kind") == LIMIT) & (pl.col("billed_minor").fill_null(0) < 0)
+    down = pl.when(limit_off).then(pl.col("amount_minor") > 0).otherwise(pl.col("amount_minor") < 0)
+    told = pl.col("line_id").is_not_null() & ((pl.col("amount_minor") > 0) | (pl.col("kind") == LIMIT))
+    original = billed.filter(told).select(
+        corrects_id="line_id", line_amount=pl.col("amount_minor").abs(), line_discount="discount_minor",
         tax_treatment="tax_treatment", tax_rate_ppm="tax_rate_ppm",
-    ).filter(pl.col("corrects_id").is_not_null() & (pl.col("line_amount") > 0))  # fmt: skip
+    )  # fmt: skip
     known = (
         delta.with_columns(corrects_id=pl.when(down).then("corrects_id"))
         .drop("tax_treatment", "tax_rate_ppm")
@@ -172,17 +177,17 @@ def _credited_share(delta: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
 def _with_revisions(lines: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
     """Revision 0 where nothing was billed for those days, else one above what is there; credits come before new lines."""
     numbered = lines.with_row_index("_line")
-    spans = billed.select(*_KEY, _from="service_start", _until="service_end", _revision="revision")
+    spans = billed.select(*_CLAIM, _from="service_start", _until="service_end", _revision="revision")
     touching = (
-        numbered.select("_line", *_KEY, *_SPAN)
-        .join(spans, on=_KEY, how="inner", nulls_equal=True)
+        numbered.select("_line", *_CLAIM, *_SPAN)
+        .join(spans, on=_CLAIM, how="inner", nulls_equal=True)
         .filter((pl.col("_from") < pl.col("service_end")) & (pl.col("_until") > pl.col("service_start")))
         .group_by("_line")
         .agg(above=pl.col("_revision").max() + 1)
     )
     ordered = numbered.join(touching, on="_line", how="left").sort("amount_minor")
     # A credit and the new line for the same days need two revisions.
-    step = pl.int_range(pl.len()).over([*_KEY, *_SPAN])
+    step = pl.int_range(pl.len()).over([*_CLAIM, *_SPAN])
     revision = pl.when(pl.col("above").is_null()).then(step).otherwise(pl.col("above") + step)
     revised = ordered.with_columns(revision=revision.cast(pl.Int32))
     sorted_lines = revised.sort("subscription_id", "service_start", "_line")

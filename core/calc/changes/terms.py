@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from core import frames
@@ -16,12 +18,18 @@ from core.calc.changes.deciding import (
     usual_checks,
 )
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_offer, with_policy
+from core.calc.timeline import LIMIT
 from core.domain.money import MAX_MINOR
 from core.domain.plans import ChargeKind
 from core.domain.subscriptions import ChangeKind, Refusal, Timing
 
 PRICE_REQUESTS: frames.Schema = {SUB: pl.Int64, "price_version_id": pl.Int64, "effective_on": pl.Date}
-MOVE_REQUESTS: frames.Schema = {**PRICE_REQUESTS, "from_version_id": pl.Int64}
+MOVE_REQUESTS: frames.Schema = {
+    **PRICE_REQUESTS,
+    "from_version_id": pl.Int64,
+    "cap_ppm": pl.Int64,
+    "floor_ppm": pl.Int64,
+}
 QUANTITY_REQUESTS: frames.Schema = {SUB: pl.Int64, "quantity_micro": pl.Int64, "effective_on": pl.Date}
 ADDON_REQUESTS: frames.Schema = {
     SUB: pl.Int64, "item": pl.String, "quantity_micro": pl.Int64, "effective_on": pl.Date,
@@ -61,12 +69,22 @@ def decide_price(requests: pl.DataFrame, c: Circumstances) -> Decision:
 def decide_move(requests: pl.DataFrame, c: Circumstances) -> Decision:
     """A price migration: another price version for those who still have, on the day, the one that they are moved from.
 
-    Whoever has changed plan or agreed a price since then decided for themselves, and is refused.
+    Whoever has changed plan or agreed a price since then decided for themselves, and is refused. `cap_ppm`, `floor_ppm`: the
+    fact carries them and the prices that it is compared with (billing/price_limits.py).
     """
     rows = standing(identified(asked(requests, MOVE_REQUESTS), c), c, "effective_on")
     elsewhere = rows.filter(pl.col("current_id").is_not_null() & (pl.col("current_id") != pl.col("from_version_id")))
     refused = elsewhere.with_columns(code=pl.lit(Refusal.OTHER_PRICES.value))
-    return less(decide_price(requests.drop("from_version_id"), c), refused)
+    plain = decide_price(requests.select(name for name in requests.columns if name in PRICE_REQUESTS), c)
+    return less(replace(plain, facts=_with_limits(plain.facts, rows)), refused)
+
+
+def _with_limits(made: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """NEW_FACTS with the limits that were asked for."""
+    limited = rows.filter(pl.col("cap_ppm").is_not_null() | pl.col("floor_ppm").is_not_null()).select(
+        "row", "cap_ppm", "floor_ppm", earlier_version_id="from_version_id"
+    )
+    return made.drop(LIMIT).join(limited, on="row", how="left", maintain_order="left").select(made.columns)
 
 
 def _with_planned_price(rows: pl.DataFrame, c: Circumstances) -> pl.DataFrame:

@@ -23,22 +23,26 @@ from core.calc.arithmetic import divide, largest, wide_enough
 from core.calc.billing import discounts
 from core.calc.billing.discounts import percentage
 from core.calc.billing.expected import TRUE_UP
+from core.calc.billing.price_limits import LIMIT
 from core.calc.billing.tax import net_of
 from core.calc.calendar import OPEN, boundary, index_on
 from core.calc.pricebook import MICRO, compile_book
 from core.calc.rating import component_of, rate_components
 from core.domain.coupons import CouponKind, Scope
+from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel
 
 SUB = "subscription_id"
-_STATE = ["price_version_id", "quantity_micro", "addons", "coupons"]
+_LINE = ["code", "kind", "vat_category", "timing", "amount_minor"]
+_STATE = ["price_version_id", "quantity_micro", "addons", "coupons", *tl.LIMIT]
 
 
 @dataclass(frozen=True)
 class Base:
     """Running subscriptions as they are today, with what they used. Prepared once for any number of prices.
 
-    `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons, state,
+    `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons,
+    earlier_version_id, cap_ppm, floor_ppm (the limit that holds), state,
     interval_months, interval_days, renews_on (the next boundary), started_on, ends_on (far away while nothing is planned), periods (how many of them are looked at).
     `states`: state + its terms. `invoices`: row, position, state: one a looked-at period of a subscription that is metered, else one in
     all. `uses`: row (of invoices), pair. `pairs`: pair, price_version_id, meter, quantity_micro, amount_micro, alone. `events`: of pairs
@@ -133,11 +137,13 @@ def prepare(
     running = stretches.filter((pl.col("start") <= day) & (pl.col("end") > day) & ~pl.col("paused"))
     here = track.plan.filter((pl.col("start") <= day) & (pl.col("end") > day))
     terms = here.select(SUB, "anchor_on", "interval_months", "interval_days")
+    limits = track.limits.filter((pl.col("start") <= day) & (pl.col("end") > day)).select(SUB, *tl.LIMIT)
     # Whoever has ended is served until what was paid ahead is used up, but no invoice follows.
     life = track.life.select(SUB, "begins_on", "ends_on").filter(pl.col("ends_on") > day)
     subs = (
         running.select(SUB, "price_version_id", "plan_id", "currency", "quantity_micro", "addons", "coupons")
-        .join(terms, on=SUB).join(life, on=SUB).sort(SUB).with_row_index("position")
+        .join(terms, on=SUB).join(life, on=SUB)
+        .join(limits, on=SUB, how="left").sort(SUB).with_row_index("position")
     )  # fmt: skip
     anchor, months, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
     subs = subs.with_columns(_now=index_on(anchor, months, days, day)).with_columns(
@@ -200,6 +206,26 @@ def _used(
     return uses, pairs, events
 
 
+def narrowed(base: Base, positions: pl.Series) -> Base:
+    """The base of some subscriptions: they, their states, invoices and pairs numbered anew."""
+    subs = base.subs.filter(pl.col("position").is_in(positions.implode()))
+    invoices = base.invoices.filter(pl.col("position").is_in(positions.implode()))
+    uses = base.uses.join(invoices.select("row"), on="row", how="semi", maintain_order="left")
+    states = base.states.filter(pl.col("state").is_in(subs["state"].unique().implode()))
+    pairs = base.pairs.filter(pl.col("pair").is_in(uses["pair"].unique().implode()))
+    kept = {"position": subs["position"], "row": invoices["row"], "state": states["state"], "pair": pairs["pair"]}
+
+    def anew(frame: pl.DataFrame) -> pl.DataFrame:
+        """Each number becomes its place among those that are kept."""
+        at = {
+            name: old.search_sorted(frame[name]).cast(pl.UInt32) for name, old in kept.items() if name in frame.columns
+        }
+        return frame.with_columns(**at)
+
+    events = base.events.join(pairs.select("pair"), on="pair", how="semi", maintain_order="left")
+    return Base(anew(subs), anew(states), anew(invoices), anew(uses), anew(pairs), anew(events), base.coupons, base.vat)
+
+
 @dataclass(frozen=True)
 class Rerated:
     """`worth`: twelfths of a minor unit a month of each position; `coupled`: positions that were rated whole because a coupon, a
@@ -215,12 +241,13 @@ class Rerated:
         return self.nets.of(self.nets.base.invoices)
 
 
-def rerate(base: Base, prices: frames.Prices) -> Rerated:
+def rerate(base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None) -> Rerated:
     """Every looked-at invoice under these prices: all price versions of the base must be among them.
 
-    Where an invoice is just the sum of its lines, so is what a subscription pays in all of them; the others are made one by one.
+    `limit`: what limits on a price rise add to each (limits.py): advance, arrears; limits that hold today count only there. Where
+    an invoice is just the sum of its lines, so is what a subscription pays in all of them; the others are made one by one.
     """
-    nets = Nets.under(base, prices)
+    nets = Nets.under(base, prices, limit)
     state = base.subs["state"]
     total = nets.recurring_sums.gather(state) * base.subs["periods"].cast(pl.Int64)
     if base.uses.height:
@@ -234,7 +261,8 @@ def rerate(base: Base, prices: frames.Prices) -> Rerated:
 @dataclass(frozen=True)
 class Nets:
     """What invoices come to under a set of prices. `states`: with the head of their prices; `recurring`: state, charge, amount_minor;
-    `used`: pair, charge, amount_minor; `charges`: the charge's number, code, kind, vat_category."""
+    `used`: pair, charge, amount_minor; `charges`: the charge's number, code, kind, vat_category, timing; `limit`: advance, arrears of
+    each row of Base.invoices."""
 
     base: Base
     prices: frames.Prices
@@ -242,15 +270,16 @@ class Nets:
     charges: pl.DataFrame
     recurring: pl.DataFrame
     used: pl.DataFrame
+    limit: pl.DataFrame | None = None
 
     @classmethod
-    def under(cls, base: Base, prices: frames.Prices) -> Nets:
+    def under(cls, base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None) -> Nets:
         """The lines of everything that is alike."""
         prices = _needed(base, prices)
         head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
         states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
         charges, recurring_ = _state_lines(base, prices)
-        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges))
+        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges), limit)
 
     @cached_property
     def plain(self) -> pl.Series:
@@ -263,30 +292,49 @@ class Nets:
     @cached_property
     def added(self) -> pl.Series:
         """Of each state: is an invoice the sum of its lines and nothing else?"""
-        return self.plain & (self.base.percent_off.fill_null(0) == 0) & ~self.states["tax_inclusive"]
+        alone = self.plain & (self.base.percent_off.fill_null(0) == 0) & ~self.states["tax_inclusive"]
+        return alone if self.limit is None else alone & False
 
     @cached_property
     def recurring_sums(self) -> pl.Series:
         """Of each state: the sum of its recurring lines."""
-        return _summed(self.states.height, self.recurring["state"], self.recurring["amount_minor"])
+        return summed(self.states.height, self.recurring["state"], self.recurring["amount_minor"])
+
+    def recurring_of(self, timing: Timing) -> pl.Series:
+        """Of each state: the sum of its recurring lines that are billed so."""
+        wanted = self.charges.filter(pl.col("timing") == timing)["charge"]
+        lines = self.recurring.filter(pl.col("charge").is_in(wanted.implode()))
+        return summed(self.states.height, lines["state"], lines["amount_minor"])
 
     def pair_sums(self, categories: list[str] | None) -> pl.Series:
         """Of each pair: the sum of its usage lines of these VAT categories, of all when None."""
         lines = self._of(self.used, categories)
-        return _summed(self.base.pairs.height, lines["pair"], lines["amount_minor"])
+        return summed(self.base.pairs.height, lines["pair"], lines["amount_minor"])
 
     def of(self, rows: pl.DataFrame) -> pl.Series:
         """Net of each of these rows of Base.invoices."""
-        net = self._plainly(rows)
+        net, limit = (
+            self._plainly(rows),
+            None if self.limit is None else self.limit.select(pl.all().gather(rows["row"])),
+        )
+        apart = ~self.plain.gather(rows["state"])
+        if limit is not None:
+            net = net + limit["advance"] + limit["arrears"]
+            apart = apart | self.states["tax_inclusive"].gather(rows["state"])
         percent = self.base.percent_off.fill_null(0).gather(rows["state"])
         given = (percent > 0).arg_true()
         if given.len():
-            part, ppm = net.gather(given), percent.gather(given)
-            kind = wide_enough(largest(part), largest(ppm))
-            off = pl.select(percentage(pl.lit(part), pl.lit(ppm), kind)).to_series()
-            net = net.scatter(given, part - off)
-        coupled = (~self.plain.gather(rows["state"])).arg_true()
-        return net if coupled.is_empty() else net.scatter(coupled, _coupled(self, rows[coupled]))
+            ahead = self.recurring_of(Timing.ADVANCE).gather(rows["state"].gather(given))
+            ahead = ahead if limit is None else ahead + limit["advance"].gather(given)
+            net = net.scatter(given, _less_percentage(net.gather(given), ahead, percent.gather(given)))
+        coupled = apart.arg_true()
+        if coupled.is_empty():
+            return net
+        nothing = pl.DataFrame(
+            {name: pl.zeros(rows.height, dtype=pl.Int64, eager=True) for name in ("advance", "arrears")}
+        )
+        own = rows.hstack(nothing if limit is None else limit)
+        return net.scatter(coupled, _coupled(self, own[coupled]))
 
     def _plainly(self, rows: pl.DataFrame) -> pl.Series:
         """As if no line depended on another: VAT taken out once a rate and invoice where it is included."""
@@ -295,7 +343,7 @@ class Nets:
         parts = []
         for rate_ppm, categories in rates.items():
             lines = self._of(self.recurring, categories)
-            net = _summed(self.states.height, lines["state"], lines["amount_minor"]).gather(rows["state"])
+            net = summed(self.states.height, lines["state"], lines["amount_minor"]).gather(rows["state"])
             if self.base.uses.height:
                 net = net + self._usage(categories, rows["row"])
             if inclusive.any():
@@ -318,6 +366,13 @@ class Nets:
             return lines
         wanted = self.charges.filter(pl.col("vat_category").is_in(categories))["charge"]
         return lines.filter(pl.col("charge").is_in(wanted.implode()))
+
+
+def _less_percentage(net: pl.Series, ahead: pl.Series, ppm: pl.Series) -> pl.Series:
+    """Nets less a percentage on everything: of what is paid ahead, and of what is billed in arrears, each rounded on its own."""
+    kind = wide_enough(largest(net), largest(ppm))
+    off = (percentage(pl.lit(part), pl.lit(ppm), kind) for part in (ahead, net - ahead))
+    return pl.select(pl.lit(net) - sum(off)).to_series()
 
 
 def _categories(base: Base, prices: frames.Prices) -> dict[int, list[str] | None]:
@@ -354,7 +409,7 @@ def _between(amounts: pl.Series, ends: pl.Series) -> pl.Series:
     return pl.Series(sums)
 
 
-def _summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
+def summed(size: int, at: pl.Series, amounts: pl.Series) -> pl.Series:
     """Σ of amounts at each of 0 … size − 1."""
     if at.len() == size and bool((at == pl.int_range(size, eager=True)).all()):
         return amounts.cast(pl.Int64)
@@ -379,7 +434,7 @@ def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.Da
     split = pl.col("part").str.split("×")
     addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
     lines = recurring.recurring_lines(held, addons, prices)
-    names = ["code", "kind", "vat_category"]
+    names = _LINE[:-1]
     charges = pl.concat([lines.select(names), prices.charges.select(names)]).unique(maintain_order=True)
     charges = charges.with_row_index("charge")
     told = lines.join(charges, on=names, how="left", maintain_order="left")
@@ -388,9 +443,7 @@ def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.Da
 
 def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame) -> pl.DataFrame:
     """Usage lines of every pair: pair, charge, amount_minor."""
-    metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(
-        charges, on=["code", "kind", "vat_category"]
-    )
+    metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(charges, on=_LINE[:-1])
     key = ["price_version_id", "meter"]
     billed = base.meters.join(metered.select(*key, "charge_id", "charge", "model"), on=key, maintain_order="left")
     if billed.is_empty():
@@ -424,9 +477,9 @@ def _billed_pairs(base: Base, meters: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _coupled(parts: Nets, rows: pl.DataFrame) -> pl.Series:
-    """Net of invoices whose lines depend on each other: minimum, then coupons, then the VAT that prices include.
+    """Net of invoices whose lines depend on each other: minimum, limit, then coupons, then the VAT that prices include.
 
-    Invoices that are alike in state and usage are one.
+    In: invoices with what limits add, advance and arrears. Those that are alike in state, usage and limit are one.
     """
     base, prices = parts.base, parts.prices
     pairs = (
@@ -435,33 +488,53 @@ def _coupled(parts: Nets, rows: pl.DataFrame) -> pl.Series:
         .agg(pl.col("pair").sort())
     )
     told = rows.join(pairs, on="row", how="left", maintain_order="left").with_columns(
-        key=pl.format("{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""))
+        key=pl.format(
+            "{}|{}|{}|{}", "state", pl.col("pair").cast(pl.List(pl.String)).list.join(",").fill_null(""), "advance", "arrears"
+        )
+    )  # fmt: skip
+    alike = (
+        told.unique("key", maintain_order=True)
+        .select("key", "state", "pair", "advance", "arrears")
+        .with_row_index("invoice")
     )
-    alike = told.unique("key", maintain_order=True).select("key", "state", "pair").with_row_index("invoice")
     fees = alike.select("invoice", "state").join(parts.recurring, on="state")
     uses = alike.select("invoice", "state", "pair").explode("pair").drop_nulls("pair").join(parts.used, on="pair")
     numbered = pl.concat([fees, uses.select(fees.columns)])
-    own_lines = numbered.join(parts.charges, on="charge", maintain_order="left").select(
-        "invoice", "state", "code", "kind", "vat_category", "amount_minor"
-    )
+    own_lines = numbered.join(parts.charges, on="charge", maintain_order="left").select("invoice", "state", *_LINE)
     known = parts.states.select("state", "price_version_id", "tax_inclusive", "minimum_minor", "coupons")
     used = own_lines.group_by("invoice").agg(used=pl.col("amount_minor").sum())
     missing = (
         alike.select("invoice", "state").join(known, on="state").join(used, on="invoice", how="left")
         .with_columns(amount_minor=(pl.col("minimum_minor") - pl.col("used").fill_null(0)).clip(lower_bound=0))
         .filter(pl.col("amount_minor") > 0)
-        .select("invoice", "state", code=pl.lit(""), kind=pl.lit(TRUE_UP), vat_category=pl.lit("standard"), amount_minor="amount_minor")
+        .select("invoice", "state", code=pl.lit(""), kind=pl.lit(TRUE_UP), vat_category=pl.lit("standard"), timing=pl.lit(Timing.ARREARS.value), amount_minor="amount_minor")
     )  # fmt: skip
-    every = pl.concat([own_lines, missing.select(own_lines.columns)]).join(known, on="state", maintain_order="left")
+    limits = _limit_lines(alike, own_lines).select(own_lines.columns)
+    every = pl.concat([own_lines, missing.select(own_lines.columns), limits]).join(
+        known, on="state", maintain_order="left"
+    )
     every = every.join(base.vat, on="vat_category", how="left", maintain_order="left").rename({"rate_ppm": "vat_ppm"})
     off = _discounts(base, prices, alike, every)
     left = off.with_columns(charged=pl.col("amount_minor") - pl.col("discount_minor"))
     by_rate = left.group_by("invoice", "vat_ppm", "tax_inclusive").agg(pl.col("charged").sum())
     net = pl.when("tax_inclusive").then(net_of(pl.col("charged"), pl.col("vat_ppm").fill_null(0))).otherwise("charged")
     sums = by_rate.with_columns(net=net).group_by("invoice").agg(pl.col("net").sum())
-    by_invoice = _summed(alike.height, sums["invoice"], sums["net"])
+    by_invoice = summed(alike.height, sums["invoice"], sums["net"])
     at = told.join(alike.select("key", "invoice"), on="key", how="left", maintain_order="left")["invoice"]
     return by_invoice.gather(at)
+
+
+def _limit_lines(alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines of limits: the VAT category is the invoice's first, for prices that include VAT have one where they are limited."""
+    categories = lines.group_by("invoice", maintain_order=True).agg(pl.col("vat_category").first())
+    told = alike.join(categories, on="invoice", how="left").with_columns(
+        pl.col("vat_category").fill_null("standard"), code=pl.lit(""), kind=pl.lit(LIMIT)
+    )
+    parts = [
+        told.with_columns(timing=pl.lit(timing.value), amount_minor=column)
+        for timing, column in ((Timing.ADVANCE, "advance"), (Timing.ARREARS, "arrears"))
+    ]
+    return pl.concat(parts).filter(pl.col("amount_minor") != 0)
 
 
 def _discounts(base: Base, prices: frames.Prices, alike: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -497,10 +570,15 @@ def _by_engine(base: Base, prices: frames.Prices, given: pl.DataFrame, lines: pl
         head.select("price_version_id", "plan_id", "currency"), on="price_version_id", maintain_order="left"
     ).with_columns(
         pl.col("line").cast(pl.Int64), pl.col("invoice").cast(pl.Int64).alias(SUB), customer_id=pl.col("invoice").cast(pl.Int64),
-        charge_code="code", service_start=day,
+        charge_code="code", service_start=day, period_start=day, corrects_id=pl.lit(None, dtype=pl.Int64),
     )  # fmt: skip
-    done, _ = discounts.discount(told, grants, pl.DataFrame(schema=frames.USED_DISCOUNTS))
-    return done
+    # What is paid ahead is billed first: an amount off the period is taken from it before the usage.
+    used, done = frames.empty(frames.USED_DISCOUNTS), []
+    for timing in Timing:
+        part, given_now = discounts.discount(told.filter(pl.col("timing") == timing), grants, used)
+        done.append(part)
+        used = frames.conform(given_now, frames.USED_DISCOUNTS)
+    return pl.concat(done)
 
 
 # --- usage that answers to its price ----------------------------------------------------------------------------------------
@@ -521,22 +599,3 @@ def responding(base: Base, before: frames.Prices, after: frames.Prices, elastici
     factor = pl.when(told).then((pl.col("_after") / pl.col("_before")) ** elasticity).otherwise(1.0)
     quantity = (pl.col("quantity_micro") * factor).round().cast(pl.Int64)
     return replace(base, pairs=known.with_columns(quantity_micro=quantity).drop("_before", "_after"))
-
-
-# --- limits on the rise --------------------------------------------------------------------------------------------------
-
-
-def limited(before: pl.Series, after: pl.Series, cap_ppm: int | None, floor_ppm: int | None) -> pl.Series:
-    """The limit's own line of each invoice: min(0, before·(1 + cap) − after), then what lifts it to the floor before·(1 − floor).
-
-    A line of its own on the invoice, so that it can be billed later. Rounded half away from zero.
-    """
-    both = pl.DataFrame({"before": before, "after": after})
-    line = pl.col("before") * 0
-    if cap_ppm is not None:
-        most = divide(pl.col("before") * (1_000_000 + cap_ppm), pl.lit(1_000_000, dtype=pl.Int64))
-        line = pl.min_horizontal(most - pl.col("after"), pl.lit(0, dtype=pl.Int64))
-    if floor_ppm is not None:
-        least = divide(pl.col("before") * (1_000_000 - floor_ppm), pl.lit(1_000_000, dtype=pl.Int64))
-        line = line + (least - pl.col("after") - line).clip(lower_bound=0)
-    return both.select(limit=line)["limit"]

@@ -735,6 +735,9 @@ CREATE TABLE subscription_change (
     command_id TEXT NOT NULL,
     undoes_id BIGINT,
     price_version_id BIGINT,
+    earlier_version_id BIGINT,
+    cap_ppm BIGINT,
+    floor_ppm BIGINT,
     quantity_micro BIGINT,
     item TEXT NOT NULL,
     coupon_id BIGINT,
@@ -747,7 +750,9 @@ CREATE TABLE subscription_change (
     CONSTRAINT pk_subscription_change PRIMARY KEY (id),
     CONSTRAINT fk_subscription_change_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
     CONSTRAINT fk_subscription_change_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT fk_subscription_change_earlier_version_id_price_version FOREIGN KEY(earlier_version_id) REFERENCES price_version (id),
     CONSTRAINT fk_subscription_change_coupon_id_coupon FOREIGN KEY(coupon_id) REFERENCES coupon (id),
+    CONSTRAINT ck_subscription_change_limited CHECK ((earlier_version_id IS NULL) = (cap_ppm IS NULL AND floor_ppm IS NULL)),
     CONSTRAINT ck_subscription_change_kind_value CHECK (kind IN ('start', 'trial', 'price', 'quantity', 'addon', 'coupon', 'coupon_end', 'pause', 'resume', 'cancel', 'undo'))
 );
 
@@ -833,7 +838,7 @@ CREATE INDEX ix_document_line_document_id ON document_line (document_id);
 
 CREATE INDEX ix_document_line_subscription_id_period_end ON document_line (subscription_id, period_end);
 
-CREATE UNIQUE INDEX uq_document_line_billed_once ON document_line (subscription_id, coalesce(charge_id, 0), service_start, service_end, revision) WHERE counts_as_billed;
+CREATE UNIQUE INDEX uq_document_line_billed_once ON document_line (subscription_id, coalesce(charge_id, 0), service_start, service_end, revision, kind, timing) WHERE counts_as_billed;
 
 CREATE TABLE ledger_posting (
     id BIGSERIAL NOT NULL,
@@ -856,6 +861,8 @@ CREATE TABLE migration_plan (
     subscription_id BIGINT NOT NULL,
     price_version_id BIGINT NOT NULL,
     from_version_id BIGINT NOT NULL,
+    cap_ppm BIGINT,
+    floor_ppm BIGINT,
     before_twelfths INTEGER NOT NULL,
     after_twelfths INTEGER NOT NULL,
     effective_on DATE NOT NULL,
@@ -1303,7 +1310,7 @@ CREATE TRIGGER ledger_seal_refuse_unbalanced AFTER INSERT ON ledger_seal REFEREN
 CREATE FUNCTION document_line_refuse_overlap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 PERFORM pg_advisory_xact_lock(hashtext('forbli.document_line'));
-IF EXISTS (SELECT 1 FROM inserted WHERE inserted.revision = 0 AND inserted.counts_as_billed AND inserted.kind <> 'one_off' AND inserted.service_start < (SELECT other.service_end FROM document_line AS other WHERE other.subscription_id = inserted.subscription_id AND coalesce(other.charge_id, 0) = coalesce(inserted.charge_id, 0) AND other.service_start < inserted.service_end AND other.revision = 0 AND other.counts_as_billed AND other.kind <> 'one_off' AND other.id <> inserted.id ORDER BY other.service_start DESC, other.service_end DESC LIMIT 1))
+IF EXISTS (SELECT 1 FROM inserted WHERE inserted.revision = 0 AND inserted.counts_as_billed AND inserted.kind NOT IN ('one_off', 'limit') AND inserted.service_start < (SELECT other.service_end FROM document_line AS other WHERE other.subscription_id = inserted.subscription_id AND coalesce(other.charge_id, 0) = coalesce(inserted.charge_id, 0) AND other.service_start < inserted.service_end AND other.revision = 0 AND other.counts_as_billed AND other.kind NOT IN ('one_off', 'limit') AND other.id <> inserted.id ORDER BY other.service_start DESC, other.service_end DESC LIMIT 1))
 THEN RAISE EXCEPTION 'two lines bill the same days of a subscription and charge' USING ERRCODE = 'integrity_constraint_violation'; END IF;
 RETURN NULL;
 END

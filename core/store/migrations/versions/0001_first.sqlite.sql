@@ -1101,6 +1101,9 @@ CREATE TABLE subscription_change (
     command_id TEXT NOT NULL,
     undoes_id INTEGER,
     price_version_id INTEGER,
+    earlier_version_id INTEGER,
+    cap_ppm INTEGER,
+    floor_ppm INTEGER,
     quantity_micro INTEGER,
     item TEXT NOT NULL,
     coupon_id INTEGER,
@@ -1113,7 +1116,9 @@ CREATE TABLE subscription_change (
     CONSTRAINT pk_subscription_change PRIMARY KEY (id),
     CONSTRAINT fk_subscription_change_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
     CONSTRAINT fk_subscription_change_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT fk_subscription_change_earlier_version_id_price_version FOREIGN KEY(earlier_version_id) REFERENCES price_version (id),
     CONSTRAINT fk_subscription_change_coupon_id_coupon FOREIGN KEY(coupon_id) REFERENCES coupon (id),
+    CONSTRAINT ck_subscription_change_limited CHECK ((earlier_version_id IS NULL) = (cap_ppm IS NULL AND floor_ppm IS NULL)),
     CONSTRAINT ck_subscription_change_subscription_id CHECK (typeof("subscription_id") = 'integer'),
     CONSTRAINT ck_subscription_change_kind_value CHECK (kind IN ('start', 'trial', 'price', 'quantity', 'addon', 'coupon', 'coupon_end', 'pause', 'resume', 'cancel', 'undo')),
     CONSTRAINT ck_subscription_change_kind CHECK (typeof("kind") = 'text' AND instr("kind", char(0)) = 0),
@@ -1123,6 +1128,9 @@ CREATE TABLE subscription_change (
     CONSTRAINT ck_subscription_change_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0),
     CONSTRAINT ck_subscription_change_undoes_id CHECK ("undoes_id" IS NULL OR (typeof("undoes_id") = 'integer')),
     CONSTRAINT ck_subscription_change_price_version_id CHECK ("price_version_id" IS NULL OR (typeof("price_version_id") = 'integer')),
+    CONSTRAINT ck_subscription_change_earlier_version_id CHECK ("earlier_version_id" IS NULL OR (typeof("earlier_version_id") = 'integer')),
+    CONSTRAINT ck_subscription_change_cap_ppm CHECK ("cap_ppm" IS NULL OR (typeof("cap_ppm") = 'integer')),
+    CONSTRAINT ck_subscription_change_floor_ppm CHECK ("floor_ppm" IS NULL OR (typeof("floor_ppm") = 'integer')),
     CONSTRAINT ck_subscription_change_quantity_micro CHECK ("quantity_micro" IS NULL OR (typeof("quantity_micro") = 'integer')),
     CONSTRAINT ck_subscription_change_item CHECK (typeof("item") = 'text' AND instr("item", char(0)) = 0),
     CONSTRAINT ck_subscription_change_coupon_id CHECK ("coupon_id" IS NULL OR (typeof("coupon_id") = 'integer')),
@@ -1253,7 +1261,7 @@ CREATE INDEX ix_document_line_document_id ON document_line (document_id);
 
 CREATE INDEX ix_document_line_subscription_id_period_end ON document_line (subscription_id, period_end);
 
-CREATE UNIQUE INDEX uq_document_line_billed_once ON document_line (subscription_id, coalesce(charge_id, 0), service_start, service_end, revision) WHERE counts_as_billed = 1;
+CREATE UNIQUE INDEX uq_document_line_billed_once ON document_line (subscription_id, coalesce(charge_id, 0), service_start, service_end, revision, kind, timing) WHERE counts_as_billed = 1;
 
 CREATE TABLE ledger_posting (
     id INTEGER NOT NULL,
@@ -1280,6 +1288,8 @@ CREATE TABLE migration_plan (
     subscription_id INTEGER NOT NULL,
     price_version_id INTEGER NOT NULL,
     from_version_id INTEGER NOT NULL,
+    cap_ppm INTEGER,
+    floor_ppm INTEGER,
     before_twelfths INTEGER NOT NULL,
     after_twelfths INTEGER NOT NULL,
     effective_on DATE NOT NULL,
@@ -1298,6 +1308,8 @@ CREATE TABLE migration_plan (
     CONSTRAINT ck_migration_plan_subscription_id CHECK (typeof("subscription_id") = 'integer'),
     CONSTRAINT ck_migration_plan_price_version_id CHECK (typeof("price_version_id") = 'integer'),
     CONSTRAINT ck_migration_plan_from_version_id CHECK (typeof("from_version_id") = 'integer'),
+    CONSTRAINT ck_migration_plan_cap_ppm CHECK ("cap_ppm" IS NULL OR (typeof("cap_ppm") = 'integer')),
+    CONSTRAINT ck_migration_plan_floor_ppm CHECK ("floor_ppm" IS NULL OR (typeof("floor_ppm") = 'integer')),
     CONSTRAINT ck_migration_plan_before_twelfths CHECK (typeof("before_twelfths") = 'integer'),
     CONSTRAINT ck_migration_plan_after_twelfths CHECK (typeof("after_twelfths") = 'integer'),
     CONSTRAINT ck_migration_plan_effective_on CHECK ("effective_on" IS date("effective_on", '+0 days')),
@@ -1644,6 +1656,6 @@ WHEN (SELECT count(*) FROM ledger_posting WHERE entry_id = NEW.entry_id) < 2 OR 
 BEGIN SELECT RAISE(ABORT, 'a ledger entry needs two postings or more that sum to zero in each currency'); END;
 
 CREATE TRIGGER document_line_refuse_overlap BEFORE INSERT ON document_line
-WHEN NEW.revision = 0 AND NEW.counts_as_billed = 1 AND NEW.kind <> 'one_off' AND NEW.service_start < (SELECT other.service_end FROM document_line AS other WHERE other.subscription_id = NEW.subscription_id AND coalesce(other.charge_id, 0) = coalesce(NEW.charge_id, 0) AND other.service_start < NEW.service_end AND other.revision = 0 AND other.counts_as_billed = 1 AND other.kind <> 'one_off' ORDER BY other.service_start DESC, other.service_end DESC LIMIT 1)
+WHEN NEW.revision = 0 AND NEW.counts_as_billed = 1 AND NEW.kind NOT IN ('one_off', 'limit') AND NEW.service_start < (SELECT other.service_end FROM document_line AS other WHERE other.subscription_id = NEW.subscription_id AND coalesce(other.charge_id, 0) = coalesce(NEW.charge_id, 0) AND other.service_start < NEW.service_end AND other.revision = 0 AND other.counts_as_billed = 1 AND other.kind NOT IN ('one_off', 'limit') ORDER BY other.service_start DESC, other.service_end DESC LIMIT 1)
 BEGIN SELECT RAISE(ABORT, 'two lines bill the same days of a subscription and charge'); END;
 
