@@ -142,7 +142,7 @@ def wide(layout, block):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(8 * TIMES))
+@pytest.mark.parametrize("seed", [*range(8 * TIMES), 17, 49])
 def test_months_of_a_base_equal_the_drafts_of_its_months(seed):
     inputs = base(seed).inputs()
     layout = lay_out(inputs, MONTHS)

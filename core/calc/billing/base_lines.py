@@ -129,7 +129,9 @@ def _blocks(
             of = used.search_sorted(placed["row"])
             yield Block(rated, of.gather(whole["of"]), parts.with_columns(of=of.gather(parts["of"])), used), lines
             continue
-        own = whole["of"].len() == placed.height and whole["of"].is_sorted()
+        # As many lines as segments is not enough: one without a whole period may stand beside one with two.
+        each = pl.int_range(placed.height, dtype=pl.UInt32, eager=True)
+        own = whole["of"].len() == placed.height and bool((whole["of"] == each).all())
         yield (
             Block(
                 placed.select("row", "quantity_micro"),
