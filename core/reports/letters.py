@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc import timeline as tl
 from core.calc.billing.price_limits import limit_of
+from core.calc.pricebook import MICRO
 from core.calc.recurring import recurring_lines
 from core.reports.scenarios import drafted_version
 from core.store import load
@@ -27,7 +28,8 @@ _PEOPLE = {"customer_id": pl.Int64, "external_id": pl.String, "name": pl.String,
 
 def letters(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     """The letters of a roll-out as it was approved last, without those that need a look: customer, name, language, external_id,
-    plan, currency, tax_inclusive, interval_unit, interval_count, notice_on, effective_on, before_minor, after_minor, cap_ppm, floor_ppm.
+    plan, currency, tax_inclusive, interval_unit, interval_count, notice_on, effective_on, before_minor, after_minor, cap_ppm, floor_ppm,
+    quantity_micro and addons ("2 × Storage, Audio"), which both prices count in.
 
     Both prices are what one period costs at least, before discounts and usage, with the quantity and add-ons of the day; the price
     after is limited as it will be billed.
@@ -44,11 +46,24 @@ def letters(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     told = rows.join(held, on=SUB, how="inner", maintain_order="left")
     for name, version in (("before_minor", "from_version_id"), ("after_minor", "price_version_id")):
         told = told.join(_period(told, addons, prices, version, name), on=SUB, how="left", maintain_order="left")
-    told = _limited(told, addons, prices, track)
+    told = (
+        _limited(told, addons, prices, track)
+        .join(_named(told, addons, prices), on=SUB, how="left", maintain_order="left")
+        .with_columns(pl.col("addons").fill_null(""))
+    )
     people = load.customers(session, today, rows["customer_id"].unique(), _PEOPLE).rename({"external_id": "customer"})
     return told.join(people, on="customer_id", how="left", maintain_order="left").join(
         _heads(session, rows["price_version_id"].unique()), on="price_version_id", how="left", maintain_order="left"
     )
+
+
+def _named(told: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices) -> pl.DataFrame:
+    """The add-ons of each subscription in words: subscription_id, addons."""
+    names = prices.charges.select("code", "price_version_id", "name").unique(["code", "price_version_id"])
+    held = addons.join(told.select(SUB, "price_version_id"), on=SUB).join(names, on=["code", "price_version_id"])
+    count = pl.col("quantity_micro") // MICRO
+    each = pl.when(count == 1).then("name").otherwise(pl.format("{} × {}", count, "name"))
+    return held.sort(SUB, "code").group_by(SUB, maintain_order=True).agg(addons=each.str.join(", "))
 
 
 def _limited(told: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices, track: tl.Timeline) -> pl.DataFrame:

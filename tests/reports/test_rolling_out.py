@@ -244,19 +244,20 @@ def test_a_second_rise_within_a_year_is_a_shock_however_small(sqlite_engine):
 def test_a_letter_speaks_the_customer_s_language_and_states_the_price_as_the_plan_does(engine):
     world = World(engine, NOW)
     seat = charge("seat", "seat", "per_unit", tier(unit="40"))
-    plan = world.plan(fixed("299"), seat, code="pro", tax_inclusive=True)
+    extra = charge("extra", "addon", "per_unit", tier(unit="25"), name="Lagring")
+    plan = world.plan(fixed("299"), seat, extra, code="pro", tax_inclusive=True)
     who = world.customer(language="nb")
-    world.start(who, plan, date(2025, 1, 1), quantity=3)
+    key = world.start(who, plan, date(2025, 1, 1), quantity=3)
+    world.change(key, "addon", date(2025, 1, 1), item="extra", quantity_micro=2_000_000)
     key, *_ = approved(engine)
     with reading(engine) as session:
         (row,) = letters(session, key, TODAY).iter_rows(named=True)
 
-    # 299 + 3 × 40 = 419 kr, then 349 + 3 × 40 = 469 kr a month, VAT included.
-    assert (row["before_minor"], row["after_minor"]) == (41_900, 46_900)
+    # 299 + 3 × 40 + 2 × 25 = 469 kr, then 349 + 3 × 40 + 2 × 25 = 519 kr a month, VAT included.
+    assert (row["before_minor"], row["after_minor"]) == (46_900, 51_900)
     said = letter(row).replace("\u00a0", " ")
-    assert "koster" in said
+    assert "koster Plan for 3 enheter med 2 × Lagring deg 519,00 kr" in said
     assert "469,00 kr" in said
-    assert "419,00 kr" in said
     assert "med mva." in said or "inkl" in said
 
 
