@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.store import load, search
 from core.store.tables import Plan, core_table
 
-MOST = 8
+MOST, LOOKED_AT = 8, 60
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Hit:
 
 
 def find(session: Session, text: str, today: date) -> list[Hit]:
-    """The best hits: numbers and ids first, because they are exact, then customers by name, then plans."""
+    """The best hits: numbers and ids first, because they are exact, then customers, those first whose name says it, then plans."""
     text = text.replace("\0", "").strip()
     if not text:
         return []
@@ -53,14 +53,24 @@ def _subscriptions(session: Session, text: str, today: date) -> list[Hit]:
 
 
 def _customers(session: Session, text: str, today: date) -> list[Hit]:
-    ids = search.find(session, text, MOST)[:MOST]
+    ids = search.find(session, text, LOOKED_AT)[:LOOKED_AT]
     people = {row["customer_id"]: row for row in load.customers(session, today, ids).iter_rows(named=True)}
-    rows = [people[each] for each in ids if each in people]
+    words = text.lower().split()
+    known = [people[each] for each in ids if each in people]
+    rows = sorted(known, key=lambda row: _distance(row["name"], words))[:MOST]
     return [
         Hit("customer", row["name"], " · ".join(filter(None, (row["external_id"], row["city"], row["emails"]))),
             "customers", (("customer", row["external_id"]),))
         for row in rows
     ]  # fmt: skip
+
+
+def _distance(name: str, words: list[str]) -> int:
+    """How far a name is from what was typed: 0 where each word stands in it, 1 where each begins one of its words, else 2."""
+    own = name.lower().split()
+    if all(word in own for word in words):
+        return 0
+    return 1 if all(any(each.startswith(word) for each in own) for word in words) else 2
 
 
 def _plans(session: Session, text: str) -> list[Hit]:

@@ -308,7 +308,7 @@ def _payments(session: Session, customer_id: int, document_ids: pl.Series) -> li
     undone = set(rows["undoes_id"].drop_nulls())
     return [
         {"on": row["paid_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "payment",
-         "kind": "payment" if row["amount_minor"] > 0 else "repayment", "subject": row["number"], "detail": row["payment_option"],
+         "kind": "taken_back" if row["undoes_id"] else "payment" if row["amount_minor"] > 0 else "repayment", "subject": row["number"], "detail": row["payment_option"],
          "amount_minor": row["amount_minor"], "currency": row["currency"],
          "undone": row["payment_id"] in undone or row["undoes_id"] is not None}
         for row in rows.iter_rows(named=True)

@@ -83,6 +83,7 @@ def _shown(found: BillingReview, context: session.Context) -> None:
     known = session.frames(reads.names, sorted(set(pl.concat(customers).to_list())), context.today)
     names = {row["customer_id"]: f"{row['name']} ({row['external_id']})" for row in known.iter_rows(named=True)}
     pieces.cards(found)
+    _ahead(found, context)
     _issue_button(found, names, context)
     pieces.usage(usage, names)
     pieces.left_out(found.review, names)
@@ -91,6 +92,15 @@ def _shown(found: BillingReview, context: session.Context) -> None:
         pieces.plans(found.plans)
     with right.container(border=True, height="stretch"):
         pieces.largest(found, names)
+
+
+def _ahead(found: BillingReview, context: session.Context) -> None:
+    """Billing beyond today bills usage that is not over yet."""
+    if found.through > context.today:
+        st.warning(
+            t("This bills through {through}, {count} days ahead of today. Usage of periods that are still running is billed as far as it is recorded; the rest follows on a later invoice.",
+              through=found.through, count=number((found.through - context.today).days)), icon=":material/update:",
+        )  # fmt: skip
 
 
 def _issue_button(found: BillingReview, names: dict[int, str], context: session.Context) -> None:
@@ -115,6 +125,7 @@ def _confirm(found: BillingReview, names: dict[int, str], context: session.Conte
     named = names | dict(known.select("customer_id", "name").iter_rows())
     for row in sample.iter_rows(named=True):
         st.markdown(f"- {parts.plain(named.get(row['customer_id'], ''))}: {parts.plain(money(row['total_minor'], row['currency']))}")  # fmt: skip
+    _ahead(found, context)
     st.warning(
         t("They get their numbers and the date {day}. Issued documents never change; a mistake is corrected by a credit note.", day=context.today),
         icon=":material/lock:",

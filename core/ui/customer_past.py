@@ -14,6 +14,7 @@ from core.domain.money import exponent_of
 from core.reports.one_customer import OneCustomer
 from core.ui import charts, parts, session
 from core.ui.format import day, instant, money, quantity
+from core.ui.payment_forms import option_text
 from core.ui.text import label, t
 from core.ui.view import keep
 
@@ -145,7 +146,10 @@ def timeline(view: OneCustomer) -> None:
 def _details(row: dict[str, Any]) -> str:
     """What an event says beyond its kind."""
     subject = row["subject"] or ""
-    said = [label(subject) if row["sort"] == "contact" else subject, label(row["detail"]) if row["detail"] else ""]
+    said = [
+        label(subject) if row["sort"] == "contact" else subject,
+        option_text(row["detail"]) if row["sort"] == "payment" else label(row["detail"]) if row["detail"] else "",
+    ]
     if row["quantity_micro"] is not None:
         said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
     if row["until_on"]:

@@ -129,5 +129,6 @@ def _confirm(kind: str, subject: Subject, asked: Asked, effect: Effect, key: str
     if choices is not None and kind != "undo":
         requests = requests.with_columns(seen_change_id=pl.lit(choices.seen_change_id, dtype=pl.Int64))
     if session.act(form.action, key=key, requests=requests):
-        session.say(form.done())
+        later = effect.effective_on is not None and effect.effective_on > session.current().today
+        session.say(t("{done} · from {day}", done=form.done(), day=effect.effective_on) if later else form.done())
         st.rerun()

@@ -24,6 +24,7 @@ from core.ui.text import label, refusal, t
 TRIAL = 10  # done first, so that a mistake shows before everybody has it
 CHUNK = 2_000
 SHOWN = 500
+SURE_FROM = 100  # so many at once are asked for twice
 KEY = "many"
 
 
@@ -188,6 +189,10 @@ def _run(change: Prepared, ready: pl.DataFrame, context: session.Context) -> Non
             if results
             else t("Change all {count}", count=number(left.height))
         )
+        untried = not results and left.height > SURE_FROM
+        sure = not untried or st.checkbox(t("Without trying ten first"), key="many:sure")
+        if not sure:
+            may = {"disabled": True, "help": t("Try the first {count}, or say that you do not want to.", count=TRIAL)}
         rest = left.height > 0 and st.button(text, type="primary", icon=":material/done_all:", key="many:all", **may)
     if first or rest:
         asked = left.head(TRIAL) if first else left

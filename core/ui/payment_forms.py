@@ -44,7 +44,7 @@ def payments(view: Explained, context: session.Context) -> None:
             st.caption(t("Nothing has been registered."))
         for row in view.payments.iter_rows(named=True):
             pair_row(
-                parts.plain(f"{day(row['paid_on'])} {label(row['payment_option'])}".strip()),
+                parts.plain(" · ".join(filter(None, (day(row["paid_on"]), option_text(row["payment_option"]))))),
                 parts.plain(money(row["amount_minor"], currency)),
             )
             said = [f"{row['author']}, {instant(row['recorded_at'])}", row["note"]]
@@ -56,6 +56,11 @@ def payments(view: Explained, context: session.Context) -> None:
         may = permit(context, Permission.REGISTER_PAYMENTS)
         if st.button(t("Register payment"), icon=":material/payments:", key="payment:new", **may):
             st.dialog(t("Register payment"))(form)(view)
+
+
+def option_text(option: str) -> str:
+    """ "by card" """
+    return t("by {option}", option=label(option)) if option else ""
 
 
 def form(view: Explained) -> None:

@@ -104,6 +104,11 @@ def kept_ones(context: session.Context) -> dict[str, Any] | None:
     chosen = next((row for row in known if str(row["id"]) == asked), None)
     if chosen is None:
         st.session_state.pop(f"{KEY}:own", None)
+        if asked:
+            st.warning(
+                t("There is no scenario {id}; what is shown is not kept.", id=parts.plain(asked)),
+                icon=":material/search_off:",
+            )
     elif st.session_state.get(f"{KEY}:own") != chosen["id"]:
         restore(chosen["scenario"])
         st.session_state[f"{KEY}:own"] = chosen["id"]

@@ -194,7 +194,7 @@ def test_a_mistake_is_taken_back_once_and_both_stay_to_be_seen(story: Story) -> 
     with reading(story.engine) as session:
         events = one_customer(session, story.rows(Customer)[0].external_id, story.day).events
     paid = events.filter(pl.col("sort") == "payment")
-    assert paid["kind"].sort().to_list() == ["payment", "repayment"]
+    assert paid["kind"].sort().to_list() == ["payment", "taken_back"]
     assert paid["undone"].all()
 
 

@@ -59,3 +59,11 @@ def test_a_subscription_opens_on_its_customers_page(story: Story) -> None:
 @pytest.mark.parametrize("text", ["", "  ", "%", "_", "zzz", "\0", "x" * 500, "' or 1=1 --"])
 def test_what_is_called_nothing_finds_nothing(story: Story, text: str) -> None:
     assert hits(story, text) == []
+
+
+def test_who_is_called_exactly_that_comes_before_who_merely_contains_it(story: Story) -> None:
+    names = ["Liv Johansen", "Hansesen Bygg", "Berit Hansen"]
+    people = pl.DataFrame({"external_id": ["K1", "K2", "K3"], "name": names, "kind": ["consumer"] * 3})
+    story.send(create_customers, requests=people)
+    assert [hit.title for hit in hits(story, "hansen")] == ["Berit Hansen", "Liv Johansen"]
+    assert [hit.title for hit in hits(story, "hanse")] == ["Hansesen Bygg", "Berit Hansen", "Liv Johansen"]
