@@ -32,8 +32,10 @@ class Drill:
         return f"drill:{self.name}"
 
     def begin(self, known: Callable[[str], bool]) -> str:
-        """The mark that is open; at first, the one that the URL names, if it is a `known` one."""
-        begin(self.key, self.name, lambda asked: asked if known(asked) else "", "")
+        """The mark that is open; at first, the one that the URL names. One that is not `known` (any more) is closed."""
+        begin(self.key, self.name, str, "")
+        if not known(st.session_state[self.key]):
+            st.session_state[self.key] = ""
         chosen: str = st.session_state[self.key]
         keep(self.name, chosen)
         return chosen

@@ -113,7 +113,8 @@ def _mrr_chart(
 def movement_bars(months: pl.DataFrame, currency: str, today: date) -> tuple[date, str] | None:
     """Movements by month; the (month, kind) of the bar that is open."""
     st.header(t("MRR movements"), anchor=False, help=definition("mrr movement"))
-    bar = _bar(BEHIND.begin(lambda asked: _bar(asked, today) is not None), today)
+    shown = set(months["month"])
+    bar = _bar(BEHIND.begin(lambda asked: (_bar(asked, today) or ("",))[0] in shown), today)
     chart = _movement_chart(months, currency, BEHIND.point)
     if chart is None:
         st.caption(t("Nothing moved in these months."))

@@ -93,7 +93,7 @@ def listed(app, day):
 def test_a_link_opens_the_customers_behind_a_bar_until_they_are_closed(sqlite_engine, metrics):
     lived(sqlite_engine, 40)
 
-    app, _ = metrics(sqlite_engine, "overview", range="24", movement="new-2024-03", payment_option="card")
+    app, _ = metrics(sqlite_engine, "overview", range="36", movement="new-2024-03", payment_option="card")
 
     rows = listed(app, "Day")
     assert "New · Mar 2024" in [header.value for header in app.header]
