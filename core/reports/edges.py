@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from core.calc.simulation import exact
+from core.calc.simulation.base import Base
 from core.domain.plans import Charge, ChargeKind, PriceTerms
 from core.reports.price_preview import Fall, book_of, falls, rated
 
@@ -20,7 +20,7 @@ class Edge:
     bills: int
 
 
-def edges(base: exact.Base, terms: PriceTerms) -> list[Edge]:
+def edges(base: Base, terms: PriceTerms) -> list[Edge]:
     """The bounds of usage and seats at which the total falls, with the looked-at bills of `base` that lie where more would cost less."""
     found = []
     for charge in terms.charges:
@@ -39,7 +39,7 @@ def _dearer(amounts: pl.DataFrame, fall: Fall) -> int:
     return int(inside["bills"].sum())
 
 
-def _amounts(base: exact.Base, terms: PriceTerms, charge: Charge) -> pl.DataFrame:
+def _amounts(base: Base, terms: PriceTerms, charge: Charge) -> pl.DataFrame:
     """Every quantity that was billed, what the charge costs for it, and how many bills have it: quantity_micro, bills, amount_minor."""
     if charge.kind is ChargeKind.SEAT:
         held = base.subs.select("quantity_micro", bills=pl.col("periods").cast(pl.Int64))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc.calendar import boundary, index_on
 from core.calc.simulation import exact, limits
-from core.calc.simulation.exact import narrowed
+from core.calc.simulation.base import Base, narrowed, prepare
 from core.domain import price_form
 from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
@@ -38,7 +38,7 @@ class Prepared:
     `today_of`: what stays the same for every new price of a plan, kept when it is first asked for.
     """
 
-    base: exact.Base
+    base: Base
     prices: frames.Prices
     people: pl.DataFrame
     today: date
@@ -52,7 +52,7 @@ class Standing:
     cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today."""
 
     subs: pl.DataFrame
-    base: exact.Base
+    base: Base
     before: exact.Rerated
     cheapest: pl.Series
     idle: int
@@ -65,7 +65,7 @@ def prepared(session: Session, known: mrr.Ledger, today: date, window_months: in
     since = date(today.year - 1 - window_months // 12, today.month, 1)
     facts = frames.Facts(changes, *prices, usage=load.usage(session, start=since, end=today))
     coupons = load.coupons(session)
-    base = exact.prepare(
+    base = prepare(
         known.facts.stretches, facts, coupons, vat=mrr.vat_on(session, prices, today), today=today,
         window_months=window_months,
     )  # fmt: skip
@@ -286,9 +286,7 @@ def _limits(subs: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
     return subs.select(new_cap_ppm=cap.cast(pl.Int64), new_floor_ppm=pl.lit(scenario.floor_ppm, dtype=pl.Int64))
 
 
-def _limited(
-    ready: Prepared, base: exact.Base, answering: exact.Base, new: Candidate, known: pl.DataFrame
-) -> exact.Rerated | None:
+def _limited(ready: Prepared, base: Base, answering: Base, new: Candidate, known: pl.DataFrame) -> exact.Rerated | None:
     """The invoices of the answering base at the new prices with the limits of each; None where nobody has one."""
     given = known.select(cap_ppm="new_cap_ppm", floor_ppm="new_floor_ppm")
     if given.drop_nulls("cap_ppm").is_empty() and given.drop_nulls("floor_ppm").is_empty():
@@ -326,7 +324,7 @@ def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
     return list(session.execute(statement).scalars())
 
 
-def _bundled_worth(base: exact.Base, prices: frames.Prices, scenario: Scenario) -> pl.Series:
+def _bundled_worth(base: Base, prices: frames.Prices, scenario: Scenario) -> pl.Series:
     """What each pays a month for the add-ons that are bundled, before discounts: twelfths."""
     if not scenario.bundled:
         return pl.zeros(base.subs.height, dtype=pl.Int64, eager=True)
@@ -405,7 +403,7 @@ def _staying(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cheapest(session: Session, ready: Prepared, base: exact.Base, scenario: Scenario, family: list[int]) -> pl.Series:
+def _cheapest(session: Session, ready: Prepared, base: Base, scenario: Scenario, family: list[int]) -> pl.Series:
     """The cheapest bill among the other plans on sale in the currency and interval that customers of the same kind have, or among the
     scenario's alternatives: twelfths, or null."""
     table, plan = core_table(PriceVersion).c, core_table(Plan).c

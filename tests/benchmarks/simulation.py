@@ -25,7 +25,7 @@ from core.calc.billing.discounts import percentage
 from core.calc.pricebook import compile_book
 from core.calc.rating import rate
 from core.calc.simulation import exact
-from core.calc.simulation.exact import narrowed
+from core.calc.simulation.base import Base, narrowed
 
 ROUNDS, PLANS, PERIODS = 5, 60, 12
 MICRO = 10**6
@@ -85,7 +85,7 @@ def prices(rise: float) -> frames.Prices:
     )
 
 
-def base_of(count: int, seed: int = 1) -> tuple[exact.Base, float]:
+def base_of(count: int, seed: int = 1) -> tuple[Base, float]:
     """A prepared base, and how long preparing what is alike took."""
     rng = np.random.default_rng(seed)
     subs = pl.DataFrame({
@@ -125,12 +125,12 @@ def base_of(count: int, seed: int = 1) -> tuple[exact.Base, float]:
     )
     events = pl.DataFrame(schema={"pair": pl.UInt32, "event_id": pl.Int64, "amount_micro": pl.Int64})
     vat = pl.DataFrame({"vat_category": ["standard"], "rate_ppm": [250_000]})
-    return exact.Base(
+    return Base(
         subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupon, vat
     ), time.perf_counter() - began
 
 
-def one_by_one(base: exact.Base, known: frames.Prices) -> int:
+def one_by_one(base: Base, known: frames.Prices) -> int:
     """Every line of every invoice rated for itself by the same kernel; the sum of all invoices."""
     book = compile_book(*known)
     rows = base.invoices.join(
@@ -166,7 +166,7 @@ def dearer_calls(known: frames.Prices, plan: int, unit: str) -> frames.Prices:
     return frames.Prices(known.versions, known.charges, known.tiers.with_columns(cell))
 
 
-def slider(base: exact.Base, rounds: int = 20) -> None:
+def slider(base: Base, rounds: int = 20) -> None:
     """Steps of one price of the plan with most subscriptions."""
     plan = int(base.subs["price_version_id"].mode().sort()[0])
     positions = base.subs.filter(pl.col("price_version_id") == plan)["position"]

@@ -78,6 +78,7 @@ def test_a_tier_typed_into_the_table_moves_the_curve_and_names_its_cell(place, p
     world, address = place
     copy = plans.save_draft(world.engine, KARI, "copy", NOW, plan_id=1, terms=TERMS)["price_version_id"]
     page.goto(f"{address}/plans?plan=pro&version={copy}")
+    expect(page.get_by_role("textbox", name="Flat fee")).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Samtaler").or_(page.get_by_role("radio", name="Samtaler")).first.click()
     expect(page.get_by_text("101 units cost 80.80 kr, 19.20 kr less than 100.")).to_be_visible(timeout=20_000)
     table = page.get_by_test_id("stDataFrame").first

@@ -41,7 +41,7 @@ def test_limits_are_what_two_day_by_day_lives_differ_by(company, data):
     assert sorted(lines.select(columns).rows(), key=repr) == sorted(wanted, key=repr)
 
 
-@settings(max_examples=25 * TIMES)
+@settings(max_examples=15 * TIMES)
 @given(companies(), BILLING_DAYS, st.data())
 def test_month_by_month_limits_are_billed_as_owed_and_a_second_run_is_empty(company, steps, data):
     through = FIRST
@@ -173,7 +173,7 @@ def test_a_coupon_never_takes_off_more_than_the_limit_left():
     assert period(limited(0, before="0", calls=("0", "2"), coupon=("amount", 50_000, "once", "plan"))) == 0
 
 
-@settings(max_examples=30 * TIMES)
+@settings(max_examples=8 * TIMES)
 @given(
     st.tuples(st.integers(0, 2_000_000), st.integers(0, 2_000_000)),
     st.sampled_from([("300", "600"), ("99.99", "310.01"), ("310.01", "99.99"), ("0", "600")]),

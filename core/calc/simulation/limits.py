@@ -12,7 +12,10 @@ import polars as pl
 
 from core import frames
 from core.calc.billing.price_limits import limit_of
-from core.calc.simulation.exact import Base, Nets, Rerated, narrowed, rerate, summed
+from core.calc.simulation.base import Base, narrowed
+from core.calc.simulation.exact import Rerated, rerate
+from core.calc.simulation.nets import Nets
+from core.calc.simulation.sums import summed
 from core.domain.periods import Timing
 
 

@@ -1,0 +1,210 @@
+"""What the looked-at invoices of a base come to under a set of prices, by the billing engine's own rating.
+
+What is alike is rated once; where an invoice is the sum of its lines, nothing else is done. Net of VAT, in minor units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import add
+
+import polars as pl
+
+from core import frames
+from core.calc import recurring, usage
+from core.calc.arithmetic import largest, wide_enough
+from core.calc.billing.discounts import percentage
+from core.calc.billing.tax import net_of
+from core.calc.pricebook import compile_book
+from core.calc.rating import component_of, rate_components
+from core.calc.simulation.base import SUB, Base
+from core.calc.simulation.coupled import LINE, made_whole
+from core.calc.simulation.sums import between, summed
+from core.domain.periods import Timing
+from core.domain.plans import ChargeKind, ChargeModel
+
+
+@dataclass(frozen=True)
+class Nets:
+    """What invoices come to under a set of prices. `states`: with the head of their prices; `recurring`: state, charge, amount_minor;
+    `used`: pair, charge, amount_minor; `charges`: the charge's number, code, kind, vat_category, timing; `limit`: advance, arrears of
+    each row of Base.invoices."""
+
+    base: Base
+    prices: frames.Prices
+    states: pl.DataFrame
+    charges: pl.DataFrame
+    recurring: pl.DataFrame
+    used: pl.DataFrame
+    limit: pl.DataFrame | None = None
+
+    @classmethod
+    def under(cls, base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None) -> Nets:
+        """The lines of everything that is alike."""
+        prices = _needed(base, prices)
+        head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
+        states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
+        charges, recurring_ = _state_lines(base, prices)
+        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges), limit)
+
+    @cached_property
+    def plain(self) -> pl.Series:
+        """Of each state: are its lines independent of each other, but for one percentage on everything?"""
+        # Included VAT shares the percentage out over several rates.
+        percent = self.base.percent_off
+        whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
+        return self.states.select(whole.alias("plain"))["plain"]
+
+    @cached_property
+    def added(self) -> pl.Series:
+        """Of each state: is an invoice the sum of its lines and nothing else?"""
+        alone = self.plain & (self.base.percent_off.fill_null(0) == 0) & ~self.states["tax_inclusive"]
+        return alone if self.limit is None else alone & False
+
+    @cached_property
+    def recurring_sums(self) -> pl.Series:
+        """Of each state: the sum of its recurring lines."""
+        return summed(self.states.height, self.recurring["state"], self.recurring["amount_minor"])
+
+    def recurring_of(self, timing: Timing) -> pl.Series:
+        """Of each state: the sum of its recurring lines that are billed so."""
+        wanted = self.charges.filter(pl.col("timing") == timing)["charge"]
+        lines = self.recurring.filter(pl.col("charge").is_in(wanted.implode()))
+        return summed(self.states.height, lines["state"], lines["amount_minor"])
+
+    def pair_sums(self, categories: list[str] | None) -> pl.Series:
+        """Of each pair: the sum of its usage lines of these VAT categories, of all when None."""
+        lines = self._of(self.used, categories)
+        return summed(self.base.pairs.height, lines["pair"], lines["amount_minor"])
+
+    def of(self, rows: pl.DataFrame) -> pl.Series:
+        """Net of each of these rows of Base.invoices."""
+        net, limit = (
+            self._plainly(rows),
+            None if self.limit is None else self.limit.select(pl.all().gather(rows["row"])),
+        )
+        apart = ~self.plain.gather(rows["state"])
+        if limit is not None:
+            net = net + limit["advance"] + limit["arrears"]
+            apart = apart | self.states["tax_inclusive"].gather(rows["state"])
+        percent = self.base.percent_off.fill_null(0).gather(rows["state"])
+        given = (percent > 0).arg_true()
+        if given.len():
+            ahead = self.recurring_of(Timing.ADVANCE).gather(rows["state"].gather(given))
+            ahead = ahead if limit is None else ahead + limit["advance"].gather(given)
+            net = net.scatter(given, _less_percentage(net.gather(given), ahead, percent.gather(given)))
+        coupled = apart.arg_true()
+        if coupled.is_empty():
+            return net
+        nothing = pl.DataFrame(
+            {name: pl.zeros(rows.height, dtype=pl.Int64, eager=True) for name in ("advance", "arrears")}
+        )
+        own = rows.hstack(nothing if limit is None else limit)
+        return net.scatter(coupled, made_whole(self, own[coupled]))
+
+    def _plainly(self, rows: pl.DataFrame) -> pl.Series:
+        """As if no line depended on another: VAT taken out once a rate and invoice where it is included."""
+        inclusive = self.states["tax_inclusive"].gather(rows["state"])
+        rates = _categories(self.base, self.prices) if inclusive.any() else {0: None}
+        parts = []
+        for rate_ppm, categories in rates.items():
+            lines = self._of(self.recurring, categories)
+            net = summed(self.states.height, lines["state"], lines["amount_minor"]).gather(rows["state"])
+            if self.base.uses.height:
+                net = net + self._usage(categories, rows["row"])
+            if inclusive.any():
+                gross = pl.DataFrame({"amount": net, "inclusive": inclusive})
+                free = net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))
+                net = gross.select(net=pl.when("inclusive").then(free).otherwise("amount"))["net"]
+            parts.append(net)
+        return reduce(add, parts) if parts else pl.zeros(rows.height, dtype=pl.Int64, eager=True)
+
+    def _usage(self, categories: list[str] | None, rows: pl.Series) -> pl.Series:
+        """Usage of these rows of Base.invoices."""
+        sums, pair = self.pair_sums(categories), self.base.uses["pair"]
+        if self.base.use_ends is None:
+            return sums.gather(pair.gather(rows))
+        return between(sums.gather(pair), self.base.use_ends).gather(rows)
+
+    def _of(self, lines: pl.DataFrame, categories: list[str] | None) -> pl.DataFrame:
+        """The lines of these VAT categories."""
+        if categories is None:
+            return lines
+        wanted = self.charges.filter(pl.col("vat_category").is_in(categories))["charge"]
+        return lines.filter(pl.col("charge").is_in(wanted.implode()))
+
+
+def _less_percentage(net: pl.Series, ahead: pl.Series, ppm: pl.Series) -> pl.Series:
+    """Nets less a percentage on everything: of what is paid ahead, and of what is billed in arrears, each rounded on its own."""
+    kind = wide_enough(largest(net), largest(ppm))
+    off = (percentage(pl.lit(part), pl.lit(ppm), kind) for part in (ahead, net - ahead))
+    return pl.select(pl.lit(net) - sum(off)).to_series()
+
+
+def _categories(base: Base, prices: frames.Prices) -> dict[int, list[str] | None]:
+    """The VAT rates that occur with the categories that have them; None when one rate is all."""
+    known = dict(base.vat.select("vat_category", "rate_ppm").iter_rows())
+    rates: dict[int, list[str] | None] = {}
+    for category in prices.charges["vat_category"].unique().sort():
+        rates.setdefault(known.get(category) or 0, []).append(category)  # type: ignore[union-attr]
+    return rates if len(rates) > 1 else dict.fromkeys(rates)
+
+
+def _needed(base: Base, prices: frames.Prices) -> frames.Prices:
+    """The prices of the versions that the base has, for compiling the others costs as much."""
+    used = pl.col("price_version_id").is_in(base.states["price_version_id"].unique().implode())
+    charges = prices.charges.filter(used)
+    tiers = prices.tiers.join(charges.select("charge_id"), on="charge_id", how="semi", maintain_order="left")
+    return frames.Prices(prices.versions.filter(used), charges, tiers)
+
+
+def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Nets.charges, and the recurring lines of every state: state, charge, amount_minor."""
+    held = base.states.select("price_version_id", "quantity_micro", pl.col("state").cast(pl.Int64).alias(SUB))
+    parts = base.states.filter(pl.col("addons") != "").select(
+        pl.col("state").cast(pl.Int64).alias(SUB), part=pl.col("addons").str.split("|")
+    ).explode("part")  # fmt: skip
+    split = pl.col("part").str.split("×")
+    addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
+    lines = recurring.recurring_lines(held, addons, prices)
+    names = LINE[:-1]
+    charges = pl.concat([lines.select(names), prices.charges.select(names)]).unique(maintain_order=True)
+    charges = charges.with_row_index("charge")
+    told = lines.join(charges, on=names, how="left", maintain_order="left")
+    return charges, told.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "charge", "amount_minor")
+
+
+def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame) -> pl.DataFrame:
+    """Usage lines of every pair: pair, charge, amount_minor."""
+    metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(charges, on=LINE[:-1])
+    key = ["price_version_id", "meter"]
+    billed = base.meters.join(metered.select(*key, "charge_id", "charge", "model"), on=key, maintain_order="left")
+    if billed.is_empty():
+        return pl.DataFrame(schema={"pair": pl.UInt32, "charge": pl.UInt32, "amount_minor": pl.Int64})
+    pair, at = _billed_pairs(base, billed["meter_id"])
+    quantity = base.pairs["quantity_micro"].gather(pair)
+    on_money = billed["model"] == ChargeModel.GRADUATED_PERCENTAGE
+    if on_money.any():
+        quantity = quantity.zip_with(~on_money.gather(at), base.pairs["amount_micro"].gather(pair))
+    book = compile_book(*prices)
+    amount = rate_components(book, component_of(book, billed["charge_id"]).gather(at), quantity)
+    lines = pl.DataFrame({"pair": pair, "charge": billed["charge"].gather(at), "amount_minor": amount})
+    by_event = (billed["model"] == ChargeModel.PERCENTAGE).gather(at).arg_true()
+    if by_event.is_empty():
+        return lines
+    own = pl.DataFrame(
+        {"line": by_event, "pair": pair[by_event], "charge_id": billed["charge_id"].gather(at[by_event])}
+    )
+    each = own.join(base.events, on="pair", maintain_order="left_right")
+    fees = usage.percentage_fees(book, each)
+    return lines.with_columns(lines["amount_minor"].scatter(fees["line"], fees["amount_minor"]))
+
+
+def _billed_pairs(base: Base, meters: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The pair of each line, and which of these charges' meters it is of: nearly always each meter has one charge."""
+    if meters.len() == base.meters.height and bool((meters == base.meters["meter_id"]).all()):
+        return base.pairs["pair"], base.pair_meters
+    places = pl.DataFrame({"meter_id": meters}).with_row_index("at")
+    told = base.pairs.select("pair", base.pair_meters).join(places, on="meter_id", maintain_order="left")
+    return told["pair"], told["at"]
