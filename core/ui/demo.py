@@ -49,9 +49,10 @@ def filling(_engine: Engine, _as_of: date) -> Progress:
     def report(share: float, sentence: str) -> None:
         progress.share, progress.sentence = share, sentence
 
-    def work() -> None:
-        from seed.company import fill
+    # Here, not in the thread: Streamlit takes this folder off the import path when the page's run is over.
+    from seed.company import fill
 
+    def work() -> None:
         try:
             fill(_engine, as_of=_as_of, progress=report)
         except Exception as error:
