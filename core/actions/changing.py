@@ -114,6 +114,15 @@ def append(work: Work, facts: pl.DataFrame) -> pl.DataFrame:
     return numbered
 
 
+def audit_each(work: Work, kind: str, ids: pl.Series, *fields: str) -> None:
+    """One line a subject ("customer", "subscription"), or one for all of a large batch."""
+    if ids.len() > AUDITED_ROWS:
+        work.audit(f"{kind}s:{ids.len()}", *fields)
+        return
+    for key in ids:
+        work.audit(f"{kind}:{key}", *fields)
+
+
 def audit(work: Work, facts: pl.DataFrame) -> None:
     """One line a fact, or one for all of a large batch."""
     if facts.height > AUDITED_ROWS:

@@ -15,7 +15,7 @@ from stdnum import get_cc_module
 from stdnum.exceptions import ValidationError
 from stdnum.no import orgnr
 
-from core.actions.changing import AUDITED_ROWS, today
+from core.actions.changing import audit_each, today
 from core.actions.command import Answer, Work, command
 from core.calc.changes import customers as deciding
 from core.domain.access import Permission
@@ -45,7 +45,7 @@ def create_customers(work: Work, *, requests: pl.DataFrame, partial: bool = Fals
     insert_many(session, Customer, made.select("external_id", "created_on", id="customer_id", **when))
     _append(work, made)
     search.add(session, made.select("customer_id", *search.FOUND_BY))
-    _audit(work, made["customer_id"], ["name"])
+    audit_each(work, "customer", made["customer_id"], "name")
     answer: Answer = {"customer_ids": made["customer_id"].to_list()}
     return {**answer, "refused": answered} if partial else answer
 
@@ -64,7 +64,7 @@ def edit_customers(work: Work, *, requests: pl.DataFrame, partial: bool = False)
         refused.append(wrong)
     answered = _refusals(pl.concat(refused, how="diagonal") if refused else None, partial=partial)
     answer: Answer = {"version_ids": pl.concat(ids).sort("row")["id"].to_list() if ids else []}
-    _audit(work, rows["customer_id"].unique(maintain_order=True), _said(rows))
+    audit_each(work, "customer", rows["customer_id"].unique(maintain_order=True), *_said(rows))
     return {**answer, "refused": answered} if partial else answer
 
 
@@ -125,15 +125,6 @@ def _refusals(refused: pl.DataFrame | None, *, partial: bool) -> list[Answer]:
 def _said(rows: pl.DataFrame) -> list[str]:
     """The fields that some request names."""
     return [name for name in deciding.FIELDS if rows[name].null_count() < rows.height]
-
-
-def _audit(work: Work, customer_ids: pl.Series, fields: list[str]) -> None:
-    """One line a customer, or one for all of a large batch."""
-    if customer_ids.len() > AUDITED_ROWS:
-        work.audit(f"customers:{customer_ids.len()}", *fields)
-        return
-    for customer_id in customer_ids:
-        work.audit(f"customer:{customer_id}", *fields)
 
 
 # --- numbers of registers ------------------------------------------------------------------------------------------

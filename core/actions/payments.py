@@ -13,7 +13,7 @@ import polars as pl
 from sqlalchemy import exists, func, select
 
 from core import frames
-from core.actions.changing import AUDITED_ROWS, refusals, today
+from core.actions.changing import audit_each, refusals, today
 from core.actions.command import Answer, Work, command
 from core.calc.changes.deciding import Decision, asked, bad_choice, sorted_out, unstorable
 from core.domain.access import Permission
@@ -209,15 +209,5 @@ def _save(work: Work, rows: pl.DataFrame) -> pl.DataFrame:
     insert_many(session, LedgerPosting, pl.concat(postings).sort("entry_id"))
     insert_many(session, LedgerSeal, numbered.select("entry_id"))
     insert_many(session, Payment, numbered.with_columns(author=pl.lit(work.author), **when))
-    _audit(work, numbered)
+    audit_each(work, "customer", numbered["customer_id"].unique().sort(), "payment")
     return numbered
-
-
-def _audit(work: Work, saved: pl.DataFrame) -> None:
-    """One line a customer, or one for all of a large batch."""
-    customers = saved["customer_id"].unique().sort()
-    if customers.len() > AUDITED_ROWS:
-        work.audit(f"customers:{customers.len()}", "payment")
-        return
-    for customer_id in customers:
-        work.audit(f"customer:{customer_id}", "payment")

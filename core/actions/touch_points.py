@@ -6,7 +6,7 @@ import polars as pl
 from sqlalchemy import select
 
 from core import frames
-from core.actions.changing import AUDITED_ROWS, refusals, today
+from core.actions.changing import audit_each, refusals, today
 from core.actions.command import Answer, Work, command
 from core.calc.changes.deciding import Decision, asked, sorted_out, unstorable
 from core.domain.access import Permission
@@ -43,7 +43,7 @@ def record_touch_points(work: Work, *, requests: pl.DataFrame, partial: bool = F
     fresh = good.filter(~again & ~pl.col("known"))
     when = {name: pl.lit(value) for name, value in work.stamp.items()}
     insert_many(work.session, TouchPoint, fresh.select("source_id", *_SAID, **when))
-    _audit(work, fresh)
+    audit_each(work, "customer", fresh["customer_id"].unique().sort(), "touch_point")
     answer: Answer = {"recorded": fresh.height, "known": good.height - fresh.height}
     return {**answer, "refused": answers} if partial else answer
 
@@ -83,13 +83,3 @@ def _checks(work: Work, rows: pl.DataFrame) -> list[tuple[Refusal, pl.Expr]]:
         (Refusal.NUL, unstorable(*_TEXTS, "source_id")),
         (Refusal.OTHER_CONTENT, pl.col("source_id").is_not_null() & differs),
     ]
-
-
-def _audit(work: Work, fresh: pl.DataFrame) -> None:
-    """One line a customer, or one for all of a large batch."""
-    customers = fresh["customer_id"].unique().sort()
-    if customers.len() > AUDITED_ROWS:
-        work.audit(f"customers:{customers.len()}", "touch_point")
-        return
-    for customer_id in customers:
-        work.audit(f"customer:{customer_id}", "touch_point")

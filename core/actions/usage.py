@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy import select
 
 from core import frames
-from core.actions.changing import AUDITED_ROWS, refusals, today
+from core.actions.changing import audit_each, refusals, today
 from core.actions.command import Answer, Work, command
 from core.calc.changes.deciding import Decision, asked, sorted_out, unstorable
 from core.calc.changes.standing import DAY, SUB
@@ -45,7 +45,7 @@ def record_usage(work: Work, *, requests: pl.DataFrame, partial: bool = False) -
     fresh = good.filter(~pl.col("known")).unique("source_id", keep="first", maintain_order=True)
     when = {name: pl.lit(value) for name, value in work.stamp.items()}
     insert_many(work.session, UsageEvent, fresh.select("source_id", *_SAID, "occurred_on", **when))
-    _audit(work, fresh)
+    audit_each(work, "subscription", fresh[SUB].unique().sort(), "usage")
     answer: Answer = {"recorded": fresh.height, "known": good.height - fresh.height}
     return {**answer, "refused": answers} if partial else answer
 
@@ -100,13 +100,3 @@ def _checks(work: Work, rows: pl.DataFrame) -> list[tuple[Refusal, pl.Expr]]:
         (Refusal.BEFORE_START, pl.col("occurred_on") < pl.col("started_on")),
         (Refusal.ENDED, pl.col("occurred_on") >= pl.col("ends_on")),
     ]
-
-
-def _audit(work: Work, fresh: pl.DataFrame) -> None:
-    """One line a subscription, or one for all of a large batch."""
-    subscriptions = fresh[SUB].unique().sort()
-    if subscriptions.len() > AUDITED_ROWS:
-        work.audit(f"subscriptions:{subscriptions.len()}", "usage")
-        return
-    for subscription_id in subscriptions:
-        work.audit(f"subscription:{subscription_id}", "usage")

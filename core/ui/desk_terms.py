@@ -71,14 +71,16 @@ def draw_quantity(subject: Subject, chosen: Choices | None, context: session.Con
     )  # fmt: skip
     with right:
         on = ask_day(t("From"), chosen.now["on"], f"{key}:on")
+    return _another("change_quantity", subject, wanted, held, on)
+
+
+def _another(action: str, subject: Subject, wanted: float, held: int, on: date | None, **more: Any) -> Asked | None:
+    """The request for another quantity than is held; nothing while it is the same."""
     if on is None or round(wanted * MICRO) == held:
         st.caption(t("Choose another quantity to see what it does."))
         return None
     return one(
-        "change_quantity",
-        subscription_id=subject.subscription_id,
-        quantity_micro=round(wanted * MICRO),
-        effective_on=on,
+        action, subscription_id=subject.subscription_id, **more, quantity_micro=round(wanted * MICRO), effective_on=on
     )
 
 
@@ -106,16 +108,7 @@ def draw_addon(subject: Subject, chosen: Choices | None, context: session.Contex
     )
     with right:
         on = ask_day(t("From"), chosen.now["on"], f"{key}:on")
-    if on is None or round(wanted * MICRO) == held:
-        st.caption(t("Choose another quantity to see what it does."))
-        return None
-    return one(
-        "change_addon",
-        subscription_id=subject.subscription_id,
-        item=code,
-        quantity_micro=round(wanted * MICRO),
-        effective_on=on,
-    )
+    return _another("change_addon", subject, wanted, held, on, item=code)
 
 
 # --- coupons ---------------------------------------------------------------------------------------------------------

@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.calc.billing.expected import expected_lines
-from tests import naive
 from tests.calc.companies import FIRST, companies, give_coupon, happen, limited_rise
 from tests.calc.conftest import TIMES
-from tests.calc.test_drafts import BILLING_DAYS, THE_END, assert_totals_tie, billed_sums, owed_sums, waits
+from tests.calc.test_drafts import (
+    BILLING_DAYS,
+    THE_END,
+    assert_totals_tie,
+    billed_sums,
+    expected_and_owed,
+    owed_sums,
+    waits,
+)
 from tests.company import MICRO, Company, charge, tier
 
 JANUARY, FEBRUARY, MARCH, APRIL = (date(2026, month, 1) for month in range(1, 5))
@@ -31,14 +37,8 @@ def test_limits_are_what_two_day_by_day_lives_differ_by(company, data):
             happen(data.draw, company)
     through = FIRST + timedelta(days=data.draw(st.integers(0, 200)))
 
-    lines = expected_lines(company.facts(), company.scope(), through)
-
-    columns = ["subscription_id", "charge_id", "kind", "service_start", "service_end", "amount_minor", "due_on"]
-    wanted = [
-        (line.subscription, line.charge, line.kind, line.start, line.end, line.amount, line.due)
-        for line in naive.owed(company, through)
-    ]
-    assert sorted(lines.select(columns).rows(), key=repr) == sorted(wanted, key=repr)
+    expected, by_day = expected_and_owed(company, through)
+    assert expected == by_day
 
 
 @settings(max_examples=15 * TIMES)

@@ -310,20 +310,25 @@ def simulated(known, ready):
     return dict(told.select("subscription_id", "net").iter_rows()), told["limit"].sum()
 
 
+def used_again(world, scenario):
+    """Approve and roll out; each uses again what it used most; billed until the first periods are over."""
+    key, known, _ = approved(world.engine, scenario)
+    with reading(world.engine) as session:
+        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
+    act(world.engine, roll_out, APPROVER, "go", scenario_id=key)
+    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
+    for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
+        world.use(subscription, "calls", starts[subscription], quantity / 10**6)
+    monthly(world)
+    return known, ready, starts
+
+
 def rolled_out(engine, scenario):
     """A company whose approved scenario is rolled out, each using again what it used most; billed until their first period is over."""
     world, *_ = company(engine)
     for month in (4, 5, 6):
         world.bill(date(2026, month, 14))
-    key, known, _ = approved(engine, scenario)
-    with reading(engine) as session:
-        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
-    act(engine, roll_out, APPROVER, "go", scenario_id=key)
-    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
-    for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
-        world.use(subscription, "calls", starts[subscription], quantity / 10**6)
-    monthly(world)
-    return world, known, ready, starts
+    return world, *used_again(world, scenario)
 
 
 SETTLED = date(2026, 9, 14)  # the first periods at the new prices, from 1 to 9 August, are over
@@ -476,14 +481,7 @@ def test_minimums_and_coupons_of_every_kind_beside_a_limit_are_billed_as_simulat
         cap_ppm=101_010,
     )  # fmt: skip
     world.bill(date(2026, 6, 14))
-    key, known, _ = approved(engine, scenario)
-    with reading(engine) as session:
-        ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
-    act(engine, roll_out, APPROVER, "go", scenario_id=key)
-    starts = dict(known.moves.select("subscription_id", "effective_on").iter_rows())
-    for subscription, quantity in busiest(ready, known.moved).select("subscription_id", "quantity_micro").iter_rows():
-        world.use(subscription, "calls", starts[subscription], quantity / 10**6)
-    monthly(world)
+    known, ready, starts = used_again(world, scenario)
 
     wanted, limit = simulated(known, ready)
     assert limit < 0
