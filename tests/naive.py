@@ -127,12 +127,13 @@ class Life:
             credit = self._ending(day + DAY)
             if day + DAY not in self.served and credit in (None, "none") and day + DAY in self.days:
                 rest, before = day + DAY, self.days[day]
-                # Other prices end what was paid ahead for the old ones: nothing of it is kept beyond their day.
-                while (
-                    rest < self.period(day)[1] and rest not in self.served and self.days[rest].version == before.version
-                ):
+                # Other terms (prices or billing day) end what was paid ahead for the old ones: nothing of it is kept.
+                while rest < self.period(day)[1] and rest not in self.served and self._same_terms(rest, before):
                     yield rest
                     rest += DAY
+
+    def _same_terms(self, day: date, before: Today) -> bool:
+        return (self.days[day].version, self.days[day].anchor) == (before.version, before.anchor)
 
     def _ending(self, day: date) -> str | None:
         """What the end of service on a day credits."""

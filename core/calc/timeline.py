@@ -184,7 +184,8 @@ def _kept(windows: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
     )
     month, day = pl.col("interval_months"), pl.col("interval_days")
     n = index_on(pl.col("anchor_on"), month, day, pl.col("last_day"))
-    # Other prices end the period too: what was paid ahead for the old ones is credited, so nothing of it is kept.
+    # Other terms (prices or billing day) end the period too: what was paid ahead for the old ones is credited, so nothing
+    # of it is kept.
     ahead = boundary(pl.col("anchor_on"), month, day, n + 1)
     through = terms.select("window", kept_end=pl.min_horizontal(ahead, "end_plan"))
     kept = ends.join(through, on="window", how="left", maintain_order="left").with_columns(

@@ -14,27 +14,33 @@ ICONS = {
 }  # fmt: skip
 KEY = "finder:text"
 # The field has the focus at once: a letter that is typed while the dialog has it is a command of Streamlit's (r runs the page
-# again). Enter opens the first hit, as soon as the hits are those of the text that stands there.
+# again). It may be drawn later than this runs, and the dialog takes the focus itself once its opening is done, so for two
+# seconds from the field's first sight it is handed on. Enter opens the first hit, as soon as the hits are those of the text.
 KEYS = """
 export default function ({ parentElement, data }) {
   const dialog = (parentElement.host ?? parentElement).closest('[role="dialog"]')
-  const field = dialog?.querySelector("input")
-  if (!field) return
+  if (!dialog) return
+  const field = () => dialog.querySelector("input")
   const open = () => {
-    if (dialog.dataset.wanted && field.value.trim() === dialog.dataset.found)
+    if (dialog.dataset.wanted && field().value.trim() === dialog.dataset.found)
       dialog.querySelector(".st-key-finder-0 button")?.click()
   }
   dialog.dataset.found = data?.text ?? ""
   if (dialog.dataset.bound) return open()
   dialog.dataset.bound = "yes"
-  field.addEventListener("input", () => delete dialog.dataset.wanted)
-  field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return
+  dialog.addEventListener("input", () => delete dialog.dataset.wanted)
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target !== field()) return
     dialog.dataset.wanted = "yes"
     open()
   })
-  field.focus()
-  field.select()
+  const hand_on = (times) => {
+    const at = document.activeElement
+    if (!dialog.isConnected || times === 0) return
+    if (field() && (at === dialog || !dialog.contains(at))) field().focus()
+    setTimeout(hand_on, 50, field() ? times - 1 : times)
+  }
+  hand_on(40)
 }
 """
 

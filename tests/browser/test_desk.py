@@ -40,6 +40,7 @@ def test_find_upgrade_and_see_it_on_the_next_invoice(place, page):
     story, address = place
     page.goto(f"{address}/plans")
     expect(page.get_by_role("heading", name="Plans")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Find")).to_be_visible()  # with it comes its shortcut
     page.keyboard.press("Control+k")
     field = page.get_by_role("dialog").get_by_role("searchbox")
     expect(field).to_be_focused()  # letters that are typed at once are no commands of the page

@@ -133,6 +133,21 @@ def test_a_later_cancellation_brings_no_day_back():
     assert lines(company, date(2024, 4, 1))["amount_minor"].to_list() == [10_000]
 
 
+def test_another_billing_day_ends_what_was_paid_ahead_as_other_prices_do():
+    """Both on one day: a new billing day, and an end without credit. The old period ends there and nothing more is owed."""
+    company = paused()
+    version = company.changes[0]["price_version_id"]
+    company.change(1, "price", date(2024, 1, 11), price_version_id=version, anchor_on=date(2024, 1, 8))
+    company.change(1, "cancel", date(2024, 1, 11), credit="none")
+
+    made = lines(company, date(2024, 4, 1))
+
+    assert made.select("service_start", "service_end", "amount_minor").rows() == [
+        (date(2024, 1, 1), date(2024, 1, 11), 10_000)
+    ]
+    assert made["amount_minor"].sum() == sum(line.amount for line in naive.owed(company, date(2024, 4, 1)))
+
+
 def test_tracks_of_a_subscription_never_overlap():
     company = paused((5, 10, "none"), (15, 20, "credit"))
     company.change(1, "quantity", date(2024, 1, 12), quantity_micro=3_000_000)
