@@ -17,10 +17,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
+
+if TYPE_CHECKING:  # playwright is imported where a browser is wanted
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).parents[1]
 SHELL = ROOT / "core" / "ui" / "shell.py"
@@ -113,3 +117,15 @@ def browser() -> Iterator[object]:
         opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield opened
         opened.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has stood still for half a second: a click during a run can be lost."""
+    page.wait_for_function(
+        """() => {
+          const still = document.querySelector('[data-test-script-state="notRunning"]')
+          if (!still) delete window.stillSince
+          else window.stillSince ??= performance.now()
+          return still && performance.now() - window.stillSince > 500
+        }"""
+    )
