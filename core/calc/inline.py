@@ -3,12 +3,13 @@
 Polars hands most steps to its thread pool and waits for it: on a frame of ten rows that costs three to five times what the
 step itself does. Inside the evaluation of a plan it goes on where it is. So a computation of hundreds of steps on few rows is
 put into one plan as a whole: the same functions, the same results, and all of it on the caller's thread. Work on many rows
-does not belong here, it would lose its second processor.
+would lose its second processor; where its steps are single ones on whole columns, two of them go `side_by_side`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ import polars as pl
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 FEW = 10_000  # rows (or customers) up to which waking threads costs more than they save
 _PLAN = pl.LazyFrame({"step": [0]})
 
@@ -38,6 +40,15 @@ def inline(work: Callable[[], R], *, rows: int = 1) -> R:
     if raised:
         raise raised[0]
     return answers[0]
+
+
+def side_by_side(one: Callable[[], R], other: Callable[[], S], *, rows: int) -> tuple[R, S]:
+    """Both answers; above FEW rows the second is worked out on a thread of its own, for single steps on columns use one only."""
+    if rows <= FEW:
+        return one(), other()
+    with ThreadPoolExecutor(1) as aside:
+        second = aside.submit(other)
+        return one(), second.result()
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:

@@ -18,7 +18,7 @@ from core.calc.billing.expected import TRUE_UP
 from core.calc.billing.price_limits import LIMIT, limit_of
 from core.calc.billing.tax import net_of
 from core.calc.calendar import OPEN
-from core.calc.pricebook import MICRO, compile_book
+from core.calc.pricebook import MICRO, PriceBook, compile_book
 from core.calc.rating import rate
 from core.domain.coupons import Duration, Scope
 from core.domain.periods import Timing
@@ -299,10 +299,13 @@ def _discounted(
     return done.group_by(SUB).agg(off_minor=net.sum())
 
 
-def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices) -> pl.DataFrame:
+def recurring_lines(
+    held: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices, book: PriceBook | None = None
+) -> pl.DataFrame:
     """Recurring charges of each subscription with their full-period amounts: fixed fees, seats, add-ons.
 
-    In: `held` subscription_id, price_version_id, quantity_micro; `addons` subscription_id, code, quantity_micro.
+    In: `held` subscription_id, price_version_id, quantity_micro; `addons` subscription_id, code, quantity_micro; `book`: the
+    prices compiled, where they are already.
     """
     charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category", "timing")
     every = held.join(charges, on="price_version_id", how="inner")
@@ -311,8 +314,7 @@ def recurring_lines(held: pl.DataFrame, addons: pl.DataFrame, prices: frames.Pri
     chosen = every.filter(pl.col("kind") == ChargeKind.ADDON).drop("quantity_micro")
     extras = chosen.join(addons, on=[SUB, "code"], how="inner").select(every.columns)
     lines = pl.concat([fixed, seats, extras])
-    book = compile_book(prices.versions, prices.charges, prices.tiers)
-    return lines.with_columns(rate(book, lines).alias("amount_minor"))
+    return lines.with_columns(rate(book or compile_book(*prices), lines).alias("amount_minor"))
 
 
 def with_net_rates(lines: pl.DataFrame, versions: pl.DataFrame, vat_ppm: pl.Series) -> pl.DataFrame:

@@ -48,14 +48,14 @@ class Base:
 
     kept: dict[str, tuple[pl.Series, Apart]] = field(init=False, default_factory=dict, compare=False, repr=False)
 
-    def apart(self, states: pl.Series) -> Apart:
+    def apart(self, why: str, states: pl.Series) -> Apart:
         """Whoever is in one of these states (a Boolean each), kept until others are asked for: other prices seldom move anybody."""
-        known = self.kept.get("apart")
+        known = self.kept.get(why)
         if known is None or not known[0].equals(states):
             chosen = states.gather(self.subs["state"])
             rows = self.invoices.filter(chosen.gather(self.invoices["position"]))
             ends = rows["position"].search_sorted(self.subs["position"].filter(chosen), side="right").cast(pl.Int64)
-            known = self.kept["apart"] = states, Apart(chosen.arg_true(), rows, ends)
+            known = self.kept[why] = states, Apart(chosen.arg_true(), rows, ends)
         return known[1]
 
     @cached_property

@@ -15,6 +15,7 @@ import polars as pl
 
 from core import frames
 from core.calc.arithmetic import divide
+from core.calc.inline import inline, side_by_side
 from core.calc.pricebook import MICRO
 from core.calc.simulation.base import Base
 from core.calc.simulation.nets import Nets
@@ -40,17 +41,39 @@ def rerate(base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None)
     """Every looked-at invoice under these prices: all price versions of the base must be among them.
 
     `limit`: what limits on a price rise add to each (limits.py): advance, arrears; limits that hold today count only there. Where
-    an invoice is just the sum of its lines, so is what a subscription pays in all of them; the others are made one by one.
+    an invoice is just the sum of its lines, or that less a percentage, so is what a subscription pays in all of them; the others
+    are made one by one.
     """
+    return inline(lambda: _rerated(base, prices, limit), rows=base.subs.height)
+
+
+def _rerated(base: Base, prices: frames.Prices, limit: pl.DataFrame | None) -> Rerated:
     nets = Nets.under(base, prices, limit)
-    state = base.subs["state"]
-    total = nets.recurring_sums.gather(state) * base.subs["periods"].cast(pl.Int64)
-    if base.uses.height:
-        total = total + between(nets.pair_sums(None).gather(base.uses["pair"]), base.position_use_ends)
-    if not nets.added.all():
-        others = base.apart(~nets.added)
+    total, off = side_by_side(lambda: _summed(nets), lambda: _reduced(nets), rows=base.subs.height)
+    if off is not None:
+        total = total.scatter(off[0], total.gather(off[0]) - off[1])
+    whole = ~(nets.added | nets.reduced)
+    if whole.any():
+        others = base.apart("whole", whole)
         total = total.scatter(others.places, between(nets.of(others.rows), others.ends))
-    return Rerated(_monthly(base, total), int((~nets.plain.gather(state)).sum()), nets)
+    return Rerated(_monthly(base, total), int((~nets.plain.gather(base.subs["state"])).sum()), nets)
+
+
+def _summed(nets: Nets) -> pl.Series:
+    """Of each position: the sum of the lines of all its invoices."""
+    base = nets.base
+    fees = nets.recurring_sums.gather(base.subs["state"]) * base.subs["periods"].cast(pl.Int64)
+    if not base.uses.height:
+        return fees
+    return fees + between(nets.pair_sums(None).gather(base.uses["pair"]), base.position_use_ends)
+
+
+def _reduced(nets: Nets) -> tuple[pl.Series, pl.Series] | None:
+    """The positions whose invoices are the sum of their lines less one percentage, and what it takes from them in all."""
+    if not nets.reduced.any():
+        return None
+    given = nets.base.apart("reduced", nets.reduced)
+    return given.places, between(nets.percentage_off(given.rows), given.ends)
 
 
 def _monthly(base: Base, total: pl.Series) -> pl.Series:

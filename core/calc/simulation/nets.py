@@ -16,7 +16,8 @@ from core.calc import recurring, usage
 from core.calc.arithmetic import largest, wide_enough
 from core.calc.billing.discounts import percentage
 from core.calc.billing.tax import net_of
-from core.calc.pricebook import compile_book
+from core.calc.inline import inline
+from core.calc.pricebook import PriceBook, compile_book
 from core.calc.rating import component_of, rate_components
 from core.calc.simulation.base import SUB, Base
 from core.calc.simulation.coupled import LINE, made_whole
@@ -43,10 +44,11 @@ class Nets:
     def under(cls, base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None) -> Nets:
         """The lines of everything that is alike."""
         prices = _needed(base, prices)
+        book = compile_book(*prices)
         head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
         states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
-        charges, recurring_ = _state_lines(base, prices)
-        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges), limit)
+        charges, recurring_ = inline(lambda: _state_lines(base, prices, book), rows=states.height)
+        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges, book), limit)
 
     @cached_property
     def plain(self) -> pl.Series:
@@ -59,7 +61,17 @@ class Nets:
     @cached_property
     def added(self) -> pl.Series:
         """Of each state: is an invoice the sum of its lines and nothing else?"""
-        alone = self.plain & (self.base.percent_off.fill_null(0) == 0) & ~self.states["tax_inclusive"]
+        return self._separable & (self.base.percent_off.fill_null(0) == 0)
+
+    @cached_property
+    def reduced(self) -> pl.Series:
+        """Of each state: is an invoice the sum of its lines less one percentage on everything?"""
+        return self._separable & (self.base.percent_off.fill_null(0) > 0)
+
+    @cached_property
+    def _separable(self) -> pl.Series:
+        """Of each state: are its invoices summed line by line, without VAT to take out and without limits?"""
+        alone = self.plain & ~self.states["tax_inclusive"]
         return alone if self.limit is None else alone & False
 
     @cached_property
@@ -93,7 +105,8 @@ class Nets:
         if given.len():
             ahead = self.recurring_of(Timing.ADVANCE).gather(rows["state"].gather(given))
             ahead = ahead if limit is None else ahead + limit["advance"].gather(given)
-            net = net.scatter(given, _less_percentage(net.gather(given), ahead, percent.gather(given)))
+            whole, ppm = net.gather(given), percent.gather(given)
+            net = net.scatter(given, whole - _percentage(ahead, ppm) - _percentage(whole - ahead, ppm))
         coupled = apart.arg_true()
         if coupled.is_empty():
             return net
@@ -102,6 +115,21 @@ class Nets:
         )
         own = rows.hstack(nothing if limit is None else limit)
         return net.scatter(coupled, made_whole(self, own[coupled]))
+
+    def percentage_off(self, rows: pl.DataFrame) -> pl.Series:
+        """What the running percentage takes from each of these rows of Base.invoices, which are of `reduced` states.
+
+        Of what is paid ahead and of what is billed in arrears, each rounded on its own; the first is alike for all of a state.
+        """
+        state, percent = rows["state"], self.base.percent_off.fill_null(0)
+        ahead = self.recurring_of(Timing.ADVANCE)
+        later = self.recurring_sums - ahead
+        if not self.base.uses.height:
+            arrears = later.gather(state)
+        else:
+            arrears = self._usage(None, rows["row"])
+            arrears = arrears + later.gather(state) if (later != 0).any() else arrears
+        return _percentage(ahead, percent).gather(state) + _percentage(arrears, percent.gather(state))
 
     def _plainly(self, rows: pl.DataFrame) -> pl.Series:
         """As if no line depended on another: VAT taken out once a rate and invoice where it is included."""
@@ -135,11 +163,10 @@ class Nets:
         return lines.filter(pl.col("charge").is_in(wanted.implode()))
 
 
-def _less_percentage(net: pl.Series, ahead: pl.Series, ppm: pl.Series) -> pl.Series:
-    """Nets less a percentage on everything: of what is paid ahead, and of what is billed in arrears, each rounded on its own."""
-    kind = wide_enough(largest(net), largest(ppm))
-    off = (percentage(pl.lit(part), pl.lit(ppm), kind) for part in (ahead, net - ahead))
-    return pl.select(pl.lit(net) - sum(off)).to_series()
+def _percentage(amount: pl.Series, ppm: pl.Series) -> pl.Series:
+    """The percentage of each amount, by billing's own rounding."""
+    kind = wide_enough(largest(amount), largest(ppm))
+    return pl.select(percentage(pl.lit(amount), pl.lit(ppm), kind)).to_series()
 
 
 def _categories(base: Base, prices: frames.Prices) -> dict[int, list[str] | None]:
@@ -159,7 +186,7 @@ def _needed(base: Base, prices: frames.Prices) -> frames.Prices:
     return frames.Prices(prices.versions.filter(used), charges, tiers)
 
 
-def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _state_lines(base: Base, prices: frames.Prices, book: PriceBook) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Nets.charges, and the recurring lines of every state: state, charge, amount_minor."""
     held = base.states.select("price_version_id", "quantity_micro", pl.col("state").cast(pl.Int64).alias(SUB))
     parts = base.states.filter(pl.col("addons") != "").select(
@@ -167,7 +194,7 @@ def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.Da
     ).explode("part")  # fmt: skip
     split = pl.col("part").str.split("×")
     addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
-    lines = recurring.recurring_lines(held, addons, prices)
+    lines = recurring.recurring_lines(held, addons, prices, book)
     names = LINE[:-1]
     charges = pl.concat([lines.select(names), prices.charges.select(names)]).unique(maintain_order=True)
     charges = charges.with_row_index("charge")
@@ -175,7 +202,7 @@ def _state_lines(base: Base, prices: frames.Prices) -> tuple[pl.DataFrame, pl.Da
     return charges, told.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "charge", "amount_minor")
 
 
-def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame) -> pl.DataFrame:
+def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Usage lines of every pair: pair, charge, amount_minor."""
     metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(charges, on=LINE[:-1])
     key = ["price_version_id", "meter"]
@@ -187,7 +214,6 @@ def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame) -> pl.
     on_money = billed["model"] == ChargeModel.GRADUATED_PERCENTAGE
     if on_money.any():
         quantity = quantity.zip_with(~on_money.gather(at), base.pairs["amount_micro"].gather(pair))
-    book = compile_book(*prices)
     amount = rate_components(book, component_of(book, billed["charge_id"]).gather(at), quantity)
     lines = pl.DataFrame({"pair": pair, "charge": billed["charge"].gather(at), "amount_minor": amount})
     by_event = (billed["model"] == ChargeModel.PERCENTAGE).gather(at).arg_true()
