@@ -105,9 +105,11 @@ def _input(field: str, current: dict[str, Any], key: str) -> Any:
     name, value = pieces.field_names()[field], current[field]
     if isinstance(value, bool):
         return st.toggle(name, value, key=key)
-    if field == "review_above_minor":
-        currency = current["currency"]
-        major = st.number_input(f"{name} ({currency})", 1, 10**12, pieces.major_of(value, currency), step=1000, key=key)
+    if field.endswith("_minor"):
+        currency, limit = current["currency"], field != "review_above_minor"
+        about = t("A charge or a credit above it waits until a second person approves it.") if limit else None
+        major = st.number_input(f"{name} ({currency})", 0 if limit else 1, 10**12, pieces.major_of(value, currency),
+                                step=1000, key=key, help=about)  # fmt: skip
         return value if major == pieces.major_of(value, currency) else pieces.minor_of(int(major), currency)
     if field in BOUNDS:
         return int(st.number_input(name, value=value, step=1, key=key))
