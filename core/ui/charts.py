@@ -25,12 +25,20 @@ NARROW = "width < 420"  # a telephone, as an expression of the chart
 def styled(chart: Any, *, height: int = HEIGHT) -> Any:
     """Pale grid, no frame, labels that do not crowd."""
     return (
-        chart.properties(height=height)
+        # Without a padding of its own Streamlit leaves a strip of nothing below every chart.
+        chart.properties(height=height, padding={"left": 0, "right": 4, "top": 4, "bottom": 4})
         .configure(locale=alt.Locale(number=_numbers()))
         .configure_view(strokeWidth=0)
         .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
         .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(NARROW + " ? 3 : 12"))
     )  # fmt: skip
+
+
+def short_axis(**more: Any) -> alt.Axis:
+    """Large amounts on an axis: "800k", "1.4M" – in Norwegian "800 k", "1,4 mill." – and nought as 0."""
+    thousand, million = (" k", " mill.") if language() == "nb" else ("k", "M")
+    said = f"datum.value == 0 ? '0' : replace(replace(datum.label, 'k', '{thousand}'), 'M', '{million}')"
+    return alt.Axis(format="~s", labelExpr=said, **more)
 
 
 def ink() -> str:

@@ -78,7 +78,7 @@ def _filters(known: pl.DataFrame) -> tuple[Filters, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         text = st.text_input(
             t("Find"), key=VIEW.begin("find", str, ""), type="search", live="200ms", width=330,
-            placeholder=t("Name, e-mail, customer id, organisation or invoice number"),
+            placeholder=t("Name, e-mail, customer id or number"), help=t("Also by organisation number and by invoice number."),
         )  # fmt: skip
         keep("find", text or "")
         chosen = {
@@ -134,7 +134,7 @@ def _rows(found: pl.DataFrame) -> None:
     opened = st.session_state.setdefault("customers:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"customers:rows:{opened}", on_select="rerun",
-        selection_mode="single-row", column_config=parts.money_columns(mrr), height=min(38 + 35 * len(rows), 740),
+        selection_mode="single-row", column_config=parts.money_columns(mrr), height=parts.tall(len(rows), 25),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:

@@ -122,12 +122,12 @@ def _nothing(filters: Filters) -> None:
 
 def _sums(found: pl.DataFrame, count: int) -> None:
     """Count and sums of everything that the filters leave."""
-    said = [
-        t("{net} before VAT, {total} with VAT", net=f"**{parts.plain(money(row['net_minor'], row['currency']))}**",
-          total=f"**{parts.plain(money(row['total_minor'], row['currency']))}**")
-        for row in found.iter_rows(named=True)
-    ]  # fmt: skip
-    st.markdown(t("{count} documents", count=f"**{number(count)}**") + " · " + " · ".join(said),
+    net, total = (
+        " + ".join(f"**{parts.plain(money(row[name], row['currency']))}**" for row in found.iter_rows(named=True))
+        for name in ("net_minor", "total_minor")
+    )
+    said = t("{net} before VAT, {total} with VAT", net=net, total=total)
+    st.markdown(t("{count} documents", count=f"**{number(count)}**") + f" · {said}",
                 help=t("Sums of all documents that the filters leave, not only of this page; credit notes are subtracted."))  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _rows(found: pl.DataFrame) -> None:
     opened = st.session_state.setdefault("invoices:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"documents:{opened}", on_select="rerun", selection_mode="single-row",
-        column_config=parts.money_columns(titles["net"], titles["total"], titles["left"]), height=min(36 + 35 * len(rows), 740),
+        column_config=parts.money_columns(titles["net"], titles["total"], titles["left"]), height=parts.tall(len(rows), 25),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:

@@ -16,6 +16,7 @@ from core.ui.text import label, t
 
 plain = text_of.plain  # customer text in labels and markdown
 PAGES = Path(__file__).parents[2] / "pages"
+ROW = 31  # pixels of a table's row at the theme's font size
 PILLS = {
     "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
     "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
@@ -86,6 +87,11 @@ def download(text: str, make: Callable[[], bytes], file_name: str, *, key: str, 
     st.download_button(
         text, data=made, file_name=file_name, mime=mime, key=key, on_click="ignore", icon=":material/download:"
     )
+
+
+def tall(rows: int, most: int) -> Any:
+    """How high a table is: as its rows, or with more than `most` so many and a half, which tells that it goes on."""
+    return "content" if rows <= most else round((most + 1.5) * ROW)
 
 
 def money_columns(*names: str) -> dict[str, Any]:
