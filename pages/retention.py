@@ -13,7 +13,8 @@ VIEW = View("retention")
 context = session.open_page()
 parts.header(t("Retention"), t("Who stays and who leaves, and whom we may lose next."))
 if not session.frames(overview_page.has_company, context.today) or segment.ledger(context).log.is_empty():
-    parts.empty("group_off", t("No history yet"), t("Retention can be told from the first paying customers on."))
+    parts.empty("group_off", t("No history yet"), t("Retention can be told from the first paying customers on."),
+                button=t("Go to the customers"), page="customers")  # fmt: skip
     st.stop()
 
 ledger = segment.ledger(context)

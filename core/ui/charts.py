@@ -19,6 +19,7 @@ COLOURS = {
     "assumption": "#F08C00",
 }  # fmt: skip
 HEIGHT = 260
+LEGEND = "width < 400 ? max(1, floor(width / 95)) : 12"  # names side by side, as an expression of the chart
 NARROW = "width < 420"  # a telephone, as an expression of the chart
 
 
@@ -30,7 +31,7 @@ def styled(chart: Any, *, height: int = HEIGHT) -> Any:
         .configure(locale=alt.Locale(number=_numbers()))
         .configure_view(strokeWidth=0)
         .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
-        .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(NARROW + " ? 3 : 12"))
+        .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(LEGEND))
     )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def waterfall(frame: pl.DataFrame, *, label: str, amount: str, y_title: str) -> 
         alt.Chart(shown)
         .mark_bar(cornerRadius=2)
         .encode(
-            x=alt.X(label, sort=None, title=None, axis=alt.Axis(labelAngle=0, labelLimit=120)),
+            x=alt.X(label, sort=None, title=None, axis=alt.Axis(labelAngle=-30, labelLimit=110, labelOverlap=False)),
             y=alt.Y("start", title=y_title), y2="end", color=alt.Color("colour", scale=None),
             tooltip=[alt.Tooltip(label, title=" "), alt.Tooltip(amount, title=y_title, format=",.2f")],
         )

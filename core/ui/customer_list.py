@@ -118,29 +118,37 @@ def _sums(found: pl.DataFrame) -> None:
 
 def _rows(found: pl.DataFrame) -> None:
     """One row a customer; choosing one opens it."""
-    mrr = t("MRR")
+    mrr, overdue, status = t("MRR"), t("Overdue"), t("Status")
+    due = session.frames(reads.what_comes, found["customer_id"].to_list(), session.current().today)
     rows = [
         {
-            t("Name"): row["name"], t("Customer id"): row["external_id"], t("E-mail"): row["emails"],
-            t("Kind"): label(row["kind"]), t("Status"): label(row["status"]), t("Plan"): row["plans"],
-            mrr: " + ".join(
-                money(each["mrr_minor"], each["currency"]) for each in row["worth"] or () if each["mrr_minor"]
-            ),
+            t("Name"): row["name"], t("Customer id"): row["external_id"], status: [label(row["status"])], t("Plan"): row["plans"],
+            mrr: _sum(row["worth"], "mrr_minor"), t("Next invoice"): day(row["next_on"]),
+            overdue: _sum(row["overdue"], "open_minor"), t("E-mail"): row["emails"], t("Kind"): label(row["kind"]),
             t("Town"): row["city"], t("Since"): day(row["created_on"]),
         }
-        for row in found.iter_rows(named=True)
+        for row in found.join(due, on="customer_id", how="left", maintain_order="left").iter_rows(named=True)
     ]  # fmt: skip
+    columns = parts.money_columns(mrr) | parts.pill_columns(status, {each: label(each) for each in STATUSES})
+    columns[overdue] = st.column_config.TextColumn(
+        alignment="right", width=105
+    )  # mostly empty: else as narrow as its title
     # A table of its own each time: the choice that opened a customer must not open it again on the way back.
     opened = st.session_state.setdefault("customers:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"customers:rows:{opened}", on_select="rerun",
-        selection_mode="single-row", column_config=parts.money_columns(mrr), height=parts.tall(len(rows), 25),
+        selection_mode="single-row", column_config=columns, height=parts.tall(len(rows), 25),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:
         st.session_state["customers:opened"] = opened + 1
         parts.go("customers", {"customer": found["external_id"][chosen[0]]})
     st.caption(t("Choose a row to see everything about the customer."))
+
+
+def _sum(amounts: list[dict[str, Any]] | None, name: str) -> str:
+    """Amounts of several currencies side by side."""
+    return " + ".join(money(each[name], each["currency"]) for each in amounts or () if each[name])
 
 
 def _export(found: pl.DataFrame, filters: Filters, context: session.Context) -> None:

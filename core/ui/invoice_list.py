@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 from sqlalchemy import Engine
 
+from core.domain.invoices import settlement
 from core.exchange.export import MOST_SHEET_ROWS, Table, as_csv, as_xlsx
 from core.reports import invoice_list as reads
 from core.reports import payments
@@ -23,6 +24,7 @@ from core.ui.text import label, t
 from core.ui.view import View, keep
 
 PAGE_SIZES = [25, 50, 100]
+STATES = ("open", "overdue", "in_favour")
 KINDS = ("invoice", "credit_note")
 KEYS = ("find", "kind", "state", "currency", "from", "to", "customer", "run", "sort", "size", "page")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -58,7 +60,7 @@ def _filters() -> tuple[Filters, str, int]:
         text = st.text_input(t("Find"), key=VIEW.begin("find", str, ""), type="search", live="300ms", width=230,
                              placeholder=t("Number, KID, name or customer id"))  # fmt: skip
         kind = VIEW.chosen("kind", t("Kind"), {each: label(each) for each in KINDS}, usual=None, width=125)
-        states = {each: label(each) for each in ("open", "overdue", "in_favour")}
+        states = {each: label(each) for each in STATES}
         state = VIEW.chosen("state", t("Left to pay"), states, usual=None, width=130)
         currency = None
         if len(currencies) > 1:
@@ -134,6 +136,7 @@ def _sums(found: pl.DataFrame, count: int) -> None:
 def _rows(found: pl.DataFrame) -> None:
     """One row a document; choosing one opens it."""
     sign = {"credit_note": -1}
+    status, today = t("Status"), session.current().today
     titles = {"kind": t("Kind"), "net": t("Net"), "total": t("With VAT"), "left": t("Left to pay")}
     rows = [
         {
@@ -142,20 +145,28 @@ def _rows(found: pl.DataFrame) -> None:
             titles["net"]: money(row["net_minor"] * sign.get(row["kind"], 1), row["currency"]),
             titles["total"]: money(row["total_minor"] * sign.get(row["kind"], 1), row["currency"]),
             titles["left"]: money(row["open_minor"], row["currency"]) if row["open_minor"] else "",
+            status: [label(_settled(row, today))] if row["open_minor"] else [],
         }
         for row in found.iter_rows(named=True)
     ]  # fmt: skip
+    words = {each: label(each) for each in STATES}
+    columns = parts.money_columns(titles["net"], titles["total"], titles["left"]) | parts.pill_columns(status, words)
     # A table of its own each time: the choice that opened a document must not open it again on the way back.
     opened = st.session_state.setdefault("invoices:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"documents:{opened}", on_select="rerun", selection_mode="single-row",
-        column_config=parts.money_columns(titles["net"], titles["total"], titles["left"]), height=parts.tall(len(rows), 25),
+        column_config=columns, height=parts.tall(len(rows), 25),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:
         st.session_state["invoices:opened"] = opened + 1
         parts.go("invoices", {"number": found["number"][chosen[0]]})
     st.caption(t("Choose a row to see the invoice and the why of every line."))
+
+
+def _settled(row: dict[str, Any], today: date) -> str:
+    """How far a document is settled of which something is left."""
+    return settlement(open_minor=row["open_minor"], paid_minor=0, due=row["due_date"], today=today).value
 
 
 def _export(filters: Filters, sort: str, count: int, context: session.Context) -> None:

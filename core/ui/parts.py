@@ -18,7 +18,7 @@ plain = text_of.plain  # customer text in labels and markdown
 PAGES = Path(__file__).parents[2] / "pages"
 ROW = 31  # pixels of a table's row at the theme's font size
 PILLS = {
-    "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
+    "active": "green", "no_subscription": "gray", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
     "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
     "needs_review": "red", "overdue": "red", "open": "blue", "in_favour": "violet", "credited": "gray", "credit_note": "violet", "invoice": "blue",
 }  # fmt: skip
@@ -97,6 +97,12 @@ def tall(rows: int, most: int) -> Any:
 def money_columns(*names: str) -> dict[str, Any]:
     """Columns whose cells are written amounts: aligned right."""
     return {name: st.column_config.TextColumn(alignment="right") for name in names}
+
+
+def pill_columns(title: str, words: dict[str, str]) -> dict[str, Any]:
+    """A column of lists with a word at most, shown as a pill; `words`: what each status is called."""
+    colours = [PILLS.get(status, "gray") for status in words]
+    return {title: st.column_config.MultiselectColumn(options=list(words.values()), color=colours)}
 
 
 def day_columns(listed: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -52,6 +52,12 @@ def test_the_list_counts_everybody_and_says_what_they_are_worth(world, page):
     assert "100" in app.dataframe[0].value["MRR"].to_list()[1]
 
 
+def test_the_list_says_what_comes_and_what_is_overdue(world, page):
+    row = page(world).dataframe[0].value.iloc[1]
+    assert (row["Next invoice"], row["Overdue"]) == ("1 Feb 2026", "125.00\u00a0kr")
+    assert list(row["Status"]) == ["active"]
+
+
 def test_filters_and_search_come_from_the_url(world, page):
     assert names(page(world, find="kari@")) == ["Kari Nordmann"]
     assert names(page(world, status="active")) == ["Ås *fet* [lenke](x) AS"]
