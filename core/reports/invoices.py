@@ -135,7 +135,9 @@ def _related(
         .where((document.c.id == root) | (document.c.corrects_id == root), document.c.id != head["id"])
         .order_by(document.c.id)
     ).all()
-    words = {Purpose.CORRECTION: "taken_back_by", Purpose.REISSUE: "replaced_by"}
+    mine = {Purpose.CORRECTION: "taken_back_by", Purpose.REISSUE: "replaced_by"}
+    beside = {Purpose.CORRECTION: "old_one_taken_back_by", Purpose.REISSUE: "issued_anew_as"}
+    words = beside if head["corrects_id"] else mine
     first = "takes_back" if head["kind"] == DocumentKind.CREDIT_NOTE else "replaces"
     said = [(first if row.id == root else words[Purpose(row.purpose)], str(row.number)) for row in whole]
     later = session.execute(

@@ -19,6 +19,7 @@ from core.ui.text import label, t
 from core.ui.view import keep
 
 SHOWN_EVENTS = 200
+MICRO = 10**6
 
 
 def periods(view: OneCustomer) -> None:
@@ -149,7 +150,7 @@ def _details(row: dict[str, Any]) -> str:
         label(subject) if row["sort"] == "contact" else subject,
         option_text(row["detail"]) if row["sort"] == "payment" else label(row["detail"]) if row["detail"] else "",
     ]
-    if row["quantity_micro"] is not None:
+    if row["quantity_micro"] is not None and (row["kind"] != "start" or row["quantity_micro"] != MICRO):
         said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
     if row["until_on"]:
         said.append(t("until {day}", day=row["until_on"]))

@@ -139,8 +139,9 @@ def _lines(view: Explained, reasons: dict[int, Reasons]) -> None:
 def _line(view: Explained, line: dict[str, Any], why: Reasons) -> None:
     """What and how many, and below it for which days; the amount and its why at the right. One row on a telephone too."""
     name = f"**{parts.plain(line['charge'] or unnamed(line['kind']))}**"
-    if line["quantity_micro"] != MICRO:
-        name += f" × {parts.plain(quantity(line['quantity_micro'], line['convert_by']))}"
+    many = abs(line["quantity_micro"])  # what is credited is negative; the amount says so
+    if many != MICRO:
+        name += f" × {parts.plain(quantity(many, line['convert_by']))}"
     if line["revision"] or line["corrects_id"]:
         name += f" · :orange[{t('correction')}]"
     when = parts.plain(period(line["service_start"], line["service_end"]))

@@ -22,6 +22,9 @@ from core.ui.text import t
 def button(view: Explained, context: session.Context) -> None:
     """The way in."""
     may = permit(context, Permission.CREDIT_INVOICES)
+    if "replaced_by" in dict(view.related):
+        said = t("{number} has been credited and issued anew already", number=view.head["number"])
+        may = {"disabled": True, "help": parts.plain(said)}
     if st.button(t("Wrong receiver …"), icon=":material/forward_to_inbox:", key="reissue", **may):
         st.dialog(t("Wrong receiver"), width="large")(_form)(view)
 

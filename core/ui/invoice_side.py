@@ -74,6 +74,7 @@ def _relation(relation: str, number: str) -> str:
     """What this document is to another one."""
     return {
         "takes_back": t("Takes back {number} whole", number=number), "taken_back_by": t("Taken back by {number}", number=number),
+        "old_one_taken_back_by": t("The old one is taken back by {number}", number=number), "issued_anew_as": t("Issued anew as {number}", number=number),
         "replaces": t("Replaces {number}", number=number), "replaced_by": t("Replaced by {number}", number=number),
         "corrects": t("Corrects {number}", number=number), "corrected_by": t("Corrected by {number}", number=number),
     }[relation]  # fmt: skip

@@ -105,6 +105,13 @@ def pill_columns(title: str, words: dict[str, str]) -> dict[str, Any]:
     return {title: st.column_config.MultiselectColumn(options=list(words.values()), color=colours)}
 
 
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they say, whole however long they are."""
+    st.table(
+        [{"name": plain(name), "says": plain(said)} for name, said in rows], border="horizontal", hide_index=True, hide_header=True
+    )  # fmt: skip
+
+
 def day_columns(listed: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Columns of days, written as the reader's language writes them and still sorted as days."""
     names = {name for row in listed[:50] for name, value in row.items() if isinstance(value, date)}

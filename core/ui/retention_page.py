@@ -263,7 +263,7 @@ def rates(exposed: dict[str, Any], planned: pl.DataFrame, currency: str) -> None
     """Churn by exposure with its interval, and who is to leave already."""
     leaving = planned.filter(pl.col("kind") == CHURN)
     lost = -int(leaving["delta_minor"].sum())
-    with st.grid(3, min_column_width=220):
+    with st.grid(3, min_column_width=180):
         interval = ""
         if exposed["hazard"] is not None:
             interval = " " + t("95 % interval: {low}–{high}; {churned} left in {months} months of customers.", low=share(exposed["low"], 2),

@@ -13,7 +13,7 @@ from core.domain.company import BOUNDS, COUNTRIES
 from core.domain.errors import ForbliError
 from core.domain.money import EXPONENTS
 from core.reports import settings as reads
-from core.ui import session
+from core.ui import parts, session
 from core.ui import settings_pieces as pieces
 from core.ui.format import country, day
 from core.ui.plan_list import permit
@@ -130,11 +130,7 @@ def _in_force(profiles: list[dict[str, Any]], current: dict[str, Any], fields: t
     else:
         st.caption(t("Since {day}", day=row["effective_from"]))
     called = pieces.field_names()
-    shown = [
-        {t("Field"): called[field], t("Says"): pieces.value_text(field, current[field], current["currency"])}
-        for field in fields
-    ]
-    st.dataframe(shown, hide_index=True, height="content")
+    parts.facts([(called[field], pieces.value_text(field, current[field], current["currency"])) for field in fields])
 
 
 def _to_come(profiles: list[dict[str, Any]], fields: tuple[str, ...], currency: str) -> None:

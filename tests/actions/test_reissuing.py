@@ -77,8 +77,8 @@ def test_the_three_documents_lead_to_each_other(story: Story) -> None:
         related = {row.number: explained(session, row.number).related for row in story.documents()}
     assert related == {
         "F2026-000001": [("taken_back_by", "K2026-000001"), ("replaced_by", "F2026-000002")],
-        "K2026-000001": [("takes_back", "F2026-000001"), ("replaced_by", "F2026-000002")],
-        "F2026-000002": [("replaces", "F2026-000001"), ("taken_back_by", "K2026-000001")],
+        "K2026-000001": [("takes_back", "F2026-000001"), ("issued_anew_as", "F2026-000002")],
+        "F2026-000002": [("replaces", "F2026-000001"), ("old_one_taken_back_by", "K2026-000001")],
     }
 
 
