@@ -153,7 +153,8 @@ def _sum(amounts: list[dict[str, Any]] | None, name: str) -> str:
 
 def _export(found: pl.DataFrame, filters: Filters, context: session.Context) -> None:
     """The filtered set as files, made when they are asked for."""
-    made = _Export(found, _titles(), _about(filters, context))
+    worded = parts.in_words(found, "kind", "status", "payment_option", "channel")
+    made = _Export(worded, _titles(), _about(filters, context))
     name = f"forbli-customers-{context.today.isoformat()}"
     parts.download(t("CSV"), made.csv, f"{name}.csv", key="customers:csv")
     if found.height <= MOST_SHEET_ROWS:

@@ -194,7 +194,9 @@ class _Export:
         with reading(self.engine) as session:
             for rows in reads.every_row(session, self.filters, self.sort):
                 signed = rows.with_columns(pl.col("net_minor", "tax_minor", "total_minor") * sign)
-                yield Table("Forbli", signed, self.titles, self.about)
+                yield Table(
+                    "Forbli", parts.in_words(signed, "kind", "payment_option", "channel"), self.titles, self.about
+                )
 
     def csv(self) -> bytes:
         """As CSV."""

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from core.ui import session
@@ -92,6 +93,12 @@ def download(text: str, make: Callable[[], bytes], file_name: str, *, key: str, 
 def tall(rows: int, most: int) -> Any:
     """How high a table is: as its rows, or with more than `most` so many and a half, which tells that it goes on."""
     return "content" if rows <= most else round((most + 1.5) * ROW)
+
+
+def in_words(rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """A file's columns of stored words ("credit_note") as the page's language says them."""
+    said = {each: label(each) for name in names for each in rows[name].unique().drop_nulls() if each}
+    return rows.with_columns(pl.col(name).replace(said) for name in names)
 
 
 def money_columns(*names: str) -> dict[str, Any]:

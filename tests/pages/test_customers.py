@@ -14,6 +14,9 @@ from core.actions.payments import register_payments
 from core.actions.subscriptions import change_price
 from core.domain.access import SYSTEM
 from core.store.tables import CustomerVersion, Payment
+from core.ui import parts
+from core.ui.finder import ICONS
+from core.ui.text import label, spoken
 from tests.apps import open_page, texts
 from tests.world import NOW, World, fixed
 
@@ -174,3 +177,14 @@ def test_a_hold_is_told_with_what_comes_once_it_is_released(world, page):
     assert "On hold since" in said
     assert "Disagrees" in said
     assert "next invoice 1 Feb 2026: about 125" in texts(app)
+
+
+def test_files_and_the_finder_say_their_words_in_the_language_of_the_page():
+    rows = pl.DataFrame({"kind": ["business", "consumer", ""], "channel": ["paper", None, "email"]})
+    with spoken("nb"):
+        worded = parts.in_words(rows, "kind", "channel")
+        found = {kind: label(kind) for kind in ICONS}
+    assert worded.to_dict(as_series=False) == {
+        "kind": ["bedrift", "forbruker", ""], "channel": ["papir", None, "e-post"],
+    }  # fmt: skip
+    assert found == {"customer": "kunde", "subscription": "abonnement", "document": "dokument", "plan": "plan"}
