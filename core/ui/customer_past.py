@@ -60,7 +60,8 @@ def _chart(view: OneCustomer) -> None:
     # A year's bill is twelve times a month's worth: each has a scale of its own, and both the same days.
     days = [day for each in rows for day in (each["start"], each["end"])] + [each["start"] for each in bills]
     span = alt.Scale(domain=[alt.DateTime(year=day.year, month=day.month, date=day.day) for day in (min(days), max(days))])  # fmt: skip
-    time = alt.X("start:T", title=None, scale=span, axis=alt.Axis(format="%m.%Y", labelOverlap="greedy", tickCount=6))
+    written = "%m.%Y" if (max(days) - min(days)).days > 200 else "%d.%m."  # a month would stand there twice
+    time = alt.X("start:T", title=None, scale=span, axis=alt.Axis(format=written, labelOverlap="greedy", tickCount=6))
 
     def amount(title: str) -> alt.Y:
         axis = alt.Axis(tickCount=4, minExtent=46, maxExtent=46)

@@ -53,10 +53,15 @@ def _shares(view: Explained) -> dict[str, int]:
 
 
 def pair_row(title: str, text: str) -> None:
-    """A title at the left, its amount at the right."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
-        st.markdown(title, width="content")
-        st.markdown(text, width="content")
+    """A title at the left, its amount at the right, and below them what else the title says."""
+    first, _, more = title.partition("  \n")
+    with st.container(gap=None):
+        # A row breaks by the width of all of a title's lines: the amount would fall below the long ones.
+        with st.container(horizontal=True, gap="small"):
+            st.markdown(first, width="stretch")
+            st.markdown(text, width="content")
+        if more:
+            st.markdown(more)
 
 
 def related(view: Explained) -> None:

@@ -59,7 +59,7 @@ def _rows(shown: pl.DataFrame, found: Overview) -> None:
     """One bordered row a plan: name, prices, subscriptions, list MRR."""
     for plan in shown.iter_rows(named=True):
         with st.container(border=True):
-            name, prices, count, worth = st.columns([2.4, 4, 1.5, 2.4], vertical_alignment="center")
+            name, prices, count, worth = st.columns([2.2, 3.4, 1.9, 2.4], vertical_alignment="center")
             with name:
                 parts.link("plans", f"**{parts.plain(plan['name'])}**", query={"plan": plan["code"]})
                 said = t("Rank {rank}", rank=plan["rank"])
