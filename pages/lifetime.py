@@ -13,7 +13,8 @@ VIEW = View("lifetime")
 context = session.open_page()
 parts.header(t("Lifetime"), t("What customers are worth while they stay, and what goes with staying."))
 if not session.frames(overview_page.has_company, context.today) or segment.ledger(context).log.is_empty():
-    parts.empty("hourglass_disabled", t("No history yet"), t("A lifetime can be told once some customers have left."))
+    parts.empty("hourglass_disabled", t("No history yet"), t("A lifetime can be told once some customers have left."),
+                button=t("Go to the customers"), page="customers")  # fmt: skip
     st.stop()
 
 ledger = segment.ledger(context)

@@ -20,12 +20,12 @@ if not session.frames(page.has_company, context.today):
     st.stop()
 
 ledger = segment.ledger(context)
-with st.container(horizontal=True, vertical_alignment="center"):
+with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
     chosen, against = page.choose_range()
     filters = segment.choose(ledger)
     figure_forms.saved_views("overview", context)
     figure_forms.plans_and_marks(context, ledger.home)
-    paper = st.container()
+    paper = st.container(width="content")
 this_month = context.today.replace(day=1)
 first = page.first_month(chosen, context.today, ledger.first_day)
 reach = min(after_months(first, -2), after_months(this_month, -13))

@@ -13,7 +13,8 @@ VIEW = View("retention")
 context = session.open_page()
 parts.header(t("Retention"), t("Who stays and who leaves, and whom we may lose next."))
 if not session.frames(overview_page.has_company, context.today) or segment.ledger(context).log.is_empty():
-    parts.empty("group_off", t("No history yet"), t("Retention can be told from the first paying customers on."))
+    parts.empty("group_off", t("No history yet"), t("Retention can be told from the first paying customers on."),
+                button=t("Go to the customers"), page="customers")  # fmt: skip
     st.stop()
 
 ledger = segment.ledger(context)
@@ -39,7 +40,9 @@ with st.container(border=True):
     with left:
         if cells.height:
             page.heat_map(cells, what == "revenue")
-        st.caption(t("Blank: the cohort has not come so far. Click a row to see its customers."))
+        st.caption(
+            t("Percent of the first month. Blank: the cohort has not come so far. Click a row to see its customers.")
+        )
     with right:
         page.summary(cells)
     if cohort:
@@ -62,7 +65,7 @@ with right.container(border=True, height="stretch"):
 with st.container(border=True):
     st.header(t("How long they stay"), anchor=False, help=definition("survival"))
     curve = session.derived(lifetimes.curves, found, by)
-    left, right = st.columns([3, 2])
+    left, right = st.columns([4, 3])
     with left:
         seen = st.segmented_control(
             t("Seen as"), ["stay", "leave"], key="curves:seen", required=True, default="stay", label_visibility="collapsed",
@@ -76,12 +79,14 @@ with st.container(border=True):
         page.at_risk_table(curve, by)
         page.test_in_words(session.derived(comparisons.compare, found, by))
 
-left, right = st.columns(2)
-with left.container(border=True, height="stretch"):
+with st.container(border=True):
     st.header(t("What they leave for"), anchor=False)
-    page.incidences(found)
-    page.reasons(session.frames(segment.reasons, filters, first, context.today), figures.currency)
-with right.container(border=True, height="stretch"):
+    left, right = st.columns([3, 2])
+    with left:
+        page.incidences(found)
+    with right:
+        page.reasons(session.frames(segment.reasons, filters, first, context.today), figures.currency)
+with st.container(border=True):
     st.header(
         t("Whom we may lose"),
         anchor=False,

@@ -71,7 +71,8 @@ def take_back_payment(work: Work, *, payment_id: int, reason: str) -> Answer:
         raise Conflict("This payment was taken back already", code="taken_back_already")
     opposite = {**{name: row[name] for name in _SAID}, "amount_minor": -row["amount_minor"], "note": reason.strip()}
     rows = frames.conform(pl.DataFrame([opposite], infer_schema_length=None), PAYMENT_REQUESTS)
-    if row["amount_minor"] > 0 and _too_much_back(work, rows).any():
+    covered = row["document_id"] is None and _paid_at_large(work, row) >= row["amount_minor"]
+    if row["amount_minor"] > 0 and not covered and _too_much_back(work, rows).any():
         raise Conflict("Some of it was paid back; take that back first", code="paid_back")
     saved = _save(work, rows.select(_SAVED).with_columns(undoes_id=pl.lit(payment_id, dtype=pl.Int64)))
     return {"payment_id": saved["id"][0]}
@@ -144,6 +145,15 @@ def _too_much_back(work: Work, rows: pl.DataFrame) -> pl.Series:
     of_document = pl.col("paid_minor").fill_null(0) + so_far.over("document_id") >= 0
     of_payer = so_far.over(key) >= pl.col("owed_minor").fill_null(0)
     return told.select(too_much=back & ~(of_document & pl.col("document_id").is_not_null()) & ~of_payer)["too_much"]
+
+
+def _paid_at_large(work: Work, row: Any) -> int:
+    """What the payer of a payment has paid without a document, less what was paid back so, in its currency."""
+    payment = core_table(Payment).c
+    statement = select(func.sum(payment.amount_minor)).where(
+        payment.customer_id == row["customer_id"], payment.currency == row["currency"], payment.document_id.is_(None)
+    )
+    return int(work.session.execute(statement).scalar() or 0)
 
 
 def _stored(work: Work, source_ids: pl.Series) -> pl.DataFrame:

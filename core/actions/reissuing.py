@@ -18,7 +18,7 @@ from core.actions.issuing import BUYER, documents_to_save
 from core.calc.billing.documents import Draft
 from core.domain.access import Permission
 from core.domain.errors import Conflict, NotFound
-from core.domain.invoices import DocumentKind
+from core.domain.invoices import DocumentKind, Purpose
 from core.store import billing, load
 from core.store.tables import Document, DocumentBuyer, DocumentLine, DocumentTax, core_table
 
@@ -31,7 +31,6 @@ _SIGNED = [
     "net_minor",
 ]
 _TOTALS = ["subtotal_minor", "discount_minor", "net_minor", "tax_minor", "total_minor", "tax_in_company_currency_minor"]
-CORRECTION, REISSUE = "correction", "reissue"
 
 
 @command("invoices.reissue", Permission.CREDIT_INVOICES)
@@ -94,7 +93,7 @@ def _old_buyer(work: Work, row: dict[str, Any]) -> dict[str, Any]:
 def _as_draft(work: Work, row: dict[str, Any]) -> Draft:
     """The document as it would be issued once more: lines that do not count as billed."""
     terms = (row["due_date"] - row["issue_date"]).days
-    head = {**row, "document": 1, "terms_days": terms, "purpose": REISSUE, "corrects_id": row["id"]}
+    head = {**row, "document": 1, "terms_days": terms, "purpose": Purpose.REISSUE.value, "corrects_id": row["id"]}
     names = ["document", "kind", "customer_id", "bill_to_id", "currency", "terms_days", "tax_inclusive", "service_start",
              "service_end", "purpose", "corrects_id", *_TOTALS]  # fmt: skip
     documents = pl.DataFrame([{name: head[name] for name in names}], schema_overrides=dict.fromkeys(_TOTALS, pl.Int64))
@@ -124,7 +123,7 @@ def _reversed(made: Draft) -> Draft:
         documents=made.documents.with_columns(
             *(-pl.col(name) for name in _TOTALS),
             kind=pl.lit(DocumentKind.CREDIT_NOTE.value),
-            purpose=pl.lit(CORRECTION),
+            purpose=pl.lit(Purpose.CORRECTION.value),
         ),
         lines=made.lines.with_columns(*(-pl.col(name) for name in _SIGNED), corrects_id="id"),
         taxes=made.taxes.with_columns(-pl.col("base_minor"), -pl.col("tax_minor")),

@@ -71,6 +71,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }  # fmt: skip
 
 
+# The company's amount up to which a person of a role may charge or credit alone; of the others every one is asked for.
+OWN_LIMIT = {Role.SUPPORT: "support_limit_minor", Role.ADMIN: "admin_limit_minor"}
+
+
 @dataclass(frozen=True)
 class Actor:
     """The person, or the machine job, on whose behalf something happens."""

@@ -16,6 +16,14 @@ class DocumentKind(StrEnum):
     CREDIT_NOTE = "credit_note"
 
 
+class Purpose(StrEnum):
+    """What a document is for: billing, taking another one back whole, or saying it anew to whom it should have gone."""
+
+    BILLING = "billing"
+    CORRECTION = "correction"
+    REISSUE = "reissue"
+
+
 class Settlement(StrEnum):
     """How far a document is settled."""
 

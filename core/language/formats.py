@@ -103,13 +103,16 @@ def instant(value: datetime | None, language: str, time_zone: str = "Europe/Oslo
 
 
 def period(start: date, end: date, language: str) -> str:
-    """A half-open period with its last day printed: [1 Nov, 1 Dec) → "1–30 Nov 2026"."""
+    """A half-open period with its last day printed: [1 Nov, 1 Dec) → "1–30 Nov 2026"; a year stands once."""
     last = max(start, end - timedelta(days=1))
     if start == last:
         return day(start, language)
     if (start.year, start.month) == (last.year, last.month):
         dot = "." if language == "nb" else ""
         return f"{start.day}{dot}–{day(last, language)}"
+    if start.year == last.year:
+        pattern = "d. MMM" if language == "nb" else "d MMM"
+        return f"{format_date(start, pattern, locale=LOCALES[language])} – {day(last, language)}"
     return f"{day(start, language)} – {day(last, language)}"
 
 

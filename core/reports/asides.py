@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.domain.access import OWN_LIMIT, Role
+from core.store import billing
 from core.store.tables import (
     Adjustment,
     AdjustmentDecision,
@@ -19,6 +22,12 @@ from core.store.tables import (
 )
 
 WAITING, NEXT, BILLED = "waiting", "next", "billed"
+
+
+def own_limit(session: Session, role: Role, currency: str, today: date) -> int:
+    """Up to which amount, in minor units, one person of the role may charge or credit alone: nothing in other currencies."""
+    company = billing.company_profile(session, today)
+    return int(getattr(company, OWN_LIMIT.get(role, ""), 0)) if company.currency == currency else 0
 
 
 def notes(session: Session, customer_id: int) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ LARGEST = 20
 JUMP = 0.5  # usage that moved by more than half is worth a look (issue 2, section 6)
 Progress = Callable[[float, str], None]
 USAGE = {
-    "customer_id": pl.Int64, "subscription_id": pl.Int64, "charge_id": pl.Int64, "meter": pl.String,
+    "customer_id": pl.Int64, "subscription_id": pl.Int64, "charge_id": pl.Int64, "charge": pl.String,
     "service_start": pl.Date, "service_end": pl.Date, "quantity_micro": pl.Int64, "previous_micro": pl.Int64,
     "sign": pl.String,
 }  # fmt: skip
@@ -183,7 +183,8 @@ def usage_signs(session: Session, loaded: BillingInputs, through: date) -> pl.Da
         .when((pl.col("previous_micro") > 0) & (change > JUMP)).then(pl.lit("jump"))
         .when((pl.col("previous_micro") > 0) & (change < -JUMP)).then(pl.lit("drop"))
     )  # fmt: skip
-    odd = compared.with_columns(sign=sign).filter(pl.col("sign").is_not_null())
+    names = loaded.facts.charges.select("charge_id", charge="name")
+    odd = compared.with_columns(sign=sign).filter(pl.col("sign").is_not_null()).join(names, on="charge_id", how="left")
     return odd.select(pl.col(name).cast(kind) for name, kind in USAGE.items())
 
 

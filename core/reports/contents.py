@@ -25,6 +25,7 @@ from core.domain.coupons import CouponKind, Duration
 from core.domain.plans import ON_AMOUNTS, Charge, ChargeKind, ChargeModel
 from core.reports.ahead import Ahead, ahead
 from core.reports.desk_choices import held_coupons
+from core.reports.named_changes import named
 from core.store import billing, catalogue, load
 from core.store import subscriptions as stored
 from core.store.tables import Plan, PriceVersion, Subscription, core_table
@@ -208,16 +209,16 @@ class _Maker:
 
     def _planned(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """Changes in force that take effect after today, in their order, with what they name."""
-        ahead = self.known.live.filter((pl.col(SUB) == row[SUB]) & (pl.col("effective_on") > self.today))
+        live = self.known.live.filter(pl.col(SUB) == row[SUB]).sort("change_id")
         plans = dict(self.known.offers.select("price_version_id", "plan_id").iter_rows())
         plan = core_table(Plan).c
         names = {each.id: each.name for each in self.session.execute(select(plan.id, plan.name))}
         coupons = dict(self.known.coupons.select("coupon_id", "name").iter_rows())
-        return [
-            {
-                **change,
-                "plan": names.get(plans.get(change["price_version_id"])),
-                "coupon": coupons.get(change["coupon_id"]),
-            }
-            for change in ahead.iter_rows(named=True)
+        known = live.with_columns(
+            plan_id=pl.col("price_version_id").replace_strict(plans, default=None, return_dtype=pl.Int64)
+        )
+        told = [
+            {**change, "plan": names.get(change["plan_id"]), "coupon": coupons.get(change["coupon_id"])}
+            for change in named(known.iter_rows(named=True))
         ]
+        return [change for change in told if change["effective_on"] > self.today]

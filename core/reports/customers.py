@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.arithmetic import divide
+from core.reports import payments
 from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
 from core.store import load, search
-from core.store.tables import Customer, Plan, core_table
+from core.store.tables import BillingCursor, Customer, Document, Plan, Subscription, core_table
 
 # What a customer is worth in one currency.
 WORTH = pl.Struct({"currency": pl.String, "list_twelfths": pl.Int64, "mrr_minor": pl.Int64})
@@ -26,6 +27,10 @@ DIRECTORY: frames.Schema = {
     "created_on": pl.Date,
     "payment_option": pl.String, "channel": pl.String, "country": pl.String, "city": pl.String,
     "organisation_number": pl.String,
+}  # fmt: skip
+# What comes of a customer: `overdue` has one sum for each currency.
+DUE: frames.Schema = {
+    "customer_id": pl.Int64, "next_on": pl.Date, "overdue": pl.List(pl.Struct({"currency": pl.String, "open_minor": pl.Int64})),
 }  # fmt: skip
 STATUSES = {PAYING: "active", TRIAL: "trial", PAUSED: "paused"}  # the best one that a customer's subscriptions have
 ENDED, NOTHING = "ended", "no_subscription"
@@ -68,6 +73,38 @@ def directory(session: Session, today: date) -> pl.DataFrame:
         plans=pl.col("plans").fill_null(""), mrr_minor=pl.col("mrr_minor").fill_null(0),
     )  # fmt: skip
     return frames.conform(rows, DIRECTORY).sort(alphabetical("name"), "name", "customer_id")
+
+
+def what_comes(session: Session, customer_ids: load.Ids, today: date) -> pl.DataFrame:
+    """DUE of a few customers: the next billing day of any subscription, and what is overdue of the invoices that they pay."""
+    sub, cursor, document = (core_table(model) for model in (Subscription, BillingCursor, Document))
+    # A subscription that was never billed falls due when it starts.
+    day = func.coalesce(cursor.c.next_due_on, case((cursor.c.billed_through.is_(None), sub.c.started_on)))
+    ahead = load.frame(
+        session,
+        select(sub.c.customer_id, func.min(day).label("next_on"))
+        .join_from(sub, cursor, cursor.c.subscription_id == sub.c.id, isouter=True)
+        .where(load.among(session, sub.c.customer_id, customer_ids))
+        .group_by(sub.c.customer_id),
+        {"customer_id": pl.Int64, "next_on": pl.Date},
+    )
+    left = payments.open_amounts(session, customer_ids).filter(pl.col("open_minor") > 0)
+    late = load.frame(
+        session,
+        select(document.c.id.label("document_id")).where(
+            load.among(session, document.c.id, left["document_id"].drop_nulls()), document.c.due_date < today
+        ),
+        {"document_id": pl.Int64},
+    )
+    overdue = (
+        left.join(late, on="document_id", how="semi")
+        .group_by(pl.col("payer_id").alias("customer_id"), "currency")
+        .agg(pl.col("open_minor").sum())
+        .sort("customer_id", "currency")
+        .group_by("customer_id", maintain_order=True)
+        .agg(overdue=pl.struct("currency", "open_minor"))
+    )
+    return frames.conform(ahead.join(overdue, on="customer_id", how="full", coalesce=True), DUE)
 
 
 def alphabetical(column: str) -> pl.Expr:

@@ -16,6 +16,7 @@ from core.calc.changes.standing import SUB, Circumstances, identified, standing,
 from core.calc.inline import inlined
 from core.domain.plans import ChargeKind
 from core.reports import plans
+from core.reports.named_changes import named
 from core.store import subscriptions as stored
 from core.store.tables import ChargeRow, Coupon, Plan, PriceVersion, Subscription, SubscriptionChange, core_table
 
@@ -126,15 +127,15 @@ def _undoable(session: Session, subscription_id: int) -> list[dict[str, Any]]:
         change.c.subscription_id == subscription_id, change.c.undoes_id.is_not(None)
     )
     statement = (
-        select(change, plan.c.name.label("plan"), coupon.c.name.label("coupon"))
+        select(change, plan.c.id.label("plan_id"), plan.c.name.label("plan"), coupon.c.name.label("coupon"))
         .join_from(change, version, version.c.id == change.c.price_version_id, isouter=True)
         .join(plan, plan.c.id == version.c.plan_id, isouter=True)
         .join(coupon, coupon.c.id == change.c.coupon_id, isouter=True)
         .where(change.c.subscription_id == subscription_id, change.c.kind != "undo", change.c.id.not_in(undone))
-        .order_by(change.c.id.desc())
-        .limit(CHANGES_SHOWN)
+        .order_by(change.c.id)
     )
-    return [dict(row) for row in session.execute(statement).mappings()]
+    told = named(dict(row) for row in session.execute(statement).mappings())
+    return sorted(told, key=lambda each: -each["id"])[:CHANGES_SHOWN]
 
 
 def subscription_id_of(session: Session, external_id: str) -> int | None:

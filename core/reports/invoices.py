@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from core.calc.billing.documents import Draft, draft
 from core.calc.billing.price_limits import LIMIT
 from core.domain.errors import NotFound
-from core.domain.invoices import Settlement, settlement
+from core.domain.invoices import DocumentKind, Purpose, Settlement, settlement
 from core.reports import payments
 from core.store import billing, load
 from core.store.tables import (
@@ -54,7 +54,9 @@ class Explained:
     """One document with everything it says: head, seller and buyer as dicts; lines, taxes, coupons and bridge as frames.
 
     `coupons`: line_id, coupon, amount_minor. `corrected`: line_id, number - the document that a credited line stood on.
-    `customer`: the customer's own id. `bridge`: part, code, amount_minor - why the total differs from the document before, in parts that sum exactly.
+    `customer`: the customer's own id. `previous`: the document that it is compared with. `bridge`: part, code, amount_minor - why
+    the total differs from that one, in parts that sum exactly. `related`: what it is to other documents ("replaces",
+    "taken_back_by", …) and their numbers.
     `payments`: reports.payments.PAYMENTS; `open_minor` is what is left of it.
     """
 
@@ -66,6 +68,7 @@ class Explained:
     taxes: pl.DataFrame
     coupons: pl.DataFrame
     corrected: pl.DataFrame
+    related: list[tuple[str, str]]
     previous: dict[str, Any] | None
     bridge: pl.DataFrame
     payments: pl.DataFrame
@@ -85,7 +88,8 @@ def explained(session: Session, number: str) -> Explained:
         raise NotFound("There is no invoice {number}", code="no_document", number=number)
     head = dict(row)
     lines = _lines(session, head["id"])
-    previous = _head(session, head["previous_id"]) if head["previous_id"] else None
+    corrected = _corrected(session, lines["corrects_id"].drop_nulls())
+    previous = _compared_with(session, head)
     return Explained(
         head=head,
         customer=_one(session, Customer, "customer", head["customer_id"])["external_id"],
@@ -94,12 +98,61 @@ def explained(session: Session, number: str) -> Explained:
         lines=lines,
         taxes=_taxes(session, head["id"]),
         coupons=_coupons(session, head["id"]),
-        corrected=_corrected(session, lines["corrects_id"].drop_nulls()),
+        corrected=corrected,
+        related=_related(session, head, lines["line_id"], corrected),
         previous=previous,
         payments=payments.of_document(session, head["id"]),
         open_minor=payments.open_of(session, head),
         bridge=bridge(head, lines, previous, _lines(session, previous["id"])) if previous else _NO_BRIDGE,
     )
+
+
+def _compared_with(session: Session, head: dict[str, Any]) -> dict[str, Any] | None:
+    """What a reader holds a document against: what it replaces, else the one before it that billed something.
+
+    A credit note that takes a document back whole is that document over again: there is nothing to explain.
+    """
+    if head["purpose"] == Purpose.CORRECTION:
+        return None
+    if head["purpose"] == Purpose.REISSUE:
+        return _head(session, head["corrects_id"])
+    before = head
+    while before["previous_id"]:
+        before = _head(session, before["previous_id"])
+        if before["purpose"] == Purpose.BILLING:
+            return before
+    return None
+
+
+def _related(
+    session: Session, head: dict[str, Any], line_ids: pl.Series, corrected: pl.DataFrame
+) -> list[tuple[str, str]]:
+    """What a document is to others: the whole ones first, then those of which lines are corrected, by their numbers."""
+    document, line = core_table(Document), core_table(DocumentLine)
+    root = head["corrects_id"] or head["id"]
+    whole = session.execute(
+        select(document.c.id, document.c.number, document.c.purpose)
+        .where((document.c.id == root) | (document.c.corrects_id == root), document.c.id != head["id"])
+        .order_by(document.c.id)
+    ).all()
+    mine = {Purpose.CORRECTION: "taken_back_by", Purpose.REISSUE: "replaced_by"}
+    beside = {Purpose.CORRECTION: "old_one_taken_back_by", Purpose.REISSUE: "issued_anew_as"}
+    words = beside if head["corrects_id"] else mine
+    first = "takes_back" if head["kind"] == DocumentKind.CREDIT_NOTE else "replaces"
+    said = [(first if row.id == root else words[Purpose(row.purpose)], str(row.number)) for row in whole]
+    later = session.execute(
+        select(document.c.number)
+        .join_from(line, document, document.c.id == line.c.document_id)
+        # The customer's documents first: lines have no index by what they correct.
+        .where(document.c.customer_id == head["customer_id"], document.c.id > head["id"])
+        .where(load.among(session, line.c.corrects_id, line_ids))
+        .distinct()
+        .order_by(document.c.number)
+    ).scalars()
+    parts = [("corrects", number) for number in corrected["number"].unique().sort()]
+    parts += [("corrected_by", str(number)) for number in later]
+    known = {number for _, number in said} | {head["number"]}
+    return said + [(relation, number) for relation, number in parts if number not in known]
 
 
 _NO_BRIDGE = pl.DataFrame(schema={"part": pl.String, "code": pl.String, "amount_minor": pl.Int64})

@@ -19,6 +19,7 @@ from core.calc.recurring import monthly
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
 from core.reports import invoices, payments
+from core.reports.named_changes import named
 from core.reports.subscriber_base import twelfths
 from core.store import billing, ledger, load
 from core.store.tables import (
@@ -275,18 +276,31 @@ def _changes(session: Session, customer_id: int) -> list[dict[str, Any]]:
         core_table(model) for model in (SubscriptionChange, Subscription, PriceVersion, Plan, Coupon)
     )
     statement = (
-        select(change, sub.c.external_id, plan.c.name.label("plan"), coupon.c.name.label("coupon"))
+        select(
+            change,
+            sub.c.external_id,
+            plan.c.id.label("plan_id"),
+            plan.c.name.label("plan"),
+            coupon.c.name.label("coupon"),
+        )
         .join_from(change, sub, sub.c.id == change.c.subscription_id)
         .join(version, version.c.id == change.c.price_version_id, isouter=True)
         .join(plan, plan.c.id == version.c.plan_id, isouter=True)
         .join(coupon, coupon.c.id == change.c.coupon_id, isouter=True)
         .where(sub.c.customer_id == customer_id)
+        .order_by(change.c.id)
     )
-    rows = session.execute(statement).mappings().all()
+    rows = [dict(row) for row in session.execute(statement).mappings()]
     undone = {row["undoes_id"] for row in rows}
+    in_force = [row for row in rows if row["id"] not in undone]
+    kinds = {
+        each["id"]: each["kind"]
+        for subscription_id in {row["subscription_id"] for row in rows}
+        for each in named(row for row in in_force if row["subscription_id"] == subscription_id)
+    }
     return [
         {"on": row["effective_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "change",
-         "kind": row["kind"], "subject": row["external_id"], "quantity_micro": row["quantity_micro"],
+         "kind": kinds.get(row["id"], row["kind"]), "subject": row["external_id"], "quantity_micro": row["quantity_micro"],
          "detail": row["plan"] or row["coupon"] or row["item"] or row["cause"] or "", "until_on": row["until_on"],
          "undone": row["id"] in undone}
         for row in rows

@@ -104,6 +104,12 @@ def of_customer(session: Session, customer_id: int, document_ids: load.Ids) -> p
     )
 
 
+def without_document(session: Session, customer_id: int) -> pl.DataFrame:
+    """PAYMENTS of a payer that name no document, oldest first."""
+    payment = core_table(Payment).c
+    return _payments(session, (payment.customer_id == customer_id) & payment.document_id.is_(None))
+
+
 def _payments(session: Session, which: ColumnElement[bool]) -> pl.DataFrame:
     payment, document = core_table(Payment), core_table(Document)
     special = {"payment_id": payment.c.id, "number": document.c.number}

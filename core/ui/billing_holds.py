@@ -19,10 +19,9 @@ def show(context: session.Context) -> None:
     """The list, the form, and a release for each."""
     found = session.frames(reads.held)
     with st.container(border=True):
-        head, button = st.columns([4, 1], vertical_alignment="center")
-        head.markdown(f"**{t('On hold')}**", help=t("A held customer is not billed. After the release everything that fell due meanwhile is billed at once."))  # fmt: skip
-        with button:
-            if st.button(t("Hold or release"), icon=":material/pause_circle:", width="stretch", **permit(context, Permission.HOLD_BILLING)):  # fmt: skip
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{t('On hold')}**", width="content", help=t("A held customer is not billed. After the release everything that fell due meanwhile is billed at once."))  # fmt: skip
+            if st.button(t("Hold or release"), icon=":material/pause_circle:", **permit(context, Permission.HOLD_BILLING)):  # fmt: skip
                 _dialog("")
         if found.is_empty():
             st.caption(t("Nobody is on hold."))
@@ -32,10 +31,11 @@ def show(context: session.Context) -> None:
 
 def _row(row: dict[str, Any], context: session.Context) -> None:
     """One held customer."""
-    who, why, release = st.columns([2, 4, 1], vertical_alignment="center")
-    who.markdown(f"**{parts.plain(row['name'] or '')}** · {parts.plain(row['external_id'])}")
-    why.markdown(f"{parts.plain(row['reason'])} · :gray[{parts.plain(row['author'])}, {parts.plain(instant(row['recorded_at']))}]")  # fmt: skip
-    with release:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{parts.plain(row['name'] or '')}** · {parts.plain(row['external_id'])} · {parts.plain(row['reason'])}  \n"
+            f":gray[:small[{parts.plain(row['author'])}, {parts.plain(instant(row['recorded_at']))}]]", width="stretch",
+        )  # fmt: skip
         if st.button(t("Release"), key=f"release:{row['customer_id']}", **permit(context, Permission.HOLD_BILLING)):
             _dialog(row["external_id"])
 

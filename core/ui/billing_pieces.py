@@ -44,17 +44,23 @@ def usage(usage: pl.DataFrame, names: dict[int, str]) -> None:
             return
         signs = {"missing": t("none recorded"), "zero": t("zero"), "jump": t("up more than 50 %"), "drop": t("down more than 50 %")}  # fmt: skip
         counts = dict(usage.group_by("sign").len().iter_rows())
-        st.caption(" · ".join(f"{number(counts[sign])} {words}" for sign, words in signs.items() if sign in counts))
+        st.caption(
+            " · ".join(
+                f"{words[:1].upper()}{words[1:]}: {number(counts[sign])}"
+                for sign, words in signs.items()
+                if sign in counts
+            )
+        )
         rows = [
             {
-                t("Customer"): names.get(row["customer_id"], ""), t("Meter"): row["meter"],
+                t("Customer"): names.get(row["customer_id"], ""), t("Charge"): row["charge"],
                 t("Period"): period(row["service_start"], row["service_end"]), t("Usage"): quantity(row["quantity_micro"]),
                 t("Last time"): "" if row["previous_micro"] is None else quantity(row["previous_micro"]),
                 t("Look at"): signs[row["sign"]],
             }
             for row in usage.head(SHOWN).iter_rows(named=True)
         ]  # fmt: skip
-        st.dataframe(rows, hide_index=True, height=min(36 + 35 * len(rows), 300), column_config=parts.money_columns(t("Usage"), t("Last time")))  # fmt: skip
+        st.dataframe(rows, hide_index=True, height=parts.tall(len(rows), 8), column_config=parts.money_columns(t("Usage"), t("Last time")))  # fmt: skip
         _more(usage.height)
 
 
@@ -69,7 +75,7 @@ def left_out(review: pl.DataFrame, names: dict[int, str]) -> None:
             {t("Customer"): names.get(row["customer_id"], ""), t("Why"): t(REVIEW_SENTENCES[Review(row["code"])])}
             for row in review.head(SHOWN).iter_rows(named=True)
         ]
-        st.dataframe(rows, hide_index=True, height=min(36 + 35 * len(rows), 300))
+        st.dataframe(rows, hide_index=True, height=parts.tall(len(rows), 8))
         _more(review.height)
 
 
@@ -104,4 +110,4 @@ def largest(found: BillingReview, names: dict[int, str]) -> None:
     if not rows:
         st.caption(t("No document would be issued."))
         return
-    st.dataframe(rows, hide_index=True, height=min(36 + 35 * len(rows), 320), column_config=parts.money_columns(t("To pay")))  # fmt: skip
+    st.dataframe(rows, hide_index=True, height=parts.tall(len(rows), 10), column_config=parts.money_columns(t("To pay")))  # fmt: skip

@@ -192,7 +192,7 @@ def _earlier(context: session.Context) -> None:
     ]  # fmt: skip
     state: Any = st.dataframe(
         rows, hide_index=True, key="runs", on_select="rerun", selection_mode="single-row",
-        column_config=parts.money_columns(t("Documents"), t("Left out")), height=min(36 + 35 * len(rows), 320),
+        column_config=parts.money_columns(t("Documents"), t("Left out")), height=parts.tall(len(rows), 10),
     )  # fmt: skip
     if state.selection.rows:
         _one_run(found.row(state.selection.rows[0], named=True))

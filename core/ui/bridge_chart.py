@@ -59,7 +59,7 @@ def show(found: Bridge) -> None:
     pick = alt.selection_point(name="part", fields=["key"])
     chart = alt.Chart(frame).mark_bar(cornerRadius=2, cursor="pointer").encode(
         x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=150, labelOverlap=False)),
-        y=alt.Y("start:Q", title=currency, axis=alt.Axis(format="~s")), y2="end:Q", color=alt.Color("colour:N", scale=None),
+        y=alt.Y("start:Q", title=currency, axis=charts.short_axis()), y2="end:Q", color=alt.Color("colour:N", scale=None),
         opacity=alt.condition(pick, alt.value(1.0), alt.value(0.4)),
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.2f")],
     ).add_params(pick)  # fmt: skip

@@ -19,18 +19,27 @@ COLOURS = {
     "assumption": "#F08C00",
 }  # fmt: skip
 HEIGHT = 260
+LEGEND = "width < 400 ? max(1, floor(width / 95)) : 12"  # names side by side, as an expression of the chart
 NARROW = "width < 420"  # a telephone, as an expression of the chart
 
 
 def styled(chart: Any, *, height: int = HEIGHT) -> Any:
     """Pale grid, no frame, labels that do not crowd."""
     return (
-        chart.properties(height=height)
+        # Without a padding of its own Streamlit leaves a strip of nothing below every chart.
+        chart.properties(height=height, padding={"left": 0, "right": 4, "top": 4, "bottom": 4})
         .configure(locale=alt.Locale(number=_numbers()))
         .configure_view(strokeWidth=0)
         .configure_axis(gridOpacity=0.35, domain=False, ticks=False, labelPadding=6, titleFontWeight="normal", titlePadding=10)
-        .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(NARROW + " ? 3 : 12"))
+        .configure_legend(orient="top", title=None, symbolType="square", padding=0, columns=alt.ExprRef(LEGEND))
     )  # fmt: skip
+
+
+def short_axis(**more: Any) -> alt.Axis:
+    """Large amounts on an axis: "800k", "1.4M" – in Norwegian "800 k", "1,4 mill." – and nought as 0."""
+    thousand, million = (" k", " mill.") if language() == "nb" else ("k", "M")
+    said = f"datum.value == 0 ? '0' : replace(replace(datum.label, 'k', '{thousand}'), 'M', '{million}')"
+    return alt.Axis(format="~s", labelExpr=said, **more)
 
 
 def ink() -> str:
@@ -103,7 +112,7 @@ def waterfall(frame: pl.DataFrame, *, label: str, amount: str, y_title: str) -> 
         alt.Chart(shown)
         .mark_bar(cornerRadius=2)
         .encode(
-            x=alt.X(label, sort=None, title=None, axis=alt.Axis(labelAngle=0, labelLimit=120)),
+            x=alt.X(label, sort=None, title=None, axis=alt.Axis(labelAngle=-30, labelLimit=110, labelOverlap=False)),
             y=alt.Y("start", title=y_title), y2="end", color=alt.Color("colour", scale=None),
             tooltip=[alt.Tooltip(label, title=" "), alt.Tooltip(amount, title=y_title, format=",.2f")],
         )

@@ -78,7 +78,7 @@ def _filters(known: pl.DataFrame) -> tuple[Filters, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         text = st.text_input(
             t("Find"), key=VIEW.begin("find", str, ""), type="search", live="200ms", width=330,
-            placeholder=t("Name, e-mail, customer id, organisation or invoice number"),
+            placeholder=t("Name, e-mail, customer id or number"), help=t("Also by organisation number and by invoice number."),
         )  # fmt: skip
         keep("find", text or "")
         chosen = {
@@ -118,23 +118,26 @@ def _sums(found: pl.DataFrame) -> None:
 
 def _rows(found: pl.DataFrame) -> None:
     """One row a customer; choosing one opens it."""
-    mrr = t("MRR")
+    mrr, overdue, status = t("MRR"), t("Overdue"), t("Status")
+    due = session.frames(reads.what_comes, found["customer_id"].to_list(), session.current().today)
     rows = [
         {
-            t("Name"): row["name"], t("Customer id"): row["external_id"], t("E-mail"): row["emails"],
-            t("Kind"): label(row["kind"]), t("Status"): label(row["status"]), t("Plan"): row["plans"],
-            mrr: " + ".join(
-                money(each["mrr_minor"], each["currency"]) for each in row["worth"] or () if each["mrr_minor"]
-            ),
+            t("Name"): row["name"], t("Customer id"): row["external_id"], status: [label(row["status"])], t("Plan"): row["plans"],
+            mrr: _sum(row["worth"], "mrr_minor"), t("Next invoice"): day(row["next_on"]),
+            overdue: _sum(row["overdue"], "open_minor"), t("E-mail"): row["emails"], t("Kind"): label(row["kind"]),
             t("Town"): row["city"], t("Since"): day(row["created_on"]),
         }
-        for row in found.iter_rows(named=True)
+        for row in found.join(due, on="customer_id", how="left", maintain_order="left").iter_rows(named=True)
     ]  # fmt: skip
+    columns = parts.money_columns(mrr) | parts.pill_columns(status, {each: label(each) for each in STATUSES})
+    columns[overdue] = st.column_config.TextColumn(
+        alignment="right", width=105
+    )  # mostly empty: else as narrow as its title
     # A table of its own each time: the choice that opened a customer must not open it again on the way back.
     opened = st.session_state.setdefault("customers:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"customers:rows:{opened}", on_select="rerun",
-        selection_mode="single-row", column_config=parts.money_columns(mrr), height=min(38 + 35 * len(rows), 740),
+        selection_mode="single-row", column_config=columns, height=parts.tall(len(rows), 25),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:
@@ -143,9 +146,15 @@ def _rows(found: pl.DataFrame) -> None:
     st.caption(t("Choose a row to see everything about the customer."))
 
 
+def _sum(amounts: list[dict[str, Any]] | None, name: str) -> str:
+    """Amounts of several currencies side by side."""
+    return " + ".join(money(each[name], each["currency"]) for each in amounts or () if each[name])
+
+
 def _export(found: pl.DataFrame, filters: Filters, context: session.Context) -> None:
     """The filtered set as files, made when they are asked for."""
-    made = _Export(found, _titles(), _about(filters, context))
+    worded = parts.in_words(found, "kind", "status", "payment_option", "channel")
+    made = _Export(worded, _titles(), _about(filters, context))
     name = f"forbli-customers-{context.today.isoformat()}"
     parts.download(t("CSV"), made.csv, f"{name}.csv", key="customers:csv")
     if found.height <= MOST_SHEET_ROWS:

@@ -23,6 +23,7 @@ from core.ui import (
     customer_facts,
     customer_forms,
     customer_past,
+    customer_payments,
     desk,
     desk_agreed,
     desk_asides,
@@ -66,6 +67,7 @@ def show(external_id: str, context: session.Context) -> None:
         _upcoming(view, ahead)
         customer_past.periods(view)
         customer_past.documents(view)
+        customer_payments.show(view, context)
         customer_past.timeline(view)
     with right:
         customer_facts.facts(view)
@@ -191,13 +193,14 @@ def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
         st.caption(t("Nothing is ahead."))
         return
     titles = {"amount": t("Amount"), "discount": t("Discount"), "net": t("Net")}
+    discounted = (ahead.lines["discount_minor"] != 0).any()
     rows = [
         {
             t("Line"): label(row["charge"]), t("Period"): period(row["service_start"], row["service_end"])
             if row["service_start"] < row["service_end"] else day(row["service_start"]),
             t("Quantity"): quantity(row["quantity_micro"], row["convert_by"]),
             titles["amount"]: money(row["amount_minor"], ahead.currency),
-            titles["discount"]: money(-row["discount_minor"], ahead.currency) if row["discount_minor"] else "",
+            **({titles["discount"]: money(-row["discount_minor"], ahead.currency) if row["discount_minor"] else ""} if discounted else {}),
             titles["net"]: money(row["net_minor"], ahead.currency),
         }
         for row in ahead.lines.iter_rows(named=True)

@@ -19,6 +19,7 @@ from core.ui.text import label, t
 from core.ui.view import keep
 
 SHOWN_EVENTS = 200
+MICRO = 10**6
 
 
 def periods(view: OneCustomer) -> None:
@@ -56,8 +57,15 @@ def _chart(view: OneCustomer) -> None:
         {"start": row["issue_date"], "worth": (-1 if row["kind"] == "credit_note" else 1) * row["net_minor"] / scale, "what": row["number"]}
         for row in view.invoices.filter(pl.col("currency") == currency).iter_rows(named=True)
     ]  # fmt: skip
-    time = alt.X("start:T", title=None, axis=alt.Axis(format="%m.%Y", labelOverlap="greedy", tickCount=6))
-    amount = alt.Y("worth:Q", title=currency, scale=alt.Scale(zero=True))
+    # A year's bill is twelve times a month's worth: each has a scale of its own, and both the same days.
+    days = [day for each in rows for day in (each["start"], each["end"])] + [each["start"] for each in bills]
+    span = alt.Scale(domain=[alt.DateTime(year=day.year, month=day.month, date=day.day) for day in (min(days), max(days))])  # fmt: skip
+    written = "%m.%Y" if (max(days) - min(days)).days > 200 else "%d.%m."  # a month would stand there twice
+    time = alt.X("start:T", title=None, scale=span, axis=alt.Axis(format=written, labelOverlap="greedy", tickCount=6))
+
+    def amount(title: str) -> alt.Y:
+        axis = alt.Axis(tickCount=4, minExtent=46, maxExtent=46)
+        return alt.Y("worth:Q", title=f"{title}, {currency}", scale=alt.Scale(zero=True), axis=axis)
 
     def told(what: str, on: str, value: str) -> list[alt.Tooltip]:
         return [
@@ -67,24 +75,17 @@ def _chart(view: OneCustomer) -> None:
 
     legend = alt.Legend() if len(names) > 1 else None
     periods = alt.Chart(pl.DataFrame(rows)).mark_rect(opacity=0.55, cornerRadius=2).encode(
-        x=time, x2="end:T", y=amount, y2=alt.datum(0), color=alt.Color("subscription:N", title=None, legend=legend),
+        x=time, x2="end:T", y=amount(t("A month")), y2=alt.datum(0), color=alt.Color("subscription:N", title=None, legend=legend),
         tooltip=told(t("Plan"), t("From"), t("A month")),
     )  # fmt: skip
-    layers = [periods]
+    st.caption(t("What a month was worth at list prices before VAT"))
+    st.altair_chart(charts.styled(periods, height=130), width="stretch", key="periods", alt=t("Price periods"))
     if bills:
-        layers.append(
-            alt.Chart(pl.DataFrame(bills))
-            .mark_point(filled=True, size=45, color=charts.COLOURS["sample"])
-            .encode(
-                x=time,
-                y=amount,
-                tooltip=told(t("Invoice"), t("Issued"), t("Net")),
-            )
-        )
-    st.altair_chart(
-        charts.styled(alt.layer(*layers), height=180), width="stretch", key="periods", alt=t("Price periods")
-    )
-    st.caption(t("Blocks: what a month was worth at list prices. Dots: what was billed, before VAT."))
+        billed = alt.Chart(pl.DataFrame(bills)).mark_bar(width=5, cornerRadius=2, color=charts.COLOURS["sample"]).encode(
+            x=time, y=amount(t("Net")), tooltip=told(t("Invoice"), t("Issued"), t("Net")),
+        )  # fmt: skip
+        st.caption(t("What was invoiced, before VAT, on its day"))
+        st.altair_chart(charts.styled(billed, height=110), width="stretch", key="bills", alt=t("Invoices"))
 
 
 def documents(view: OneCustomer) -> None:
@@ -104,7 +105,7 @@ def documents(view: OneCustomer) -> None:
     opened = st.session_state.setdefault("customers:invoice", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"customers:invoices:{opened}", on_select="rerun",
-        selection_mode="single-row", column_config=parts.money_columns(total, left), height=min(38 + 35 * len(rows), 290),
+        selection_mode="single-row", column_config=parts.money_columns(total, left), height=parts.tall(len(rows), 8),
     )  # fmt: skip
     if state.selection.rows:
         st.session_state["customers:invoice"] = opened + 1
@@ -138,7 +139,7 @@ def timeline(view: OneCustomer) -> None:
          t("By"): row["author"] or "", t("Recorded"): instant(row["recorded_at"]) if row["recorded_at"] else ""}
         for row in events.head(SHOWN_EVENTS).iter_rows(named=True)
     ]  # fmt: skip
-    st.dataframe(pl.DataFrame(rows), hide_index=True, height=min(38 + 35 * len(rows), 500))
+    st.dataframe(pl.DataFrame(rows), hide_index=True, height=parts.tall(len(rows), 16))
     if events.height > SHOWN_EVENTS:
         st.caption(t("The newest {count} are shown.", count=SHOWN_EVENTS))
 
@@ -150,7 +151,7 @@ def _details(row: dict[str, Any]) -> str:
         label(subject) if row["sort"] == "contact" else subject,
         option_text(row["detail"]) if row["sort"] == "payment" else label(row["detail"]) if row["detail"] else "",
     ]
-    if row["quantity_micro"] is not None:
+    if row["quantity_micro"] is not None and (row["kind"] != "start" or row["quantity_micro"] != MICRO):
         said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
     if row["until_on"]:
         said.append(t("until {day}", day=row["until_on"]))

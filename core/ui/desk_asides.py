@@ -26,16 +26,18 @@ from core.ui.text import label, t
 COLOURS = {"waiting": "orange", "next": "blue", "billed": "green", "declined": "gray", "withdrawn": "gray"}
 
 
-def adjust_form(subject: Subject) -> None:
-    """A charge or a credit with its text on the invoice and its effect."""
+def adjust_form(subject: Subject, *, credit_for: str = "") -> None:
+    """A charge or a credit with its text on the invoice and its effect; `credit_for`: the text of what can only be a credit."""
     context, key = session.current(), f"adjust:{subject.subscription_id}"
     assert subject.subscription_id is not None
     chosen = session.frames(desk_choices.choices, subject.subscription_id, context.today)
     currency = chosen.now["currency"]
     kinds = {AdjustmentKind.GOODWILL.value: t("Goodwill credit"), AdjustmentKind.CHARGE.value: t("One-off charge")}
-    kind = st.segmented_control(
-        t("Kind"), list(kinds), format_func=kinds.__getitem__, default="goodwill", key=f"{key}:kind", required=True
-    )
+    kind: str | None = AdjustmentKind.GOODWILL.value
+    if not credit_for:
+        kind = st.segmented_control(
+            t("Kind"), list(kinds), format_func=kinds.__getitem__, default="goodwill", key=f"{key}:kind", required=True
+        )
     left, middle = st.columns(2)
     amount = left.number_input(
         t("Amount in {currency}, as the plan's prices", currency=currency),
@@ -46,7 +48,7 @@ def adjust_form(subject: Subject) -> None:
         key=f"{key}:amount",
     )
     on = middle.date_input(t("On the first invoice from"), context.today, key=f"{key}:on", format=day_format())
-    text = st.text_input(t("Text on the invoice"), key=f"{key}:text", max_chars=200)
+    text = st.text_input(t("Text on the invoice"), credit_for, key=f"{key}:text", max_chars=200)
     reason = st.text_input(t("Reason, for us"), key=f"{key}:reason", max_chars=200)
     if not amount or on is None:
         st.caption(t("Give an amount to see what it does."))
@@ -63,7 +65,7 @@ def adjust_form(subject: Subject) -> None:
     effect = session.frames(change_preview.effect, subject.customer_id, "adjust", request, context.today)
     with st.container(border=True):
         show_effect(effect)
-    st.caption(t("Above your role's limit it waits until a second person approves it."))
+    st.caption(_who_decides(minor, currency, context))
     if st.button(
         t("Put it on the invoice"),
         type="primary",
@@ -75,6 +77,17 @@ def adjust_form(subject: Subject) -> None:
         if answer:
             session.say(t("It waits for approval") if answer["waiting"] else t("It comes on the next invoice"))
             st.rerun()
+
+
+def _who_decides(amount_minor: int, currency: str, context: session.Context) -> str:
+    """May the person who asks decide alone, and up to which amount?"""
+    limit = session.frames(asides.own_limit, context.actor.role, currency, context.today)
+    named = {"limit": parts.plain(money(limit, currency))}
+    if amount_minor <= limit:
+        return t("Up to {limit} you decide alone: nobody else is asked.", **named)
+    if not limit:
+        return t("It waits until a second person approves it.")
+    return t("You may decide alone up to {limit}. This is more: it waits until a second person approves it.", **named)
 
 
 def show_adjustments(view: OneCustomer, context: session.Context) -> None:

@@ -84,5 +84,5 @@ def _hit(hit: Hit, place: int) -> None:
     said = f"**{parts.plain(hit.title)}** · {label(hit.kind)}"
     if hit.detail:
         said += f" · :gray[{parts.plain(hit.detail)}]"
-    if st.button(said, icon=ICONS[hit.kind], key=f"finder:{place}", type="tertiary", width="stretch"):
+    if st.button(said, icon=ICONS[hit.kind], key=f"finder:{place}", type="tertiary"):
         parts.go(hit.page, dict(hit.query))

@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 from sqlalchemy import Engine
 
+from core.domain.invoices import settlement
 from core.exchange.export import MOST_SHEET_ROWS, Table, as_csv, as_xlsx
 from core.reports import invoice_list as reads
 from core.reports import payments
@@ -23,6 +24,7 @@ from core.ui.text import label, t
 from core.ui.view import View, keep
 
 PAGE_SIZES = [25, 50, 100]
+STATES = ("open", "overdue", "in_favour")
 KINDS = ("invoice", "credit_note")
 KEYS = ("find", "kind", "state", "currency", "from", "to", "customer", "run", "sort", "size", "page")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -58,7 +60,7 @@ def _filters() -> tuple[Filters, str, int]:
         text = st.text_input(t("Find"), key=VIEW.begin("find", str, ""), type="search", live="300ms", width=230,
                              placeholder=t("Number, KID, name or customer id"))  # fmt: skip
         kind = VIEW.chosen("kind", t("Kind"), {each: label(each) for each in KINDS}, usual=None, width=125)
-        states = {each: label(each) for each in ("open", "overdue", "in_favour")}
+        states = {each: label(each) for each in STATES}
         state = VIEW.chosen("state", t("Left to pay"), states, usual=None, width=130)
         currency = None
         if len(currencies) > 1:
@@ -122,18 +124,19 @@ def _nothing(filters: Filters) -> None:
 
 def _sums(found: pl.DataFrame, count: int) -> None:
     """Count and sums of everything that the filters leave."""
-    said = [
-        t("{net} before VAT, {total} with VAT", net=f"**{parts.plain(money(row['net_minor'], row['currency']))}**",
-          total=f"**{parts.plain(money(row['total_minor'], row['currency']))}**")
-        for row in found.iter_rows(named=True)
-    ]  # fmt: skip
-    st.markdown(t("{count} documents", count=f"**{number(count)}**") + " · " + " · ".join(said),
+    net, total = (
+        " + ".join(f"**{parts.plain(money(row[name], row['currency']))}**" for row in found.iter_rows(named=True))
+        for name in ("net_minor", "total_minor")
+    )
+    said = t("{net} before VAT, {total} with VAT", net=net, total=total)
+    st.markdown(t("{count} documents", count=f"**{number(count)}**") + f" · {said}",
                 help=t("Sums of all documents that the filters leave, not only of this page; credit notes are subtracted."))  # fmt: skip
 
 
 def _rows(found: pl.DataFrame) -> None:
     """One row a document; choosing one opens it."""
     sign = {"credit_note": -1}
+    status, today = t("Status"), session.current().today
     titles = {"kind": t("Kind"), "net": t("Net"), "total": t("With VAT"), "left": t("Left to pay")}
     rows = [
         {
@@ -142,20 +145,28 @@ def _rows(found: pl.DataFrame) -> None:
             titles["net"]: money(row["net_minor"] * sign.get(row["kind"], 1), row["currency"]),
             titles["total"]: money(row["total_minor"] * sign.get(row["kind"], 1), row["currency"]),
             titles["left"]: money(row["open_minor"], row["currency"]) if row["open_minor"] else "",
+            status: [label(_settled(row, today))] if row["open_minor"] else [],
         }
         for row in found.iter_rows(named=True)
     ]  # fmt: skip
+    words = {each: label(each) for each in STATES}
+    columns = parts.money_columns(titles["net"], titles["total"], titles["left"]) | parts.pill_columns(status, words)
     # A table of its own each time: the choice that opened a document must not open it again on the way back.
     opened = st.session_state.setdefault("invoices:opened", 0)
     state: Any = st.dataframe(
         pl.DataFrame(rows), hide_index=True, key=f"documents:{opened}", on_select="rerun", selection_mode="single-row",
-        column_config=parts.money_columns(titles["net"], titles["total"], titles["left"]), height=min(36 + 35 * len(rows), 740),
+        column_config=columns, height=parts.tall(len(rows), 25),
     )  # fmt: skip
     chosen = state.selection.rows
     if chosen and chosen[0] < found.height:
         st.session_state["invoices:opened"] = opened + 1
         parts.go("invoices", {"number": found["number"][chosen[0]]})
     st.caption(t("Choose a row to see the invoice and the why of every line."))
+
+
+def _settled(row: dict[str, Any], today: date) -> str:
+    """How far a document is settled of which something is left."""
+    return settlement(open_minor=row["open_minor"], paid_minor=0, due=row["due_date"], today=today).value
 
 
 def _export(filters: Filters, sort: str, count: int, context: session.Context) -> None:
@@ -183,7 +194,9 @@ class _Export:
         with reading(self.engine) as session:
             for rows in reads.every_row(session, self.filters, self.sort):
                 signed = rows.with_columns(pl.col("net_minor", "tax_minor", "total_minor") * sign)
-                yield Table("Forbli", signed, self.titles, self.about)
+                yield Table(
+                    "Forbli", parts.in_words(signed, "kind", "payment_option", "channel"), self.titles, self.about
+                )
 
     def csv(self) -> bytes:
         """As CSV."""

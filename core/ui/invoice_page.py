@@ -17,7 +17,7 @@ from core.ui.invoice_list import KEPT
 from core.ui.invoice_side import pair_row, unnamed
 from core.ui.text import label, sentence, t
 
-WIDTHS = [4.2, 2.4, 1.2, 1.9, 1.1]
+MICRO = 10**6
 
 
 def read(db: Session, number: str) -> tuple[Explained, dict[int, Reasons]]:
@@ -39,7 +39,9 @@ def show(number: str, context: session.Context) -> None:
     parts.header(f"{_kind(view)} {parts.plain(view.head['number'])}")
     _states(view, context)
     if view.head["kind"] == "invoice":
-        invoice_reissue.button(view, context)
+        with st.container(horizontal=True, gap="small"):
+            invoice_reissue.button(view, context)
+            invoice_reissue.credit_button(view, context)
     left, right = st.columns([2.3, 1])
     with left.container(border=True):
         _parties(view)
@@ -49,6 +51,7 @@ def show(number: str, context: session.Context) -> None:
         _totals(view)
         _footer(view)
     with right:
+        invoice_side.related(view)
         payment_forms.payments(view, context)
         invoice_side.difference(view)
         invoice_side.facts(view)
@@ -70,9 +73,9 @@ def _states(view: Explained, context: session.Context) -> None:
 def _parties(view: Explained) -> None:
     """Seller and buyer."""
     seller, buyer, head = view.seller, view.buyer, view.head
-    left, right = st.columns([2, 1], vertical_alignment="center")
-    left.markdown(f"## {parts.plain(seller['legal_name'])}")
-    right.markdown(f"## {_kind(view)}", text_alignment="right")
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.header(parts.plain(seller["legal_name"]), anchor=False, width="content")
+        st.header(_kind(view), anchor=False, width="content")
     to, dates, references = st.columns([1.3, 1, 1])
     with to:
         if not buyer:
@@ -111,44 +114,43 @@ def _payment(view: Explained) -> None:
     """What is to be paid, by when and with which reference."""
     head, seller = view.head, view.seller
     credit = head["kind"] == "credit_note"
-    with st.container(border=True):
-        pay, due, reference, account = st.columns([1.6, 1.1, 1.3, 1.2], vertical_alignment="center")
+    said = {t("Due"): day(head["due_date"]), t("KID"): head["payment_reference"], t("Account"): seller["bank_account"] or seller["iban"]}  # fmt: skip
+    with st.container(
+        border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="medium"
+    ):
         title = t("In your favour") if credit else t("To pay")
-        pay.markdown(f":gray[:small[{title}]]\n## {parts.plain(money(head['total_minor'], head['currency']))}")
-        if not credit:
-            for column, title, text in (
-                (due, t("Due"), day(head["due_date"])),
-                (reference, t("KID"), head["payment_reference"]),
-                (account, t("Account"), seller["bank_account"] or seller["iban"]),
-            ):
-                if text:
-                    column.markdown(_titled(title, f"**{parts.plain(text)}**"))
+        st.metric(title, money(head["total_minor"], head["currency"]), width="content")
+        for title, text in said.items():
+            if text and not credit:
+                st.markdown(_titled(title, f"**{parts.plain(text)}**"), width="content")
 
 
 def _lines(view: Explained, reasons: dict[int, Reasons]) -> None:
     """One row a line, with a button that opens its why; lines of one plan stand together."""
-    titles = (t("Description"), t("Period"), t("Quantity"), t("Amount"), "")
-    for place, (column, title) in enumerate(zip(st.columns(WIDTHS), titles, strict=True)):
-        column.caption(title, text_alignment="right" if place in (2, 3) else "left")
     plan = None
-    for line in view.lines.iter_rows(named=True):
-        if line["plan"] != plan:
-            plan = line["plan"]
-            st.markdown(f"**{parts.plain(plan)}**")
-        _line(view, line, reasons[line["line_id"]])
+    with st.container(gap="xsmall"):
+        for line in view.lines.iter_rows(named=True):
+            if line["plan"] != plan:
+                plan = line["plan"]
+                st.markdown(f":gray[{parts.plain(plan)}]")
+            _line(view, line, reasons[line["line_id"]])
 
 
 def _line(view: Explained, line: dict[str, Any], why: Reasons) -> None:
-    """Description, period, quantity, amount, why."""
-    currency = view.head["currency"]
-    what, when, many, amount, button = st.columns(WIDTHS, vertical_alignment="center")
-    name = parts.plain(line["charge"] or unnamed(line["kind"]))
-    what.markdown(name + (f" · :orange[{t('correction')}]" if line["revision"] or line["corrects_id"] else ""))
-    when.markdown(parts.plain(period(line["service_start"], line["service_end"])))
-    many.markdown(parts.plain(quantity(line["quantity_micro"], line["convert_by"])), text_alignment="right")
-    amount.markdown(parts.plain(money(line["amount_minor"], currency)), text_alignment="right")
-    with button.popover(t("Why"), key=f"why:{line['line_id']}", type="tertiary"):
-        _why(view, line, why)
+    """What and how many, and below it for which days; the amount and its why at the right. One row on a telephone too."""
+    name = f"**{parts.plain(line['charge'] or unnamed(line['kind']))}**"
+    many = abs(line["quantity_micro"])  # what is credited is negative; the amount says so
+    if many != MICRO:
+        name += f" × {parts.plain(quantity(many, line['convert_by']))}"
+    if line["revision"] or line["corrects_id"]:
+        name += f" · :orange[{t('correction')}]"
+    when = parts.plain(period(line["service_start"], line["service_end"]))
+    amount = parts.plain(money(line["amount_minor"], view.head["currency"]))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{name}  \n:gray[:small[{when}]]", width="stretch")
+        st.markdown(amount, width="content")
+        with st.popover(t("Why"), key=f"why:{line['line_id']}", type="tertiary"):
+            _why(view, line, why)
 
 
 def _why(view: Explained, line: dict[str, Any], why: Reasons) -> None:
@@ -193,7 +195,6 @@ def _totals(view: Explained) -> None:
         for title, text in rows:
             pair_row(title, parts.plain(text))
         last = t("In your favour") if head["kind"] == "credit_note" else t("To pay")
-        st.divider()
         pair_row(f"**{last}**", f"**{parts.plain(money(head['total_minor'], currency))}**")
         if head["tax_inclusive"]:
             st.caption(t("The prices of the lines include VAT."))

@@ -1,4 +1,4 @@
-"""Wrong receiver, in one guided step: who got the invoice, who should have, and what is issued to put it right."""
+"""What can be put right on an invoice: a wrong receiver in one guided step, or an amount credited on the next invoice."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from core.domain.access import Permission
 from core.reports import one_customer as reads
 from core.reports.invoices import Explained
 from core.ui import parts, session
+from core.ui.desk_asides import adjust_form
+from core.ui.desk_asked import Subject
 from core.ui.format import money
 from core.ui.plan_list import permit
 from core.ui.text import t
@@ -20,8 +22,32 @@ from core.ui.text import t
 def button(view: Explained, context: session.Context) -> None:
     """The way in."""
     may = permit(context, Permission.CREDIT_INVOICES)
+    if "replaced_by" in dict(view.related):
+        said = t("{number} has been credited and issued anew already", number=view.head["number"])
+        may = {"disabled": True, "help": parts.plain(said)}
     if st.button(t("Wrong receiver …"), icon=":material/forward_to_inbox:", key="reissue", **may):
         st.dialog(t("Wrong receiver"), width="large")(_form)(view)
+
+
+def credit_button(view: Explained, context: session.Context) -> None:
+    """The way to credit a part: it comes off the next invoice."""
+    may = permit(context, Permission.CHANGE_SUBSCRIPTIONS)
+    if st.button(t("Credit an amount …"), icon=":material/redeem:", key="credit", **may):
+        st.dialog(t("Credit an amount"), width="large")(_credit_form)(view)
+
+
+def _credit_form(view: Explained) -> None:
+    """Which subscription, where there are several, then the amount with its effect."""
+    number = parts.plain(view.head["number"])
+    st.caption(t("{number} stays as it is: the credit comes off the next invoice, or as a credit note when nothing is to be paid.", number=number))  # fmt: skip
+    plans = dict(
+        view.lines.select("subscription_id", "plan").unique("subscription_id", maintain_order=True).iter_rows()
+    )
+    chosen = next(iter(plans))
+    if len(plans) > 1:
+        chosen = st.selectbox(t("Subscription"), list(plans), format_func=plans.__getitem__, key="credit:which")
+    subject = Subject(view.head["customer_id"], view.customer, chosen)
+    adjust_form(subject, credit_for=t("Credit for invoice {number}", number=view.head["number"]))
 
 
 def _form(view: Explained) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.calc.billing.expected import TRUE_UP
 from core.calc.billing.price_limits import LIMIT
+from core.domain.invoices import Purpose
 from core.domain.money import to_major
 from core.domain.plans import ChargeKind
 from core.reports.invoices import Explained
@@ -52,23 +53,54 @@ def _shares(view: Explained) -> dict[str, int]:
 
 
 def pair_row(title: str, text: str) -> None:
-    """A title at the left, its amount at the right."""
-    left, right = st.columns([1.4, 1])
-    left.markdown(title)
-    right.markdown(text, text_alignment="right")
+    """A title at the left, its amount at the right, and below them what else the title says."""
+    first, _, more = title.partition("  \n")
+    with st.container(gap=None):
+        # A row breaks by the width of all of a title's lines: the amount would fall below the long ones.
+        with st.container(horizontal=True, gap="small"):
+            st.markdown(first, width="stretch")
+            st.markdown(text, width="content")
+        if more:
+            st.markdown(more)
+
+
+def related(view: Explained) -> None:
+    """The documents that this one takes back, replaces or corrects, and those that do so to it."""
+    if not view.related:
+        return
+    with st.container(border=True, gap="small"):
+        st.markdown(f"**{t('Belongs together')}**")
+        for relation, number in view.related:
+            text = _relation(relation, parts.plain(number))
+            parts.link("invoices", text, query={"number": number}, icon=":material/link:")
+
+
+def _relation(relation: str, number: str) -> str:
+    """What this document is to another one."""
+    return {
+        "takes_back": t("Takes back {number} whole", number=number), "taken_back_by": t("Taken back by {number}", number=number),
+        "old_one_taken_back_by": t("The old one is taken back by {number}", number=number), "issued_anew_as": t("Issued anew as {number}", number=number),
+        "replaces": t("Replaces {number}", number=number), "replaced_by": t("Replaced by {number}", number=number),
+        "corrects": t("Corrects {number}", number=number), "corrected_by": t("Corrected by {number}", number=number),
+    }[relation]  # fmt: skip
 
 
 def difference(view: Explained) -> None:
-    """Why the amount differs from the document before, in parts that sum exactly."""
+    """Why the amount differs from the document it is compared with, in parts that sum exactly."""
+    before, head = view.previous, view.head
+    if head["purpose"] == Purpose.CORRECTION:
+        return  # the document that it takes back, over again
     with st.container(border=True):
-        if view.previous is None:
+        if before is None:
             st.markdown(f"**{t('The first document of this customer')}**")
             return
-        before, head = view.previous, view.head
-        st.markdown(f"**{t('What is different from last time?')}**")
-        parts.link(
-            "invoices", t("Before: {number}", number=parts.plain(before["number"])), query={"number": before["number"]}
+        anew = head["purpose"] == Purpose.REISSUE
+        st.markdown(
+            f"**{t('What is different from the one it replaces?') if anew else t('What is different from last time?')}**"
         )
+        if not anew:
+            text = t("Before: {number}", number=parts.plain(before["number"]))
+            parts.link("invoices", text, query={"number": before["number"]})
         if head["currency"] != before["currency"]:
             st.caption(t("The two documents are in different currencies."))
             return

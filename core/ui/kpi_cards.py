@@ -35,7 +35,9 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
     then_over = figures.row(after_months(compared.month, -back)) if compared.month else None
     currency = figures.currency
     spark = _spark(months, currency)
-    with st.grid(4, min_column_width=190):
+    # Two and two: on a narrow page four in a row would leave one alone below three.
+    left, right = st.columns(2)
+    with left, st.grid(2, min_column_width=170):
         _card(
             t("MRR"),
             whole_money(now["closing"], currency),
@@ -45,6 +47,7 @@ def shown(figures: Figures, months: pl.DataFrame, compared: Comparison, usage_mi
         )
         _card(t("Paying customers"), number(now["customers_at_end"]), definition("paying customer"),
               (_grown(now, then, "customers_at_end"), compared), months["customers_at_end"].to_list())  # fmt: skip
+    with right, st.grid(2, min_column_width=170):
         _card(
             t("Customer churn"), share(over["customer_churn"] if over else None, 2),
             definition("customer churn") + _interval(over), (_points(over, then_over, "customer_churn"), compared),

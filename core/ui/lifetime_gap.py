@@ -111,7 +111,7 @@ def _bars(found: Gap, dimension: str, currency: str) -> Any:
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:N", title=t("CLV"))],
     )
     room = alt.Scale(domainMax=1.25 * shown.select(pl.col("right").max()).item())  # for the last amount
-    x = alt.X("start:Q", title=currency, axis=alt.Axis(format="~s", tickCount=6), scale=room)
+    x = alt.X("start:Q", title=currency, axis=charts.short_axis(tickCount=6), scale=room)
     bars = base.mark_bar(cornerRadius=2).encode(x=x, x2="end:Q", color=alt.Color("colour:N", scale=None))
     # Parts differ by orders of magnitude: each says what it is.
     written = base.mark_text(align="left", dx=4, fontSize=10, color=charts.ink()).encode(x="right:Q", text="amount:N")

@@ -92,7 +92,7 @@ def by_segment(values: list[Value], dimension: str, currency: str) -> None:
                      alt.Tooltip("high:Q", title=t("At most"), format=",.0f"), alt.Tooltip("n:Q", title=t("Customers")), alt.Tooltip("left:Q", title=t("Have left"))],
         )  # fmt: skip
         bars = base.mark_bar(cornerRadius=2, height=16).encode(
-            x=alt.X("clv:Q", title=currency, axis=alt.Axis(format="~s")), color=alt.Color("colour:N", scale=None)
+            x=alt.X("clv:Q", title=currency, axis=charts.short_axis()), color=alt.Color("colour:N", scale=None)
         )
         whiskers = base.mark_rule(strokeWidth=2, color="#5A6374").encode(x="low:Q", x2="high:Q")
         st.altair_chart(

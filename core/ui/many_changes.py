@@ -96,12 +96,16 @@ class Prepared:
             ]
         )
 
-    def shown(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The table on the page."""
-        told = [
-            {title: self._cell(name, row) for name, title in self.titles().items()} for row in rows.iter_rows(named=True)
-        ]  # fmt: skip
-        return pl.DataFrame(told, schema=dict.fromkeys(self.titles().values(), pl.String))
+    def shown(self, rows: pl.DataFrame, *, refused: bool) -> pl.DataFrame:
+        """The table on the page: what it does, or why it cannot be done."""
+        titles = self.titles()
+        names = ["customer", "customer_external_id", "external_id", "plan", "reason"] if refused else list(titles)[:-1]
+        told = [{titles[name]: self._cell(name, row) for name in names} for row in rows.iter_rows(named=True)]
+        return pl.DataFrame(told, schema={titles[name]: pl.String for name in names})
+
+    def amounts(self) -> list[str]:
+        """The columns of the table that hold amounts."""
+        return [title for name, title in self.titles().items() if name.endswith("_minor")]
 
     def _cell(self, name: str, row: dict[str, Any]) -> str:
         value = row[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -154,21 +155,24 @@ def _table(rows: pl.DataFrame, change: Prepared, context: session.Context) -> No
         if sums is not None:
             st.dataframe(sums, hide_index=True, column_config=parts.money_columns(*sums.columns[1:]))
             st.caption(t("Before VAT; billed by one run through that day, without and with the change."))
+        if good.height:
+            _listed(change.shown(good.head(SHOWN), refused=False), good.height, change.amounts())
         if bad.height:
-            st.markdown(
-                t(
-                    ":orange[{count} cannot be changed]; they are left out, with the reason in the table.",
-                    count=number(bad.height),
-                )
-            )
-        shown = change.shown(pl.concat([bad, good]).head(SHOWN))
-        st.dataframe(shown, hide_index=True, height=min(38 + 35 * shown.height, 320))
-        if rows.height > SHOWN:
-            st.caption(t("The first {count} are shown; the file has all.", count=SHOWN))
+            with st.expander(t(":orange[{count} cannot be changed] and are left out", count=number(bad.height))):
+                _listed(change.shown(bad.head(SHOWN), refused=True), bad.height)
         table = Table("Forbli", rows, change.titles(), {t("Change"): change.words, t("Made"): day(context.today)})
         parts.download(
             t("CSV"), lambda: as_csv(table), f"forbli-effect-{context.today.isoformat()}.csv", key="many:csv"
         )
+
+
+def _listed(shown: pl.DataFrame, count: int, amounts: Sequence[str] = ()) -> None:
+    """The first rows of so many."""
+    st.dataframe(
+        shown, hide_index=True, height=parts.tall(shown.height, 10), column_config=parts.money_columns(*amounts)
+    )
+    if count > SHOWN:
+        st.caption(t("The first {count} are shown; the file has all.", count=SHOWN))
 
 
 # --- run -------------------------------------------------------------------------------------------------------------
@@ -219,7 +223,9 @@ def _carry_out(change: Prepared, asked: pl.DataFrame, context: session.Context) 
         found += [
             {"row": row, "reason": refused.get(place, "")} for place, row in enumerate(some["row"].to_list())
         ]  # fmt: skip
-        bar.progress((start + some.height) / asked.height, text=f"{start + some.height:,} / {asked.height:,}")
+        bar.progress(
+            (start + some.height) / asked.height, text=f"{number(start + some.height)} / {number(asked.height)}"
+        )
     return found
 
 

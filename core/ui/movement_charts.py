@@ -77,7 +77,7 @@ def _mrr_chart(
     scale = 10 ** exponent_of(currency)
     shown = _named(months.select("month", value=pl.col("closing") / scale))
     base = alt.Chart(shown).encode(
-        x=_axis(months), y=alt.Y("value:Q", title=currency, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=True)),
+        x=_axis(months), y=alt.Y("value:Q", title=currency, axis=charts.short_axis(), scale=alt.Scale(zero=True)),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("value:Q", title=t("MRR"), format=",.0f")],
     )  # fmt: skip
     colour = charts.COLOURS["price"]
@@ -148,7 +148,7 @@ def _movement_chart(
     )
     here = [name for name in FLOWS if name in long["kind"].unique()]
     bars = alt.Chart(long).mark_bar(cornerRadius=1, cursor="pointer").encode(
-        x=_axis(months), y=alt.Y("amount:Q", title=currency, axis=alt.Axis(format="~s")),
+        x=_axis(months), y=alt.Y("amount:Q", title=currency, axis=charts.short_axis()),
         color=alt.Color("what:N", scale=alt.Scale(domain=[words[name] for name in here], range=[charts.COLOURS[name] for name in here])),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=t("Movement")),
                  alt.Tooltip("amount:Q", title=currency, format=",.0f")],

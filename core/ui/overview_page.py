@@ -39,7 +39,7 @@ RANGES = {"3": 3, "6": 6, "12": 12, "24": 24, "36": 36}
 
 def range_words() -> dict[str, str]:
     """What the ranges are called."""
-    return {**{name: t("{count} months", count=name) for name in RANGES}, "year": t("This year"), "all": t("All")}
+    return {**{name: t("{count} mo.", count=name) for name in RANGES}, "year": t("This year"), "all": t("All")}
 
 
 def first_month(chosen: str, today: date, first_day: date | None) -> date:
@@ -69,7 +69,7 @@ def choose_range(*, comparing: bool = True) -> tuple[str, str]:
     }
     compare = VIEW.begin("compare", lambda asked: asked if asked in against else "start", "start")
     picked = st.selectbox(
-        t("Compare"), list(against), format_func=against.__getitem__, key=compare, width=225, label_visibility="collapsed",
+        t("Compare"), list(against), format_func=against.__getitem__, key=compare, width=190, label_visibility="collapsed",
         persist_state="session",
     )  # fmt: skip
     keep("compare", picked if picked != "start" else "")

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from core.ui import session
@@ -16,8 +17,9 @@ from core.ui.text import label, t
 
 plain = text_of.plain  # customer text in labels and markdown
 PAGES = Path(__file__).parents[2] / "pages"
+ROW = 31  # pixels of a table's row at the theme's font size
 PILLS = {
-    "active": "green", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
+    "active": "green", "no_subscription": "gray", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
     "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
     "needs_review": "red", "overdue": "red", "open": "blue", "in_favour": "violet", "credited": "gray", "credit_note": "violet", "invoice": "blue",
 }  # fmt: skip
@@ -88,9 +90,33 @@ def download(text: str, make: Callable[[], bytes], file_name: str, *, key: str, 
     )
 
 
+def tall(rows: int, most: int) -> Any:
+    """How high a table is: as its rows, or with more than `most` so many and a half, which tells that it goes on."""
+    return "content" if rows <= most else round((most + 1.5) * ROW)
+
+
+def in_words(rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """A file's columns of stored words ("credit_note") as the page's language says them."""
+    said = {each: label(each) for name in names for each in rows[name].unique().drop_nulls() if each}
+    return rows.with_columns(pl.col(name).replace(said) for name in names)
+
+
 def money_columns(*names: str) -> dict[str, Any]:
     """Columns whose cells are written amounts: aligned right."""
     return {name: st.column_config.TextColumn(alignment="right") for name in names}
+
+
+def pill_columns(title: str, words: dict[str, str]) -> dict[str, Any]:
+    """A column of lists with a word at most, shown as a pill; `words`: what each status is called."""
+    colours = [PILLS.get(status, "gray") for status in words]
+    return {title: st.column_config.MultiselectColumn(options=list(words.values()), color=colours)}
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they say, whole however long they are."""
+    st.table(
+        [{"name": plain(name), "says": plain(said)} for name, said in rows], border="horizontal", hide_index=True, hide_header=True
+    )  # fmt: skip
 
 
 def day_columns(listed: Sequence[dict[str, Any]]) -> dict[str, Any]:

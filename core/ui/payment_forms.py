@@ -37,25 +37,36 @@ def state(view: Explained, context: session.Context) -> None:
 
 def payments(view: Explained, context: session.Context) -> None:
     """What was paid on the document and by when, and the way to register more."""
-    currency, taken = view.head["currency"], set(view.payments["undoes_id"].drop_nulls())
+    currency = view.head["currency"]
     with st.container(border=True):
         st.markdown(f"**{t('Payments')}**")
         if view.payments.is_empty():
             st.caption(t("Nothing has been registered."))
-        for row in view.payments.iter_rows(named=True):
-            pair_row(
-                parts.plain(" · ".join(filter(None, (day(row["paid_on"]), option_text(row["payment_option"]))))),
-                parts.plain(money(row["amount_minor"], currency)),
-            )
-            said = [f"{row['author']}, {instant(row['recorded_at'])}", row["note"]]
-            st.caption(parts.plain(" · ".join(filter(None, said))))
-            if row["undoes_id"] is None and row["payment_id"] not in taken:
-                _way_back(row, context)
-        st.divider()
+        rows(view.payments, context)
         pair_row(f"**{t('Left to pay')}**", f"**{parts.plain(money(view.open_minor, currency))}**")
         may = permit(context, Permission.REGISTER_PAYMENTS)
         if st.button(t("Register payment"), icon=":material/payments:", key="payment:new", **may):
             st.dialog(t("Register payment"))(form)(view)
+
+
+def rows(found: pl.DataFrame, context: session.Context) -> None:
+    """One payment after the other, those that stand with their way back."""
+    taken = set(found["undoes_id"].drop_nulls())
+    for row in found.iter_rows(named=True):
+        said = [f"{row['author']}, {instant(row['recorded_at'])}", row["note"]]
+        when = " · ".join(filter(None, (day(row["paid_on"]), option_text(row["payment_option"]))))
+        pair_row(
+            f"{parts.plain(when)}  \n:gray[:small[{parts.plain(' · '.join(filter(None, said)))}]]",
+            parts.plain(money(row["amount_minor"], row["currency"])),
+        )
+        if row["undoes_id"] is None and row["payment_id"] not in taken:
+            _way_back(row, context)
+
+
+def balance_text(owed_minor: int, currency: str) -> str:
+    """What is owed; what is in the customer's favour says so in words."""
+    left = money(abs(owed_minor), currency)
+    return t("{amount} in the customer's favour", amount=left) if owed_minor < 0 else left
 
 
 def option_text(option: str) -> str:

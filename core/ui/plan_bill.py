@@ -57,17 +57,19 @@ def _sample(terms: PriceTerms, key: str) -> Sample:
             if charge.kind is not ChargeKind.USAGE or charge.meter in asked:
                 continue
             asked.add(charge.meter)
-            meter = parts.plain(charge.meter)
+            name, counted = parts.plain(charge.name), t("As the meter “{meter}” counts", meter=charge.meter)
             if charge.model in (ChargeModel.PERCENTAGE, ChargeModel.GRADUATED_PERCENTAGE):
                 count = typed_number(
-                    t("{meter}: events", meter=meter), f"{key}:events:{charge.meter}", value="20"
+                    t("{name}: events", name=name), f"{key}:events:{charge.meter}", value="20"
                 ) or Decimal(0)
                 each = typed_number(
-                    t("{meter}: amount each", meter=meter), f"{key}:amount:{charge.meter}", value="250"
+                    t("{name}: amount each", name=name), f"{key}:amount:{charge.meter}", value="250"
                 ) or Decimal(0)
                 events[charge.meter] = (int(min(count, Decimal(100_000))), each)
             else:
-                units[charge.meter] = typed_number(meter, f"{key}:units:{charge.meter}", value="150") or Decimal(0)
+                units[charge.meter] = typed_number(
+                    name, f"{key}:units:{charge.meter}", value="150", help=counted
+                ) or Decimal(0)
     return Sample(seats, addons, units, events)
 
 
@@ -91,7 +93,7 @@ def _bill_table(bill: SampleBill, terms: PriceTerms) -> None:
     columns = {
         "what": st.column_config.TextColumn(t("Line"), width=115),
         "amount": st.column_config.TextColumn(t("Amount"), alignment="right", width=95),
-        "why": st.column_config.TextColumn(t("Why")),
+        "why": st.column_config.TextColumn(t("Why"), width="large"),
     }
     st.dataframe(
         pl.DataFrame(rows), hide_index=True, column_config=columns, column_order=list(columns), height="content"
@@ -111,9 +113,11 @@ def _why(line: dict[str, Any], terms: PriceTerms) -> str:
     return said
 
 
-def typed_number(text: str, key: str, *, value: str = "", placeholder: str = "") -> Decimal | None:
+def typed_number(
+    text: str, key: str, *, value: str = "", placeholder: str = "", help: str | None = None
+) -> Decimal | None:
     """A number as people type it; a sentence below when it is none."""
-    typed = st.text_input(text, value=value, key=key, placeholder=placeholder, width=160)
+    typed = st.text_input(text, value=value, key=key, placeholder=placeholder, width=160, help=help)
     if not (typed or "").strip():
         return None
     try:

@@ -91,7 +91,7 @@ def _head(form: Form, key: str) -> None:
     choice("currency", CURRENCIES, first)
     choice("interval", INTERVAL_NAMES, second)
     choice("alignment", [each.value for each in Alignment], third)
-    first, second, third = st.columns(3, vertical_alignment="bottom")
+    first, second = st.columns(2, vertical_alignment="bottom")
     form["trial_days"] = first.number_input(
         field_name("trial_days"), 0, 366, int(form["trial_days"] or 0), key=f"{key}:trial_days"
     )
@@ -99,7 +99,7 @@ def _head(form: Form, key: str) -> None:
         field_name("minimum_commitment"), form["minimum_commitment"], key=f"{key}:minimum", placeholder=t("none"),
         help=t("Of one interval. When the charges stay below it, the difference is a line of its own."),
     )  # fmt: skip
-    form["tax_inclusive"] = third.toggle(field_name("tax_inclusive"), form["tax_inclusive"], key=f"{key}:tax_inclusive")
+    form["tax_inclusive"] = st.toggle(field_name("tax_inclusive"), form["tax_inclusive"], key=f"{key}:tax_inclusive")
 
 
 def _charges(form: Form, key: str, context: session.Context) -> str:

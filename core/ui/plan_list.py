@@ -59,7 +59,7 @@ def _rows(shown: pl.DataFrame, found: Overview) -> None:
     """One bordered row a plan: name, prices, subscriptions, list MRR."""
     for plan in shown.iter_rows(named=True):
         with st.container(border=True):
-            name, prices, count, worth = st.columns([3, 4, 1.4, 1.8], vertical_alignment="center")
+            name, prices, count, worth = st.columns([2.2, 3.4, 1.9, 2.4], vertical_alignment="center")
             with name:
                 parts.link("plans", f"**{parts.plain(plan['name'])}**", query={"plan": plan["code"]})
                 said = t("Rank {rank}", rank=plan["rank"])
@@ -69,12 +69,11 @@ def _rows(shown: pl.DataFrame, found: Overview) -> None:
             with prices:
                 _live(found.live.get(plan["plan_id"], []))
             with count:
-                st.markdown(f"**{number(plan['subscriptions'])}**")
-                st.caption(t("subscriptions"))
+                st.markdown(f"**{number(plan['subscriptions'])}**  \n:gray[:small[{t('subscriptions')}]]")
             with worth:
                 sums = found.mrr.get(plan["plan_id"], {})
-                st.markdown("**" + " · ".join(parts.plain(money(minor, code)) for code, minor in sums.items() if minor) + "**" if any(sums.values()) else "–")  # fmt: skip
-                st.caption(t("list MRR"), help=t("What running subscriptions are worth a month at list prices: before VAT, discounts, usage and one-off fees."))  # fmt: skip
+                worths = " · ".join(parts.plain(money(minor, code)) for code, minor in sums.items() if minor)
+                st.markdown(f"**{worths or '–'}**  \n:gray[:small[{t('list MRR')}]]", help=t("What running subscriptions are worth a month at list prices: before VAT, discounts, usage and one-off fees."))  # fmt: skip
 
 
 def _live(rows: list[dict[str, Any]]) -> None:

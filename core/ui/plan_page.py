@@ -142,7 +142,7 @@ def _version_head(version: dict[str, Any]) -> None:
             said.append(t("{count} subscriptions have it", count=number(version["subscriptions"])))
         st.caption(" · ".join(parts.plain(each) for each in said))
     if version["note"]:
-        st.caption(parts.plain(version["note"]))
+        st.caption(t("Note: {note}", note=parts.plain(version["note"])))
 
 
 def _published(version: dict[str, Any], context: session.Context) -> None:

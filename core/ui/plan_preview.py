@@ -97,7 +97,7 @@ def _chart(points: pl.DataFrame, drops: list[price_preview.Fall], charge: Charge
     """A line with an area, a dashed rule and a dot at each fall."""
     major = 10 ** exponent_of(currency)
     x_title = {ChargeKind.SEAT: t("Seats"), ChargeKind.ADDON: t("Quantity")}.get(
-        charge.kind, charge.meter or t("Quantity")
+        charge.kind, charge.name or t("Quantity")
     )
     if charge.model is ChargeModel.PERCENTAGE:
         x_title = t("Events")

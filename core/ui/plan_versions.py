@@ -48,19 +48,20 @@ def differences(versions: pl.DataFrame, version_id: int) -> None:
         return
     before, after = session.frames(reads.terms, before_id), session.frames(reads.terms, version_id)
     cells = side_by_side(before, after)
+    names = {charge.code: charge.name for terms in (before, after) for charge in terms.charges}
     changed = int(cells["changed"].sum())
     st.caption(t("{count} cells differ from version {number}", count=changed, number=versions.filter(versions["price_version_id"] == before_id)["number"].item()))  # fmt: skip
     everything = st.toggle(t("Show what is equal too"), key=f"equal:{version_id}")
     shown = cells if everything else cells.filter(cells["changed"])
     if shown.height:
-        st.dataframe(_table(shown), hide_index=True, height="content")
+        st.dataframe(_table(shown, names), hide_index=True, height="content")
 
 
-def _table(cells: pl.DataFrame) -> pl.DataFrame:
+def _table(cells: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
     """Side by side for the screen: where, which field, before, now, and a word for what changed."""
     rows = []
     for row in cells.iter_rows(named=True):
-        where = row["charge"] or t("The whole price")
+        where = names.get(row["charge"]) or row["charge"] or t("The whole price")
         tier = t(", tier {tier}", tier=row["tier"]) if row["tier"] else ""
         rows.append({
             t("Where"): f"{where}{tier}", t("Field"): field_name(row["field"]), t("Before"): label(row["before"]),

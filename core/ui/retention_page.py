@@ -54,7 +54,9 @@ def chosen_cohort(today: date) -> date | None:
 def heat_map(cells: pl.DataFrame, revenue: bool) -> None:
     """Cohort × age; blank where the cohort has not come so far."""
     kept, of = ("mrr", "start_mrr") if revenue else ("kept", "size")
-    shown = cells.with_columns(share=pl.col(kept) / pl.col(of)).filter(pl.col(of) > 0)
+    shown = cells.with_columns(share=pl.col(kept) / pl.col(of), percent=100 * pl.col(kept) / pl.col(of)).filter(
+        pl.col(of) > 0
+    )
     recent = shown["cohort"].unique().sort(descending=True).head(MOST_COHORTS)
     shown = shown.filter(pl.col("cohort").is_in(recent.implode()))
     names = {start: month(start) for start in recent}
@@ -67,7 +69,7 @@ def heat_map(cells: pl.DataFrame, revenue: bool) -> None:
     ages = int(shown["age"].max() or 0)  # type: ignore[arg-type]
     base = alt.Chart(shown).encode(
         x=alt.X("age:O", title=t("Whole months since the first paid day"), axis=alt.Axis(labelAngle=0, values=list(range(0, ages + 1, 3 if ages > 18 else 1)))),
-        y=alt.Y("name:O", sort=order, title=None),
+        y=alt.Y("name:O", sort=order, title=None, axis=alt.Axis(labelOverlap=False)),
         tooltip=[alt.Tooltip("name:N", title=t("Cohort")), alt.Tooltip("age:Q", title=t("Months")), alt.Tooltip("size:Q", title=t("Customers at the beginning")),
                  alt.Tooltip("kept:Q", title=t("Customers then")), alt.Tooltip("share:Q", title=t("Share"), format=".1%")],
     )  # fmt: skip
@@ -83,7 +85,7 @@ def heat_map(cells: pl.DataFrame, revenue: bool) -> None:
     middle = low + (0.7 if dark else 0.3) * (top - low)
     much, little = ("#0B1020", "#FFFFFF") if dark else ("#FFFFFF", "#1B2A4A")
     written = base.mark_text(fontSize=9, opacity=alt.ExprRef(f"{charts.NARROW} ? 0 : 1")).encode(
-        text=alt.Text("share:Q", format=".0%"),
+        text=alt.Text("percent:Q", format=".0f"),
         color=alt.condition(alt.datum.share > middle, alt.value(much), alt.value(little)),
     )
     COHORT.shown(
@@ -199,7 +201,7 @@ def reasons(rows: pl.DataFrame, currency: str) -> None:
         listed,
         hide_index=True,
         column_config=parts.money_columns(t("Customers"), mrr),
-        height=min(280, 38 + 35 * max(1, len(listed))),
+        height=parts.tall(len(listed), 10),
     )
 
 
@@ -261,7 +263,7 @@ def rates(exposed: dict[str, Any], planned: pl.DataFrame, currency: str) -> None
     """Churn by exposure with its interval, and who is to leave already."""
     leaving = planned.filter(pl.col("kind") == CHURN)
     lost = -int(leaving["delta_minor"].sum())
-    with st.grid(3, min_column_width=220):
+    with st.grid(3, min_column_width=180):
         interval = ""
         if exposed["hazard"] is not None:
             interval = " " + t("95 % interval: {low}–{high}; {churned} left in {months} months of customers.", low=share(exposed["low"], 2),
@@ -289,7 +291,7 @@ def at_risk_table(frame: pl.DataFrame, dimension: str | None) -> None:
         rows.append({
             t("Segment"): segment_word(dimension, str(name)) if dimension else t("All customers"),
             **{t("Month {month}", month=key): number(value) if value is not None else "–" for key, value in at.items()},
-            t("Half have left after"): t("{count} months", count=half) if half else t("not reached"),
+            t("Half gone after"): t("{count} months", count=half) if half else t("not reached"),
         })  # fmt: skip
     numbers = [t("Month {month}", month=key) for key in ("0", "6", "12", "24")]
     st.dataframe(rows, hide_index=True, column_config=parts.money_columns(*numbers))
@@ -369,4 +371,6 @@ def risk_list(rows: pl.DataFrame, currency: str) -> None:
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     numbers = (mrr, t("Months"))
-    parts.customer_rows(listed, rows["external_id"].to_list(), key="risk", money=numbers, height=620)
+    parts.customer_rows(
+        listed, rows["external_id"].to_list(), key="risk", money=numbers, height=parts.tall(len(listed), 20)
+    )

@@ -155,7 +155,7 @@ def show_data(context: session.Context) -> None:
             (t("Data revision"), number(about.revision)),
             *((_counted()[name], number(count)) for name, count in about.counts.items()),
         ]  # fmt: skip
-        st.dataframe([{t("What"): name, t("Value"): value} for name, value in facts], hide_index=True, height="content")
+        parts.facts(facts)
     with right.container(border=True):
         _check(context)
     _trail(about)

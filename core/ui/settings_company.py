@@ -13,7 +13,7 @@ from core.domain.company import BOUNDS, COUNTRIES
 from core.domain.errors import ForbliError
 from core.domain.money import EXPONENTS
 from core.reports import settings as reads
-from core.ui import session
+from core.ui import parts, session
 from core.ui import settings_pieces as pieces
 from core.ui.format import country, day
 from core.ui.plan_list import permit
@@ -105,9 +105,11 @@ def _input(field: str, current: dict[str, Any], key: str) -> Any:
     name, value = pieces.field_names()[field], current[field]
     if isinstance(value, bool):
         return st.toggle(name, value, key=key)
-    if field == "review_above_minor":
-        currency = current["currency"]
-        major = st.number_input(f"{name} ({currency})", 1, 10**12, pieces.major_of(value, currency), step=1000, key=key)
+    if field.endswith("_minor"):
+        currency, limit = current["currency"], field != "review_above_minor"
+        about = t("A charge or a credit above it waits until a second person approves it.") if limit else None
+        major = st.number_input(f"{name} ({currency})", 0 if limit else 1, 10**12, pieces.major_of(value, currency),
+                                step=1000, key=key, help=about)  # fmt: skip
         return value if major == pieces.major_of(value, currency) else pieces.minor_of(int(major), currency)
     if field in BOUNDS:
         return int(st.number_input(name, value=value, step=1, key=key))
@@ -128,11 +130,7 @@ def _in_force(profiles: list[dict[str, Any]], current: dict[str, Any], fields: t
     else:
         st.caption(t("Since {day}", day=row["effective_from"]))
     called = pieces.field_names()
-    shown = [
-        {t("Field"): called[field], t("Says"): pieces.value_text(field, current[field], current["currency"])}
-        for field in fields
-    ]
-    st.dataframe(shown, hide_index=True, height="content")
+    parts.facts([(called[field], pieces.value_text(field, current[field], current["currency"])) for field in fields])
 
 
 def _to_come(profiles: list[dict[str, Any]], fields: tuple[str, ...], currency: str) -> None:

@@ -29,8 +29,8 @@ def field_names() -> dict[str, str]:
         "late_usage_days": t("Late usage is billed for, days"), "usage_grace_days": t("Wait for usage, days"),
         "skip_zero_invoices": t("Leave out invoices of zero"), "invoice_prefix": t("Prefix of invoice numbers"),
         "credit_note_prefix": t("Prefix of credit note numbers"), "review_above_minor": t("Review invoices above"),
-        "support_limit_minor": t("Support: charges and credits above this need a second person"),
-        "admin_limit_minor": t("Administrators: charges and credits above this need a second person"),
+        "support_limit_minor": t("Support may charge or credit alone up to"),
+        "admin_limit_minor": t("Administrators may charge or credit alone up to"),
         "review_lines_above": t("Review invoices with more lines than"),
         "price_notice_consumer_days": t("Notice of a price change to consumers, days"),
         "price_notice_business_days": t("Notice of a price change to businesses, days"),
@@ -41,7 +41,7 @@ def value_text(field: str, value: Any, currency: str) -> str:
     """A profile's value as people read it."""
     if isinstance(value, bool):
         return label("yes") if value else label("no")
-    if field == "review_above_minor":
+    if field.endswith("_minor"):
         return money(value, currency)
     if field == "country":
         return country(value)

@@ -16,6 +16,7 @@ from core.language.glossary import meaning
 
 KEY = "language"
 _SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
+_SPACES = re.compile(r"[^\S\u00a0\u202f]+")  # not those that keep "1 299 kr" together
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
 
 
@@ -63,7 +64,7 @@ def definition(word: str) -> str:
 
 def plain(text: str) -> str:
     """Text of a customer or a file inside a label or markdown: shown as it is written, never interpreted."""
-    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
+    return _MARKS.sub(r"\\\1", _SPACES.sub(" ", str(text)).strip())
 
 
 def refusal(error: ForbliError) -> str:

@@ -181,6 +181,19 @@ def test_what_comes_to_light_in_closed_books_is_posted_on_the_first_open_day(sto
     assert_books_hold(story)
 
 
+def test_money_without_an_invoice_is_taken_back_while_more_is_owed_but_not_what_was_paid_back(story: Story) -> None:
+    """Of 375 kr 100 are paid without naming the invoice, to the wrong customer; of 400 kr paid so 25 kr went back."""
+    loose = {"document_id": None, "customer_id": 1, "currency": "NOK"}
+    key = pay(story, 10_000, **loose)["payment_ids"][0]
+    story.send(take_back_payment, payment_id=key, reason="Wrong customer")
+    assert balance(story) == {"NOK": 37_500}
+    key = pay(story, 40_000, **loose)["payment_ids"][0]
+    pay(story, -2_500, **loose)
+    with pytest.raises(Conflict, match="take that back first"):
+        story.send(take_back_payment, payment_id=key, reason="Wrong")
+    assert_books_hold(story)
+
+
 def test_a_mistake_is_taken_back_once_and_both_stay_to_be_seen(story: Story) -> None:
     key = pay(story, 37_500)["payment_ids"][0]
     with pytest.raises(InvalidInput, match="Say why"):

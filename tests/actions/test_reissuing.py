@@ -71,6 +71,26 @@ def test_every_line_of_the_new_documents_explains_itself(story: Story) -> None:
             assert sum(part.amount_minor for part in why[line["line_id"]].parts) == line["net_minor"]
 
 
+def test_the_three_documents_lead_to_each_other(story: Story) -> None:
+    send_elsewhere(story)
+    with reading(story.engine) as session:
+        related = {row.number: explained(session, row.number).related for row in story.documents()}
+    assert related == {
+        "F2026-000001": [("taken_back_by", "K2026-000001"), ("replaced_by", "F2026-000002")],
+        "K2026-000001": [("takes_back", "F2026-000001"), ("issued_anew_as", "F2026-000002")],
+        "F2026-000002": [("replaces", "F2026-000001"), ("old_one_taken_back_by", "K2026-000001")],
+    }
+
+
+def test_each_document_is_held_against_what_its_reader_has_in_mind(story: Story) -> None:
+    """A new invoice against the one that it replaces, the next period against the period before, a credit note against none."""
+    send_elsewhere(story)
+    story.bill_on(LATER, date(2026, 7, 1))
+    with reading(story.engine) as session:
+        told = [explained(session, row.number).previous for row in story.documents()]
+    assert [before and before["number"] for before in told] == [None, None, "F2026-000001", "F2026-000001"]
+
+
 def test_a_name_that_was_wrong_is_enough_and_the_credit_note_keeps_the_old_one(story: Story) -> None:
     story.send(edit_customers, requests=frame(customer_id=1, effective_from=LATER, name="Ås Ødegaard"))
     reissue(story.engine, FINN, "reissue", story.now, number="F2026-000001")

@@ -10,8 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.actions.customers import create_customers
 from core.actions.invoices import hold
+from core.actions.payments import register_payments
+from core.actions.subscriptions import change_price
 from core.domain.access import SYSTEM
-from core.store.tables import CustomerVersion
+from core.store.tables import CustomerVersion, Payment
+from core.ui import parts
+from core.ui.finder import ICONS
+from core.ui.text import label, spoken
 from tests.apps import open_page, texts
 from tests.world import NOW, World, fixed
 
@@ -50,6 +55,12 @@ def test_the_list_counts_everybody_and_says_what_they_are_worth(world, page):
     assert "100" in app.dataframe[0].value["MRR"].to_list()[1]
 
 
+def test_the_list_says_what_comes_and_what_is_overdue(world, page):
+    row = page(world).dataframe[0].value.iloc[1]
+    assert (row["Next invoice"], row["Overdue"]) == ("1 Feb 2026", "125.00\u00a0kr")
+    assert list(row["Status"]) == ["active"]
+
+
 def test_filters_and_search_come_from_the_url(world, page):
     assert names(page(world, find="kari@")) == ["Kari Nordmann"]
     assert names(page(world, status="active")) == ["Ås *fet* [lenke](x) AS"]
@@ -62,6 +73,30 @@ def test_what_finds_nobody_says_so_and_offers_a_way_out(world, page):
     next(button for button in app.button if button.label == "Show all customers").click()
     app.run()
     assert len(names(app)) == 2
+
+
+def test_a_payment_without_an_invoice_is_seen_and_taken_back_on_the_customers_page(world, page):
+    payment = pl.DataFrame([{"customer_id": 1, "currency": "NOK", "paid_on": date(2026, 1, 1), "amount_minor": 5_000}])
+    register_payments(world.engine, SYSTEM, "pay", NOW, requests=payment)
+    app = page(world, customer="K1")
+    assert "Payments without an invoice" in texts(app)
+    next(each for each in app.text_input if each.label == "Reason").set_value("Wrong customer").run()
+    next(each for each in app.button if each.label == "Take back").click().run()
+    assert not app.exception
+    assert [row.amount_minor for row in world.rows(Payment)] == [5_000, -5_000]
+
+
+def test_a_customer_without_invoices_is_asked_for_no_payments(world, page):
+    assert "Payments without an invoice" not in texts(page(world, customer="K2"))
+
+
+def test_another_plan_is_called_a_plan_change(world, page):
+    other = world.plan(fixed("200"))
+    requests = pl.DataFrame([{"subscription_id": 1, "price_version_id": other, "effective_on": date(2026, 2, 1)}])
+    change_price(world.engine, SYSTEM, "other", NOW, requests=requests)
+    app = page(world, customer="K1")
+    assert "plan change" in texts(app)
+    assert "plan change" in app.dataframe[-1].value["What"].to_list()
 
 
 def test_one_customer_tells_its_subscription_next_invoice_and_documents(world, page):
@@ -142,3 +177,14 @@ def test_a_hold_is_told_with_what_comes_once_it_is_released(world, page):
     assert "On hold since" in said
     assert "Disagrees" in said
     assert "next invoice 1 Feb 2026: about 125" in texts(app)
+
+
+def test_files_and_the_finder_say_their_words_in_the_language_of_the_page():
+    rows = pl.DataFrame({"kind": ["business", "consumer", ""], "channel": ["paper", None, "email"]})
+    with spoken("nb"):
+        worded = parts.in_words(rows, "kind", "channel")
+        found = {kind: label(kind) for kind in ICONS}
+    assert worded.to_dict(as_series=False) == {
+        "kind": ["bedrift", "forbruker", ""], "channel": ["papir", None, "e-post"],
+    }  # fmt: skip
+    assert found == {"customer": "kunde", "subscription": "abonnement", "document": "dokument", "plan": "plan"}

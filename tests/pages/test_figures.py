@@ -217,7 +217,7 @@ def test_a_month_is_reported_once_by_who_may_close_books(sqlite_engine, metrics)
 
 
 @pytest.mark.parametrize(
-    ("page", "title"), [("overview", "Oversikt"), ("retention", "Bevaring"), ("lifetime", "Levetid")]
+    ("page", "title"), [("overview", "Oversikt"), ("retention", "Kundebevaring"), ("lifetime", "Levetid")]
 )
 def test_the_pages_speak_norwegian(sqlite_engine, metrics, page, title):
     lived(sqlite_engine, 16)

@@ -90,6 +90,14 @@ def test_an_amount_is_typed_in_whole_kroner(settings, world):
     assert world.rows(CompanyProfile)[-1].review_above_minor == 5_000_000
 
 
+def test_what_one_person_may_credit_is_typed_and_shown_in_kroner(settings, world):
+    app = settings("numbers")
+    limit = next(each for each in app.number_input if "Support may charge or credit alone" in each.label)
+    assert limit.value == 1_000
+    limit.set_value(2_500).run()
+    assert "2,500.00\u00a0kr" in app.dataframe[0].value["After"].to_list()
+
+
 def test_a_vat_rule_says_what_it_replaces(settings, world):
     app = settings("vat")
     app.date_input(key="vat:from").set_value(date(2026, 3, 1))
