@@ -31,6 +31,7 @@ first = page.first_month(chosen, context.today, ledger.first_day)
 reach = min(after_months(first, -2), after_months(this_month, -13))
 found = session.derived(kpis.figures, ledger, filters, reach, context.today)
 months = found.since(first)
+segment.left_out(ledger)
 if ledger.log.is_empty():
     parts.empty("monitoring", t("No figures yet"), t("They begin with the first paying customer."))
     page.chores(
@@ -41,10 +42,6 @@ if ledger.log.is_empty():
     st.stop()
 with paper:
     page.download(context, found, months, segment.words(filters, ledger))
-if ledger.missing:
-    st.warning(
-        t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(ledger.missing))
-    )
 
 usage = session.frames(bridge_chart.usage, filters, context.today)
 segment.coverage(context, ledger)

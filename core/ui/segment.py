@@ -27,6 +27,14 @@ def ledger(context: session.Context) -> mrr.Ledger:
     return found
 
 
+def left_out(known: mrr.Ledger) -> None:
+    """Whose money no figure holds: currencies that nobody has entered a rate of."""
+    if known.missing:
+        st.warning(
+            t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(known.missing))
+        )
+
+
 def coverage(context: session.Context, known: mrr.Ledger) -> None:
     """Say so where figures mix what was billed here with what was imported."""
     since = session.frames(overview.billed_since)

@@ -195,6 +195,16 @@ def test_an_empty_company_has_no_figures(sqlite_engine, metrics, page):
     assert ("No figures yet" if page == "overview" else "No history yet") in texts(app)
 
 
+@pytest.mark.parametrize("page", ["overview", "retention", "lifetime"])
+def test_customers_whose_currency_has_no_rate_are_no_empty_company(sqlite_engine, metrics, page):
+    world = World(sqlite_engine)
+    world.start(world.customer(), world.plan(fixed("10"), currency="USD"), date(2025, 1, 1), currency="USD")
+
+    app, _ = metrics(sqlite_engine, page)
+
+    assert "Left out for want of a rate: USD. Enter one in Settings." in texts(app)
+
+
 @pytest.mark.parametrize(("role", "may"), [("support", False), ("product", True)])
 def test_who_may_enter_budgets_and_margins(sqlite_engine, metrics, role, may):
     ids = people(lived(sqlite_engine, 16))
