@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from core.actions.invoices import RunResult, hold, run_billing
 from core.domain.access import SYSTEM
@@ -79,7 +79,7 @@ class World:
         """One row; answers its id."""
         with writing(self.engine) as session:
             key = reserve_ids(session, model, 1)
-            insert_many(session, model, [{"id": key, **values}])
+            session.execute(insert(core_table(model)), {"id": key, **values})
             return key
 
     def plan(self, *charges: dict[str, Any], code: str = "", **version: Any) -> int:
