@@ -19,6 +19,7 @@ from pathlib import Path
 os.environ.setdefault(
     "POLARS_MAX_THREADS", "1"
 )  # the workers share the processors already; must stand before Polars loads
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # workers and the servers that tests start compile everything once
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
