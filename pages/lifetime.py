@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.reports import lifetimes
-from core.ui import lifetime_forms, lifetime_gap, overview_page, parts, segment, session
+from core.ui import lifetime_forms, lifetime_gap, parts, segment, session
 from core.ui import lifetime_page as page
 from core.ui.retention_page import dimension_words
 from core.ui.text import definition, t
@@ -12,14 +12,7 @@ from core.ui.view import View, keep
 VIEW = View("lifetime")
 context = session.open_page()
 parts.header(t("Lifetime"), t("What customers are worth while they stay, and what goes with staying."))
-ledger = segment.ledger(context) if session.frames(overview_page.has_company, context.today) else None
-if ledger is not None:
-    segment.left_out(ledger)
-if ledger is None or ledger.log.is_empty():
-    parts.empty("hourglass_disabled", t("No history yet"), t("A lifetime can be told once some customers have left."),
-                button=t("Go to the customers"), page="customers")  # fmt: skip
-    st.stop()
-
+ledger = segment.history(context, "hourglass_disabled", t("A lifetime can be told once some customers have left."))
 dimensions = dimension_words()
 with st.container(horizontal=True, vertical_alignment="center"):
     by = st.selectbox(t("Compare by"), list(dimensions), format_func=dimensions.__getitem__, key=VIEW.begin("by", lambda asked: asked if asked in dimensions else "payment_option", "payment_option"),

@@ -12,7 +12,7 @@ from core.ui.text import definition, t
 
 context = session.open_page()
 parts.header(t("Overview"))
-if not session.frames(page.has_company, context.today):
+if not session.frames(overview.has_company, context.today):
     parts.empty(
         "apartment", t("No company yet"), t("Invoices need to know who sends them."),
         button=t("Enter your company"), page="settings",

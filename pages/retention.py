@@ -12,14 +12,7 @@ from core.ui.view import View, keep
 VIEW = View("retention")
 context = session.open_page()
 parts.header(t("Retention"), t("Who stays and who leaves, and whom we may lose next."))
-ledger = segment.ledger(context) if session.frames(overview_page.has_company, context.today) else None
-if ledger is not None:
-    segment.left_out(ledger)
-if ledger is None or ledger.log.is_empty():
-    parts.empty("group_off", t("No history yet"), t("Retention can be told from the first paying customers on."),
-                button=t("Go to the customers"), page="customers")  # fmt: skip
-    st.stop()
-
+ledger = segment.history(context, "group_off", t("Retention can be told from the first paying customers on."))
 with st.container(horizontal=True, vertical_alignment="center"):
     chosen, _ = overview_page.choose_range(comparing=False)
     filters = segment.choose(ledger)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from core.domain.errors import ForbliError
-from core.ui import overview_page, parts, session, simulate_decide, simulate_reads
+from core.reports import overview
+from core.ui import parts, session, simulate_decide, simulate_reads
 from core.ui import simulate_answer as answer
 from core.ui import simulate_assumptions as assumptions
 from core.ui import simulate_sentence as sentence
@@ -18,7 +19,7 @@ parts.header(
         "What if prices were others: exact on your own base first, then what people may do. Nothing is published by that."
     ),
 )
-if not session.frames(overview_page.has_company, context.today):
+if not session.frames(overview.has_company, context.today):
     parts.empty(
         "apartment",
         t("No company yet"),

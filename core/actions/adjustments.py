@@ -16,7 +16,7 @@ from core.actions.invoices import business_day
 from core.calc.changes.adjusting import ADJUSTMENT_REQUESTS, decide_adjustments
 from core.calc.changes.deciding import Decision
 from core.calc.changes.standing import SUB
-from core.domain.access import OWN_LIMIT, SYSTEM, Permission
+from core.domain.access import SYSTEM, Permission
 from core.domain.errors import Conflict, NotFound, NotPermitted
 from core.domain.subscriptions import AdjustmentDecision as Decided
 from core.store import billing
@@ -35,8 +35,9 @@ def ask_adjustments(work: Work, *, requests: pl.DataFrame, partial: bool = False
     answered = refusals(Decision(good, refused), partial=partial)
     first = reserve_ids(work.session, Adjustment, good.height) if good.height else 0
     company = billing.company_profile(work.session, business_day(work.now))
-    own = getattr(company, OWN_LIMIT.get(work.actor.role, ""), 0)
-    limit = pl.when(pl.col("currency") == company.currency).then(own).otherwise(0)
+    limit = (
+        pl.when(pl.col("currency") == company.currency).then(billing.own_limit(company, work.actor.role)).otherwise(0)
+    )
     rows = good.with_columns(
         id=pl.int_range(first, first + pl.len(), dtype=pl.Int64), needs_approval=pl.col("amount_minor") > limit,
     )  # fmt: skip

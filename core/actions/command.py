@@ -25,7 +25,7 @@ import polars as pl
 from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from core.calc.inline import inline
+from core.calc.threads import inline
 from core.domain.access import Actor, Permission, require
 from core.domain.errors import Conflict
 from core.store.audit import audit_hash

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.calc.pricebook import MICRO
 from core.documents.price_words import limit_text
 from core.documents.words import Words
 from core.domain.periods import Interval, Unit
 from core.domain.price_form import interval_name
-
-MICRO = 10**6
 
 
 def _what(row: dict[str, Any], words: Words) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.domain.access import OWN_LIMIT, Role
+from core.domain.access import Role
 from core.store import billing
 from core.store.tables import (
     Adjustment,
@@ -27,7 +27,7 @@ WAITING, NEXT, BILLED = "waiting", "next", "billed"
 def own_limit(session: Session, role: Role, currency: str, today: date) -> int:
     """Up to which amount, in minor units, one person of the role may charge or credit alone: nothing in other currencies."""
     company = billing.company_profile(session, today)
-    return int(getattr(company, OWN_LIMIT.get(role, ""), 0)) if company.currency == currency else 0
+    return billing.own_limit(company, role) if company.currency == currency else 0
 
 
 def notes(session: Session, customer_id: int) -> list[dict[str, Any]]:

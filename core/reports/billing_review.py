@@ -183,7 +183,9 @@ def usage_signs(session: Session, loaded: BillingInputs, through: date) -> pl.Da
         .when((pl.col("previous_micro") > 0) & (change > JUMP)).then(pl.lit("jump"))
         .when((pl.col("previous_micro") > 0) & (change < -JUMP)).then(pl.lit("drop"))
     )  # fmt: skip
-    names = loaded.facts.charges.select("charge_id", charge="name")
+    names = loaded.facts.charges.select(
+        "charge_id", charge=pl.when(pl.col("name") == "").then("code").otherwise("name")
+    )
     odd = compared.with_columns(sign=sign).filter(pl.col("sign").is_not_null()).join(names, on="charge_id", how="left")
     return odd.select(pl.col(name).cast(kind) for name, kind in USAGE.items())
 

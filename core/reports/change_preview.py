@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.calc.billing.price_limits import named_by_charge
-from core.calc.inline import inlined
 from core.calc.recurring import monthly
+from core.calc.threads import inlined
 from core.domain.errors import ForbliError
 from core.reports.ahead import Ahead, ahead
 from core.reports.proposals import Proposal, propose

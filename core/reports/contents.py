@@ -18,9 +18,9 @@ from core.calc.billing.price_limits import limit_of
 from core.calc.breakdown import breakdown
 from core.calc.calendar import OPEN
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
-from core.calc.inline import inlined
-from core.calc.pricebook import compile_book
+from core.calc.pricebook import MICRO, compile_book
 from core.calc.recurring import recurring_lines
+from core.calc.threads import inlined
 from core.domain.coupons import CouponKind, Duration
 from core.domain.plans import ON_AMOUNTS, Charge, ChargeKind, ChargeModel
 from core.reports.ahead import Ahead, ahead
@@ -29,8 +29,6 @@ from core.reports.named_changes import named
 from core.store import billing, catalogue, load
 from core.store import subscriptions as stored
 from core.store.tables import Plan, PriceVersion, Subscription, core_table
-
-MICRO = 10**6
 
 
 @dataclass(frozen=True)

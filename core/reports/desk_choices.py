@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc.billing.discounts import grants
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_pause
-from core.calc.inline import inlined
+from core.calc.threads import inlined
 from core.domain.plans import ChargeKind
 from core.reports import plans
 from core.reports.named_changes import named

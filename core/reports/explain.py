@@ -20,8 +20,8 @@ from core.calc.billing.adjustments import ADJUSTMENT
 from core.calc.billing.expected import ONCE, TRUE_UP
 from core.calc.billing.price_limits import LIMIT
 from core.calc.breakdown import Part, breakdown, event_breakdown, units
-from core.calc.inline import inlined
 from core.calc.pricebook import PriceBook, compile_book
+from core.calc.threads import inlined
 from core.domain.money import to_major
 from core.domain.plans import ON_AMOUNTS, ChargeModel
 from core.domain.subscriptions import ChangeKind

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-PRICE, PLAN_CHANGE = "price", "plan_change"
+from core.domain.subscriptions import ChangeKind
+
+PLAN_CHANGE = "plan_change"
 
 
 def named(changes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -15,7 +17,7 @@ def named(changes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     held, said = None, []
     for change in sorted(changes, key=lambda each: each["effective_on"]):
-        other = change["kind"] == PRICE and held is not None and change["plan_id"] not in (None, held)
+        other = change["kind"] == ChangeKind.PRICE and held is not None and change["plan_id"] not in (None, held)
         said.append({**change, "kind": PLAN_CHANGE} if other else dict(change))
         held = change["plan_id"] or held
     return said

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc.billing.price_limits import named_by_charge
 from core.calc.calendar import OPEN
-from core.calc.inline import inlined
 from core.calc.recurring import monthly
+from core.calc.threads import inlined
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
 from core.reports import invoices, payments

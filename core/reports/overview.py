@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from core.domain.errors import Conflict
 from core.domain.plans import PriceStatus
 from core.reports import asides, price_proposals
 from core.reports.billing_review import held
@@ -19,6 +20,15 @@ from core.store.tables import (
     PriceVersion,
     core_table,
 )
+
+
+def has_company(session: Session, today: date) -> bool:
+    """Is the seller known on this day?"""
+    try:
+        billing.company_profile(session, today)
+    except Conflict:
+        return False
+    return True
 
 
 def chores(session: Session, today: date) -> dict[str, int]:

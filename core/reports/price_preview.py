@@ -11,9 +11,9 @@ from decimal import Decimal
 import polars as pl
 
 from core import frames
-from core.calc.inline import inlined
 from core.calc.pricebook import MICRO, PriceBook, compile_book
 from core.calc.rating import rate
+from core.calc.threads import inlined
 from core.calc.usage import percentage_fees
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms, Rounding
 from core.store.catalogue import as_prices

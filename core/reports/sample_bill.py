@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.billing.documents import draft
-from core.calc.inline import inlined
 from core.calc.pricebook import MICRO
+from core.calc.threads import inlined
 from core.domain.errors import Conflict
 from core.domain.periods import Alignment, calendar_anchor, next_boundary, period_containing
 from core.domain.plans import ChargeModel, PriceTerms

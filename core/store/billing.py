@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, s
 from sqlalchemy.orm import Session
 
 from core import frames
+from core.domain.access import OWN_LIMIT, Role
 from core.domain.coupons import CouponKind
 from core.domain.errors import Conflict
 from core.domain.invoices import DocumentKind
@@ -346,6 +347,11 @@ def company_profile(session: Session, as_of: date) -> Any:
     if row is None:
         raise Conflict("Fill in your company in Settings before billing", code="no_company")
     return row
+
+
+def own_limit(company: Any, role: Role) -> int:
+    """Up to which amount, in minor units of the company's currency, one person of the role may charge or credit alone."""
+    return int(getattr(company, OWN_LIMIT[role])) if role in OWN_LIMIT else 0
 
 
 def vat_rules(session: Session, seller_country: str) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.calc.calendar import OPEN
+from core.calc.pricebook import MICRO
 from core.domain.plans import Charge
 from core.reports.contents import Contents
 from core.ui import parts
@@ -20,7 +21,6 @@ from core.ui.plan_words import limit_text, more_text, prices_text
 from core.ui.text import label, t
 
 DAY = timedelta(days=1)
-MICRO = 10**6
 
 
 def show(each: Contents) -> None:

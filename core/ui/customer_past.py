@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from core.calc.calendar import OPEN
+from core.calc.pricebook import MICRO
 from core.domain.money import exponent_of
 from core.reports.one_customer import OneCustomer
 from core.ui import charts, parts, session
@@ -19,7 +20,6 @@ from core.ui.text import label, t
 from core.ui.view import keep
 
 SHOWN_EVENTS = 200
-MICRO = 10**6
 
 
 def periods(view: OneCustomer) -> None:

@@ -17,7 +17,6 @@ from core.ui.plan_list import interval_of
 from core.ui.plan_words import day_format
 from core.ui.text import t
 
-MICRO = 10**6
 DAY = timedelta(days=1)
 INSTEAD = "desk:instead"  # another change that the page opens next: (kind, subject)
 

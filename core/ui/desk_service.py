@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from core.calc.pricebook import MICRO
 from core.domain.subscriptions import CreditChoice, EndCause, Timing
 from core.reports.desk_choices import Choices, offers
 from core.ui import session
-from core.ui.desk_asked import DAY, INSTEAD, MICRO, Asked, Subject, ask_choice, ask_day, offer_text, one
+from core.ui.desk_asked import DAY, INSTEAD, Asked, Subject, ask_choice, ask_day, offer_text, one
 from core.ui.format import day, quantity
 from core.ui.text import label, t
 

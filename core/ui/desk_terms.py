@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from core.calc.pricebook import MICRO
 from core.domain.subscriptions import Timing
 from core.reports.change_preview import Request
 from core.reports.desk_choices import Choices
 from core.ui import session
-from core.ui.desk_asked import MICRO, Asked, Subject, ask_choice, ask_day, offer_text, one
+from core.ui.desk_asked import Asked, Subject, ask_choice, ask_day, offer_text, one
 from core.ui.format import money, percent, quantity
 from core.ui.text import label, t
 

@@ -8,6 +8,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.calc.breakdown import Part
+from core.calc.pricebook import MICRO
 from core.domain.errors import NotFound
 from core.reports.explain import Reasons, explain
 from core.reports.invoices import Explained, explained
@@ -16,8 +17,6 @@ from core.ui.format import day, money, percent, period, quantity
 from core.ui.invoice_list import KEPT
 from core.ui.invoice_side import pair_row, unnamed
 from core.ui.text import label, sentence, t
-
-MICRO = 10**6
 
 
 def read(db: Session, number: str) -> tuple[Explained, dict[int, Reasons]]:

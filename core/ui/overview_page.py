@@ -8,11 +8,9 @@ from typing import Any
 
 import polars as pl
 import streamlit as st
-from sqlalchemy.orm import Session
 
 from core.calc.movements import KINDS, after_months
 from core.documents.kpi_page import kpi_page
-from core.domain.errors import Conflict
 from core.reports.kpis import Figures
 from core.store import billing
 from core.ui import movement_charts, parts, session
@@ -23,15 +21,6 @@ from core.ui.view import View, keep
 
 SHOWN_APPROVALS = 5
 VIEW = View("figures")
-
-
-def has_company(session: Session, today: date) -> bool:
-    """Is the seller known on this day?"""
-    try:
-        billing.company_profile(session, today)
-    except Conflict:
-        return False
-    return True
 
 
 RANGES = {"3": 3, "6": 6, "12": 12, "24": 24, "36": 36}

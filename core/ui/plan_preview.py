@@ -8,6 +8,7 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
+from core.calc.pricebook import MICRO
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms
@@ -18,8 +19,6 @@ from core.ui import charts, parts, plan_bill, session
 from core.ui.format import money, quantity
 from core.ui.plan_bill import typed_number
 from core.ui.text import refusal, t
-
-MICRO = 10**6
 
 
 def show(terms: PriceTerms, findings: list[Finding], context: session.Context, key: str, chosen: str = "") -> None:

@@ -13,7 +13,7 @@ from core.calc import drivers
 from core.domain.subscriptions import Channel, CustomerKind, PaymentOption
 from core.reports import churn, lifetimes, mrr, overview
 from core.reports.kpis import Filters
-from core.ui import session
+from core.ui import parts, session
 from core.ui.format import country, month
 from core.ui.text import label, t
 from core.ui.view import begin, keep
@@ -33,6 +33,17 @@ def left_out(known: mrr.Ledger) -> None:
         st.warning(
             t("Left out for want of a rate: {currencies}. Enter one in Settings.", currencies=", ".join(known.missing))
         )
+
+
+def history(context: session.Context, icon: str, why: str) -> mrr.Ledger:
+    """The ledger of a page that needs a history; without one the page ends here and says so."""
+    known = ledger(context) if session.frames(overview.has_company, context.today) else None
+    if known is not None:
+        left_out(known)
+    if known is None or known.log.is_empty():
+        parts.empty(icon, t("No history yet"), why, button=t("Go to the customers"), page="customers")
+        st.stop()
+    return known
 
 
 def coverage(context: session.Context, known: mrr.Ledger) -> None:

@@ -20,7 +20,7 @@ from core.calc.billing.price_limits import LIMIT
 from core.calc.billing.reconcile import reconcile
 from core.calc.billing.tax import net_lines, tax_per_rate, with_tax
 from core.calc.calendar import OPEN
-from core.calc.inline import inline
+from core.calc.threads import inline
 from core.calc.timeline import Timeline, live_changes, timeline
 from core.domain.money import exponent_of
 from core.domain.subscriptions import ChangeKind, CustomerKind

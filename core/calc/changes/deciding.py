@@ -19,7 +19,6 @@ from core.domain.subscriptions import ChangeKind, Refusal
 
 # A fact before it has an id. Facts of one request stand together, the one that was asked for first.
 NEW_FACTS: frames.Schema = {"row": pl.Int64, **{k: v for k, v in frames.CHANGES.items() if k != "change_id"}}
-MICRO = 10**6
 Checks = Sequence[tuple[StrEnum, pl.Expr]]
 
 

@@ -7,7 +7,6 @@ import polars as pl
 from core import frames
 from core.calc.calendar import boundary
 from core.calc.changes.deciding import (
-    MICRO,
     Checks,
     Decision,
     asked,
@@ -19,6 +18,7 @@ from core.calc.changes.deciding import (
 )
 from core.calc.changes.standing import DAY, SUB, Circumstances, with_offer, with_policy
 from core.calc.changes.terms import no_quantity
+from core.calc.pricebook import MICRO
 from core.domain.subscriptions import ChangeKind, Refusal
 
 START_REQUESTS: frames.Schema = {

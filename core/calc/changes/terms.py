@@ -8,7 +8,6 @@ import polars as pl
 
 from core import frames
 from core.calc.changes.deciding import (
-    MICRO,
     Decision,
     asked,
     facts,
@@ -18,6 +17,7 @@ from core.calc.changes.deciding import (
     usual_checks,
 )
 from core.calc.changes.standing import SUB, Circumstances, identified, standing, with_offer, with_policy
+from core.calc.pricebook import MICRO
 from core.calc.timeline import LIMIT
 from core.domain.money import MAX_MINOR
 from core.domain.plans import ChargeKind

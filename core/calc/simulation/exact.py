@@ -15,11 +15,11 @@ import polars as pl
 
 from core import frames
 from core.calc.arithmetic import divide
-from core.calc.inline import inline, side_by_side
 from core.calc.pricebook import MICRO
 from core.calc.simulation.base import Base
 from core.calc.simulation.nets import Nets
 from core.calc.simulation.sums import between
+from core.calc.threads import inline, side_by_side
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from core.calc import recurring, usage
 from core.calc.arithmetic import largest, wide_enough
 from core.calc.billing.discounts import percentage
 from core.calc.billing.tax import net_of
-from core.calc.inline import inline
 from core.calc.pricebook import PriceBook, compile_book
 from core.calc.rating import component_of, rate_components
 from core.calc.simulation.base import SUB, Base
 from core.calc.simulation.coupled import LINE, made_whole
 from core.calc.simulation.sums import between, summed
+from core.calc.threads import inline
 from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel
 

@@ -1,4 +1,4 @@
-"""Many small frame steps without waking a worker thread for each.
+"""On which thread frame steps run: many small ones without waking a worker for each, two large halves side by side.
 
 Polars hands most steps to its thread pool and waits for it: on a frame of ten rows that costs three to five times what the
 step itself does. Inside the evaluation of a plan it goes on where it is. So a computation of hundreds of steps on few rows is
