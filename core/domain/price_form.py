@@ -33,6 +33,7 @@ TIER_COLUMNS: dict[ChargeModel, tuple[str, ...]] = {
     ChargeModel.GRADUATED_PERCENTAGE: ("up_to", "rate_percent", "flat_amount"),
 }
 TIER_CELLS = ("up_to", "package_size", "unit_amount", "flat_amount", "rate_percent")
+PRICES = ("unit_amount", "flat_amount", "rate_percent")
 EVENT_FIELDS = ("rate_percent", "fixed_amount", "free_events", "free_amount", "min_per_event", "max_per_event")
 _UNITS = (
     ChargeModel.PER_UNIT, ChargeModel.GRADUATED, ChargeModel.VOLUME, ChargeModel.PACKAGE, ChargeModel.STAIRSTEP,
@@ -93,13 +94,19 @@ def _fill_charge(charge: Charge, text: Callable[[Decimal | None], str]) -> Form:
         "convert_by": text(charge.convert_by), "convert_rounding": charge.convert_rounding.value,
         "first_tier_flat_at_zero": charge.first_tier_flat_at_zero,
         "min_amount": text(charge.min_amount), "max_amount": text(charge.max_amount),
-        "tiers": [
-            {"up_to": text(tier.up_to), "package_size": text(tier.package_size),
-             **{name: text(getattr(tier, name) or None) for name in ("unit_amount", "flat_amount", "rate_percent")}}
-            for tier in charge.tiers
-        ],
+        "tiers": [_fill_tier(tier, charge.model, text) for tier in charge.tiers],
         **dict.fromkeys(EVENT_FIELDS, ""),
         **(_fill_events(events, text) if events else {}),
+    }  # fmt: skip
+
+
+def _fill_tier(tier: Tier, model: ChargeModel, text: Callable[[Decimal | None], str]) -> Form:
+    """The cells of a tier. One that costs nothing says so in its first price: a row without any text would be no tier."""
+    prices = [name for name in TIER_COLUMNS[model] if name in PRICES]
+    free = not any(getattr(tier, name) for name in PRICES)
+    return {
+        "up_to": text(tier.up_to), "package_size": text(tier.package_size),
+        **{name: text(ZERO if free and name in prices[:1] else getattr(tier, name) or None) for name in PRICES},
     }  # fmt: skip
 
 

@@ -71,7 +71,10 @@ class Assumption(StrEnum):
 
 @dataclass(frozen=True)
 class Edit:
-    """One cell of the prices that changes: `charge`.`column` of tier `tier` (from 0) becomes `value`, as people type it."""
+    """One cell of the prices that changes: `charge`.`column` of tier `tier` (from 0) becomes `value`, as people type it.
+
+    Without a charge it is a cell of the whole price list. Charges and tiers come and go by edits too (`domain.price_edits`).
+    """
 
     charge: str
     column: str
@@ -84,7 +87,7 @@ class Scenario:
     """Everything that the numbers follow from. Shares in millionths.
 
     `plan`, `currency`, `interval`: whose prices change. `edits` and `bundled` (codes of add-ons that cost nothing any more) make the
-    new prices from the newest published ones; `minimum` a new minimum commitment. `kinds`, `countries`, `only`, `without` (customer
+    new prices from the newest published ones. `kinds`, `countries`, `only`, `without` (customer
     ids): the scope, empty = everybody; `agreed_too`: agreed prices change as well. `alternatives`: plans that customers may change to
     instead (None: all that customers of their kind have). `from_on`: from which day new customers pay;
     `existing` and its `existing_on`; `notice_days`: at least so long before (the company's minimum applies too); `waves`,
@@ -100,7 +103,6 @@ class Scenario:
     interval: str = "month"
     edits: tuple[Edit, ...] = ()
     bundled: tuple[str, ...] = ()
-    minimum: str = ""
     kinds: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -163,13 +165,15 @@ def to_json(scenario: Scenario) -> dict[str, Any]:
 def from_json(content: Mapping[str, Any]) -> Scenario:
     """A scenario from plain data; an unknown name is refused."""
     known = dict(content)
-    unknown = sorted(set(known) - set(Scenario.__dataclass_fields__))
+    unknown = sorted(set(known) - set(Scenario.__dataclass_fields__) - {"minimum"})
     if unknown:
         raise InvalidInput("A scenario has no “{name}”", code="unknown_field", name=unknown[0])
     for name in ("name", "plan", "currency"):
         if not str(known.get(name, "")).strip():
             raise InvalidInput("The scenario does not say its {name}", code="missing_field", name=name)
-    known["edits"] = tuple(_edit(edit) for edit in known.get("edits", ()))
+    minimum = str(known.pop("minimum", ""))  # as older files say it
+    least = (Edit("", "minimum_commitment", minimum),) if minimum else ()
+    known["edits"] = (*(_edit(edit) for edit in known.get("edits", ())), *least)
     known["assumptions"] = tuple((str(name), float(value)) for name, value in _pairs(known.get("assumptions", ())))
     for name in ("bundled", "kinds", "countries", "only", "without", "exempt", "capped"):
         known[name] = tuple(str(value) for value in known.get(name, ()))
@@ -182,7 +186,7 @@ def from_json(content: Mapping[str, Any]) -> Scenario:
         known["existing"] = Existing(known.get("existing", Existing.RENEWAL))
     except ValueError:
         raise InvalidInput("Existing customers change never, at renewal or on a date", code="bad_existing") from None
-    known["unit_cost"], known["minimum"] = str(known.get("unit_cost", "0")), str(known.get("minimum", ""))
+    known["unit_cost"] = str(known.get("unit_cost", "0"))
     try:
         scenario = Scenario(**known)
     except TypeError:

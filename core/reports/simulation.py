@@ -18,6 +18,7 @@ from core.domain import price_form
 from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
 from core.domain.plans import ChargeKind, ChargeModel, PriceStatus, PriceTerms
+from core.domain.price_edits import applied
 from core.domain.price_rules import require_sound
 from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check
 from core.reports import mrr, reaction
@@ -144,34 +145,32 @@ def _versions(session: Session, scenario: Scenario) -> tuple[Any, int, list[int]
 
 def edited(before: PriceTerms, scenario: Scenario) -> PriceTerms:
     """The terms with every edit in its cell and the bundled add-ons free; refuses unknown cells and unsound prices."""
-    form = price_form.fill(before)
+    form = applied(before, scenario.edits)
     charges = {charge["code"]: charge for charge in form["charges"]}
-    for edit in scenario.edits:
-        if edit.charge not in charges:
-            raise InvalidInput("The prices have no charge {charge}", code="no_charge", charge=edit.charge)
-        charge = charges[edit.charge]
-        # The rate of a percentage of each event is the charge's own, whatever its tiers may hold.
-        if edit.column in price_form.TIER_CELLS and charge["model"] != ChargeModel.PERCENTAGE.value:
-            while len(charge["tiers"]) <= edit.tier:
-                charge["tiers"].append(dict.fromkeys(price_form.TIER_CELLS, ""))
-            charge["tiers"][edit.tier][edit.column] = edit.value
-        elif edit.column in charge:
-            charge[edit.column] = edit.value
-        else:
-            raise InvalidInput("A charge has no “{column}”", code="no_column", column=edit.column)
     for code in scenario.bundled:
         if code not in charges or charges[code]["kind"] != ChargeKind.ADDON.value:
             raise InvalidInput("The prices have no add-on {charge}", code="no_addon", charge=code)
         # All units are included: the add-on stays on the list, and whoever has it pays nothing for it.
         charges[code].update({"included_units": EVERYTHING, "first_tier_flat_at_zero": False, "min_amount": ""})
-    if scenario.minimum:
-        form["minimum_commitment"] = scenario.minimum
     reading = price_form.read(form, before.interval)
     if reading.unreadable:
         finding = reading.unreadable[0]
         raise InvalidInput(finding.message, code="unreadable_price", **finding.values)
     require_sound(reading.terms)
+    _require_history(before, reading.terms)
     return reading.terms
+
+
+def _require_history(before: PriceTerms, after: PriceTerms) -> None:
+    """Refuse to charge by what was not measured: another meter, or single events where only their sum is known."""
+    measured = {(charge.meter, charge.model is ChargeModel.PERCENTAGE) for charge in before.charges if charge.meter}
+    for charge in after.charges:
+        by_event = charge.model is ChargeModel.PERCENTAGE
+        if charge.meter and not {(charge.meter, True), (charge.meter, by_event)} & measured:
+            raise InvalidInput(
+                "{charge} is charged by {meter}, of which the past use is not known as it would be charged", code="no_history",
+                charge=charge.name or charge.code, meter=charge.meter,
+            )  # fmt: skip
 
 
 def with_terms(prices: frames.Prices, replaced: list[int], terms: PriceTerms, plan_id: int) -> frames.Prices:
@@ -238,6 +237,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     check(scenario)
     new = candidate(session, ready, scenario)
     standing = _standing(session, ready, new.plan_id, scenario)
+    _require_addons(standing.subs, new)
     subs, base, before = standing.subs, standing.base, standing.before
     after = exact.rerate(base, new.prices)
     known = subs.hstack(_limits(subs, scenario))
@@ -276,6 +276,19 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         edges(base, new.terms),
         standing.idle,
     )
+
+
+def _require_addons(subs: pl.DataFrame, new: Candidate) -> None:
+    """Refuse to take an add-on off the list that somebody has: nobody would know what becomes of it."""
+    before, after = ({each.code for each in terms.charges if each.kind is ChargeKind.ADDON} for terms in (new.before, new.terms))
+    held = subs.select(pl.col("addons").str.split("|")).explode("addons").select(code=pl.col("addons").str.split("×").list.first())["code"]
+    for code in sorted(before - after):
+        count = int((held == code).sum())
+        if count:
+            raise InvalidInput(
+                "{count} subscriptions have the add-on {charge}: include it for nothing, or keep its price", code="addon_held",
+                count=count, charge=code,
+            )  # fmt: skip
 
 
 def _limits(subs: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:

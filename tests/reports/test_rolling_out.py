@@ -12,7 +12,7 @@ from core.actions import prices, subscriptions
 from core.actions.scenarios import approve, request_approval, roll_out, save_scenario, stop
 from core.calc.simulation import exact, limits
 from core.documents.letters import letter
-from core.domain.errors import Conflict
+from core.domain.errors import Conflict, InvalidInput
 from core.domain.scenarios import Edit, Existing, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, reaction, scenarios, simulation
@@ -462,6 +462,53 @@ def test_a_letter_states_the_limited_price_and_how_long_it_holds(engine):
     assert known.moved["before"].to_list() == [12 * 26_400]  # 330 without VAT, which is what is paid by then
 
 
+REBUILT = (
+    Edit("support", "removed", "yes"),
+    Edit("sign", "kind", "fixed"), Edit("sign", "flat_amount", "35"), Edit("sign", "name", "Signing"),
+    Edit("desk", "kind", "addon"), Edit("desk", "unit_amount", "12"), Edit("desk", "model", "per_unit"), Edit("desk", "name", "Desk"),
+    Edit("seat", "model", "graduated"), Edit("seat", "tiers", "3"), Edit("seat", "unit_amount", "45", 0), Edit("seat", "up_to", "8", 1),
+    Edit("seat", "unit_amount", "38", 1), Edit("seat", "unit_amount", "31", 2),
+    Edit("calls", "tiers", "1"), Edit("calls", "up_to", ""), Edit("calls", "unit_amount", "0.6"), Edit("calls", "min_amount", "20"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cap_ppm", [None, 101_010])
+def test_a_price_list_rebuilt_is_billed_as_simulated(engine, cap_ppm):
+    """A charge goes, two come, tiers come and go, seats are counted in another way: what is billed is what was shown."""
+    world = World(engine, NOW)
+    seats = charge("seat", "seat", "volume", tier("5", unit="40"), tier(unit="30"))
+    calls = charge("calls", "usage", "graduated", tier("100", unit="0.55"), tier(unit="0.25"), meter="calls")
+    support = charge("support", "fixed", "flat", tier(flat="45.50"), timing="in_arrears")
+    plan = world.plan(fixed("99"), seats, support, calls, code="pro")
+    for number in range(8):
+        subscription = world.start(world.customer(), plan, date(2025, 1, 3), quantity=1 + 2 * number)
+        world.use(subscription, "calls", date(2026, 4, 20), 37 + 111 * number)
+    world.bill(date(2026, 6, 14))
+    known, ready, starts = used_again(world, replace(SCENARIO, edits=REBUILT, cap_ppm=cap_ppm))
+
+    wanted, _ = simulated(known, ready)
+    assert {key: billed(world, key, start) for key, start in starts.items()} == wanted
+    assert sum(wanted.values()) != known.rows["before"].sum()
+    assert world.bill(SETTLED).documents == 0
+    assert_books_hold(world)
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ((Edit("sms", "kind", "usage"), Edit("sms", "unit_amount", "1"), Edit("sms", "model", "per_unit"), Edit("sms", "name", "SMS")), "past use is not known"),
+        ((Edit("calls", "model", "percentage"), Edit("calls", "rate_percent", "1")), "past use is not known"),
+        ((Edit("calls", "tiers", "1"),), "last tier must be open"),
+        ((Edit("x", "removed", "yes"),), "4 subscriptions have the add-on x"),
+    ],
+)  # fmt: skip
+def test_prices_that_nobody_could_be_moved_to_are_refused(sqlite_engine, edits, words):
+    company(sqlite_engine)
+    with pytest.raises(InvalidInput) as refused:
+        effect(sqlite_engine, replace(SCENARIO, edits=edits))
+    assert words in str(refused.value)
+
+
 def test_minimums_and_coupons_of_every_kind_beside_a_limit_are_billed_as_simulated(engine):
     world = World(engine, NOW)
     calls = charge("calls", "usage", "graduated", tier("100", unit="0.55"), tier(unit="0.25"), meter="calls")
@@ -477,7 +524,7 @@ def test_minimums_and_coupons_of_every_kind_beside_a_limit_are_billed_as_simulat
             world.change(subscription, "coupon", date(2025, 1, 3), coupon_id=world.coupon(duration="forever", **coupon))
         world.use(subscription, "calls", date(2026, 4, 20), 37 + 311 * (number // 5))
     scenario = replace(
-        SCENARIO, edits=(Edit("fee", "flat_amount", "159"), Edit("calls", "unit_amount", "0.95"), Edit("support", "flat_amount", "20")), minimum="300",
+        SCENARIO, edits=(Edit("fee", "flat_amount", "159"), Edit("calls", "unit_amount", "0.95"), Edit("support", "flat_amount", "20"), Edit("", "minimum_commitment", "300")),
         cap_ppm=101_010,
     )  # fmt: skip
     world.bill(date(2026, 6, 14))
