@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
     change = add("simulate", do_simulate, "every number of a pricing change")
     change.add_argument("scenario", metavar="SCENARIO.toml", help="the change; seed/scenarios/ has examples")
     change.add_argument("--as-of", type=_day, metavar="DATE", help="the day of the base, today if not said")
+    change.add_argument("--memo", metavar="FILE.pdf", help="write the decision memo there as well")
+    change.add_argument("--language", choices=["en", "nb"], default="en", help="of the memo")
     return root
 
 
@@ -162,13 +164,27 @@ def do_lifetime(options: argparse.Namespace, engine: Engine, now: datetime) -> R
 
 def do_simulate(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
     """Every number of a scenario file."""
+    from core.documents.memo import memo
     from core.domain.scenarios import from_toml
     from core.reports.scenarios import simulate
+    from core.store.billing import company_profile
     from core.store.engine import reading
 
-    scenario = from_toml(_text(options.scenario, "scenario"))
+    scenario, today = from_toml(_text(options.scenario, "scenario")), options.as_of or now.date()
     with reading(engine) as session:
-        return DONE, simulate(session, scenario, options.as_of or now.date())
+        found = simulate(session, scenario, today)
+        if options.memo:
+            company = company_profile(session, today).legal_name
+            paper = memo(found, options.language, company=company, notes=scenario.notes)
+            _write(options.memo, paper.content)
+        return DONE, found
+
+
+def _write(name: str, content: bytes) -> None:
+    try:
+        Path(name).write_bytes(content)
+    except OSError as error:
+        raise InvalidInput("{name} cannot be written: {reason}", code="unwritable", name=name, reason=error.strerror) from None  # fmt: skip
 
 
 def _bytes(name: str) -> bytes:

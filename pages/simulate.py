@@ -41,6 +41,10 @@ if not known:
     st.stop()
 
 row = simulate_decide.kept_ones(context)
+if row is not None and simulate_decide.decided(row, context):
+    simulate_decide.roll_out(row, context)
+    simulate_decide.afterwards(row, context)
+    st.stop()
 scenario = sentence.build(known, context)
 assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "reports": {"domain", "frames", "store", "calc", "language"},
     "documents": {"domain", "frames", "store", "calc", "language", "reports"},
     "ui": {"domain", "frames", "store", "calc", "language", "exchange", "actions", "reports", "documents"},
-    "__main__": {"domain", "store", "actions", "reports", "exchange"},
+    "__main__": {"domain", "store", "actions", "reports", "exchange", "documents"},
 }
 LIBRARIES = {
     "domain": set(),

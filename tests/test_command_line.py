@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
+from sqlalchemy import Engine
 
 from core.__main__ import DONE, REFUSED, main
+from tests.apps import url_of
+from tests.reports.test_simulation import company
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = [str(ROOT / "seed" / "mappings" / "sample.toml"), str(ROOT / "seed" / "sample.csv")]
@@ -141,3 +145,24 @@ def test_the_figures_of_a_company_month_by_month(run: Any) -> None:
     assert sum(part[-1]["closing"] for part in answer["by"]["segments"].values()) == answer["months"][-1]["closing"]
     assert run("metrics", "--from", "2024-03-01", "--to", "2024-01-31")[0] == REFUSED
     assert run("metrics", "--from", "2024-01-01", "--to", "2024-01-31", "--by", "moon")[0] == REFUSED
+
+
+def test_a_scenario_file_makes_its_memo(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    company(sqlite_engine, 4)
+    monkeypatch.setenv("FORBLI_DATABASE_URL", url_of(sqlite_engine))
+    file, paper = tmp_path / "dearer.toml", tmp_path / "memo.pdf"
+    file.write_text(
+        'name = "Dearer"\nplan = "pro"\ncurrency = "NOK"\n[[edits]]\ncharge = "fee"\ncolumn = "flat_amount"\nvalue = "349"\n'
+        '[[edits]]\ncharge = "sign"\ncolumn = "kind"\nvalue = "fixed"\n[[edits]]\ncharge = "sign"\ncolumn = "name"\nvalue = "Signing"\n'
+        '[[edits]]\ncharge = "sign"\ncolumn = "flat_amount"\nvalue = "10"\n'
+    )
+    asked = ["simulate", str(file), "--as-of", "2026-06-15", "--json"]
+
+    assert main([*asked, "--memo", str(paper)]) == DONE
+    said = PdfReader(paper).pages[0].extract_text().replace("\u00a0", " ")
+    assert "fee 299.00 kr → 349.00 kr; new: Signing 10.00 kr" in " ".join(said.split())
+    assert json.loads(capsys.readouterr().out)["exact"]["moved"] == 4
+    assert main([*asked, "--memo", str(tmp_path)]) == REFUSED
+    assert "cannot be written" in json.loads(capsys.readouterr().out)["error"]

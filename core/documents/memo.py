@@ -8,14 +8,17 @@ from typing import Any
 from core.calc.simulation.response import Reaction
 from core.documents.customer_overview import Made
 from core.documents.paper import pdf
+from core.documents.scenario_words import sentence
 from core.documents.words import Words
+from core.domain.price_form import read
+from core.domain.scenarios import from_json
 from core.language import formats
 
 USUAL = Reaction()
 
 
 def memo(
-    found: dict[str, Any], sentence: str, language: str, *, company: str, link: str = "", notes: str = "",
+    found: dict[str, Any], language: str, *, company: str, link: str = "", notes: str = "",
     decisions: Sequence[Mapping[str, Any]] = (),
 ) -> Made:  # fmt: skip
     """The memo as PDF; the same numbers give the same bytes. `found`: what `reports.scenarios.simulate` says; `decisions` of it so far."""
@@ -38,7 +41,7 @@ def memo(
     content = {
         "made": [int(part) for part in found["as_of"].split("-")],
         "seller": {"name": company, "foot": t("Data of {day}, state {hash}, engine {engine}", day=found["as_of"], hash=found.get("data_hash", ""), engine=found["engine"])},
-        "page": t("page"), "of": t("of"), "sentence": sentence, "name": scenario["name"],
+        "page": t("page"), "of": t("of"), "sentence": said(found, words), "name": scenario["name"],
         "figures": [
             [t("A month, nobody reacting"), amount(exact["delta_minor"]), f"{t('Data')} · {share(exact['delta_share'])}"],
             [t("Expected in {count} months", count=scenario["horizon_months"]), about(gain["middle"]),
@@ -78,6 +81,12 @@ def memo(
         else t("Re-rated history differs from the invoices by {gap}.", gap=share(found["gap_ppm"] / 1e6, 3)), "link": link,
     }  # fmt: skip
     return Made(pdf("memo", content, t("Decision memo"), words.language), f"memo-{found['as_of']}.pdf")
+
+
+def said(found: dict[str, Any], words: Words) -> str:
+    """The sentence of numbers that were made before: from the prices that were sold then."""
+    scenario, prices = from_json(found["scenario"]), found.get("prices")
+    return scenario.name if prices is None else sentence(scenario, read(prices["before"]).terms, prices["plan"], words)
 
 
 def _pairs(given: Any) -> list[tuple[str, float]]:

@@ -9,6 +9,25 @@ from core.documents.words import Words
 from core.domain.plans import Charge, EventTerms, Tier
 
 
+def field_name(name: str, words: Words) -> str:
+    """A field of a price version, a charge or a tier as people call it."""
+    t = words.t
+    names = {
+        "currency": t("Currency"), "interval": t("Interval"), "alignment": t("Billing days"),
+        "tax_inclusive": t("Prices include VAT"), "minimum_commitment": t("Minimum commitment"),
+        "trial_days": t("Trial, days"), "code": t("Code"), "name": t("Name"), "kind": t("Kind"), "model": t("Model"),
+        "timing": t("Billed"), "meter": t("Meter"), "vat_category": t("VAT category"),
+        "included_units": t("Included units"), "package_rounding": t("A started package"),
+        "convert_by": t("Units per billed unit"), "convert_rounding": t("A started unit"),
+        "first_tier_flat_at_zero": t("First fee also at zero"), "min_amount": t("At least"), "max_amount": t("At most"),
+        "up_to": t("Up to"), "unit_amount": t("Per unit"), "flat_amount": t("Flat fee"),
+        "package_size": t("Package size"), "rate_percent": t("Percent"), "fixed_amount": t("Fixed per event"),
+        "free_events": t("Free events"), "free_amount": t("Free amount"), "min_per_event": t("Least per event"),
+        "max_per_event": t("Most per event"), "tiers": t("Prices"), "charges": t("Charges"),
+    }  # fmt: skip
+    return names.get(name, words.label(name))
+
+
 def prices_text(charge: Charge, currency: str, words: Words) -> str:
     """The prices of a charge in one line: "1.00 kr up to 100, 0.60 kr above"."""
     if charge.events is not None:

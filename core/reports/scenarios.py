@@ -19,6 +19,7 @@ from core.calc.recurring import in_minor, monthly
 from core.calc.simulation import limits
 from core.domain.money import exponent_of
 from core.domain.plans import PriceStatus
+from core.domain.price_form import fill
 from core.domain.scenarios import Scenario, WhyNot, from_json, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, mrr
@@ -90,8 +91,13 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
     """Every number of the page as plain data; money in minor units of the scenario's currency, shares as fractions."""
     rows, moved = known.rows, known.moved
     before, after = int(rows["before"].sum()), int(rows["after"].sum())
+    prices = {
+        "plan": known.candidate.plan,
+        "before": fill(known.candidate.before),
+        "after": fill(known.candidate.terms),
+    }
     return {
-        "scenario": to_json(known.scenario), "as_of": known.today.isoformat(), "engine": ENGINE,
+        "scenario": to_json(known.scenario), "prices": prices, "as_of": known.today.isoformat(), "engine": ENGINE,
         "exact": {
             "subscriptions": rows.height, "moved": moved.height, "before_minor": monthly(before), "after_minor": monthly(after),
             "delta_minor": monthly(after) - monthly(before), "delta_share": (after - before) / before if before else None,

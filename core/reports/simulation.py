@@ -280,8 +280,14 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
 
 def _require_addons(subs: pl.DataFrame, new: Candidate) -> None:
     """Refuse to take an add-on off the list that somebody has: nobody would know what becomes of it."""
-    before, after = ({each.code for each in terms.charges if each.kind is ChargeKind.ADDON} for terms in (new.before, new.terms))
-    held = subs.select(pl.col("addons").str.split("|")).explode("addons").select(code=pl.col("addons").str.split("×").list.first())["code"]
+    before, after = (
+        {each.code for each in terms.charges if each.kind is ChargeKind.ADDON} for terms in (new.before, new.terms)
+    )
+    held = (
+        subs.select(pl.col("addons").str.split("|"))
+        .explode("addons")
+        .select(code=pl.col("addons").str.split("×").list.first())["code"]
+    )
     for code in sorted(before - after):
         count = int((held == code).sum())
         if count:

@@ -21,7 +21,8 @@ TIER_FIELDS = ("up_to", "unit_amount", "flat_amount", "package_size", "rate_perc
 
 
 def mark(charge: Form) -> None:
-    """Give a charge of a form a lasting key for its widgets."""
+    """Give a charge of a form a lasting key for its widgets; another one lets them begin anew from what the form says."""
+    charge.pop("look", None)
     charge["key"] = uuid.uuid4().hex[:12]
 
 

@@ -69,9 +69,8 @@ def show(plan: dict[str, Any], version: dict[str, Any], context: session.Context
     with left:
         with st.container(border=True):
             _head(form, key)
-        chosen = _charges(form, key, context)
+        chosen = price_list(form, key, context)
         reading, findings = reading_of(form)
-        _findings(findings, reading)
         _save(plan, version, context, form, reading)
     with right:
         plan_preview.show(reading.terms, findings, context, f"{key}:preview", chosen)
@@ -100,6 +99,15 @@ def _head(form: Form, key: str) -> None:
         help=t("Of one interval. When the charges stay below it, the difference is a line of its own."),
     )  # fmt: skip
     form["tax_inclusive"] = st.toggle(field_name("tax_inclusive"), form["tax_inclusive"], key=f"{key}:tax_inclusive")
+
+
+def price_list(form: Form, key: str, context: session.Context) -> str:
+    """All charges of a form, and what is wrong with them; answers the code of the one that is open. A price in a simulation is
+    edited with it too."""
+    chosen = _charges(form, key, context)
+    reading, findings = reading_of(form)
+    _findings(findings, reading)
+    return chosen
 
 
 def _charges(form: Form, key: str, context: session.Context) -> str:

@@ -11,7 +11,8 @@ import streamlit as st
 
 from core.actions import scenarios as actions
 from core.documents.letters import letter
-from core.documents.memo import memo
+from core.documents.memo import memo, said
+from core.documents.words import Words
 from core.domain.access import Permission
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of
@@ -21,11 +22,11 @@ from core.reports import scenarios
 from core.reports.letters import letters
 from core.store import billing
 from core.store.engine import reading
-from core.ui import charts, parts, session, simulate_reads
+from core.ui import charts, parts, session, simulate_answer, simulate_reads
 from core.ui.format import day, instant, money, month, number, share
 from core.ui.simulate_reads import KEY
-from core.ui.simulate_sentence import in_words, restore
-from core.ui.text import label, refusal, t
+from core.ui.simulate_sentence import restore
+from core.ui.text import label, language, refusal, t
 
 MOST_COMPARED = 5
 
@@ -80,10 +81,27 @@ def compare(scenario: Scenario, context: session.Context) -> None:
                 t("8 of 10 cases"): f"{money(round(hoped['gain']['low']), currency, sign=True)} – {money(round(hoped['gain']['high']), currency, sign=True)}",
                 t("Chance of a loss"): share(1 - hoped["gain"]["above_zero"], 0), t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
             })  # fmt: skip
-        st.dataframe(rows, hide_index=True)
+        together = _together([scenario, *beside], context)
+        st.dataframe([*rows, *together], hide_index=True)
         if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):
             st.session_state["compared"] = []
             st.rerun()
+
+
+def _together(compared: list[Scenario], context: session.Context) -> list[dict[str, str]]:
+    """The sum of scenarios of different plans in one currency: nobody is in two of them. What is expected of each does not add up."""
+    about = {(each.plan, each.currency, each.interval) for each in compared}
+    if len(about) < len(compared) or len({each.currency for each in compared}) > 1:
+        return []
+    try:
+        found = [session.frames(simulate_reads.outcome, each, context.today)["exact"] for each in compared]
+    except ForbliError:
+        return []
+    before, delta = (sum(each[name] for each in found) for name in ("before_minor", "delta_minor"))
+    return [{
+        t("Scenario"): t("Together"), t("A month"): money(delta, compared[0].currency, sign=True),
+        t("Change"): share(delta / before if before else None, sign=True), t("Bill shocks"): number(sum(each["red"] for each in found)),
+    }]  # fmt: skip
 
 
 def kept_ones(context: session.Context) -> dict[str, Any] | None:
@@ -121,18 +139,16 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
     st.header(t("Decide"), anchor=False)
     gap = session.frames(simulate_reads.gap, context.today)
     whole = {**found, "data_hash": session.frames(scenarios.data_hash), "gap_ppm": gap}
-    known = session.frames(simulate_reads.series, context.today)
-    sentence = in_words(scenario, known)
     if gap is None:
         st.caption(t("Nothing was billed yet that re-rated history could be held against."))
     else:
-        said = t("Re-rated history differs from the invoices by {gap}.", gap=share(gap / 1e6, 3))
-        unexplained = f":red[{said}] {t('Nothing can be approved before that is explained.')}"
-        st.caption(said if gap <= actions.LARGEST_GAP_PPM else unexplained)
+        told = t("Re-rated history differs from the invoices by {gap}.", gap=share(gap / 1e6, 3))
+        unexplained = f":red[{told}] {t('Nothing can be approved before that is explained.')}"
+        st.caption(told if gap <= actions.LARGEST_GAP_PPM else unexplained)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.download(
             t("Memo as PDF"),
-            _memo(row, scenario, whole, sentence, context),
+            _memo(row, scenario, whole, context),
             f"memo-{context.today}.pdf", key="memo", mime="application/pdf",
         )  # fmt: skip
         if row is None:
@@ -151,7 +167,7 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
 
 
 def _memo(
-    row: dict[str, Any] | None, scenario: Scenario, whole: dict[str, Any], sentence: str, context: session.Context
+    row: dict[str, Any] | None, scenario: Scenario, whole: dict[str, Any], context: session.Context
 ) -> Callable[[], bytes]:
     """What makes the memo of what is shown, off the page's thread; with its decisions and the way back when that is what is kept."""
     kept = row is not None and to_json(scenario) == to_json(row["scenario"])
@@ -160,9 +176,7 @@ def _memo(
     link = f"{base}?scenario={row['id']}" if row is not None and kept and base else ""
     company = _company(context)
     return lambda: (
-        memo(
-            whole, sentence, context.language, company=company, link=link, notes=scenario.notes, decisions=decisions
-        ).content
+        memo(whole, context.language, company=company, link=link, notes=scenario.notes, decisions=decisions).content
     )
 
 
@@ -211,6 +225,26 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
                 actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note
             ):
                 st.rerun()
+
+
+def decided(row: dict[str, Any], context: session.Context) -> bool:
+    """An approved scenario as it was approved: its sentence and numbers frozen, whatever is sold by now. False for any other."""
+    if row["step"] not in (Step.APPROVED.value, Step.ROLLED_OUT.value):
+        return False
+    frozen = session.frames(scenarios.prediction, row["id"])
+    if frozen is None or "prices" not in frozen["result"]:
+        return False
+    found, scenario = frozen["result"], row["scenario"]
+    st.markdown(f"**{parts.plain(said(found, Words.of(language())))}**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.pill("issued", label(row["step"]))
+        st.caption(t("{who}. The numbers are those that were approved, on data of {day}.", who=parts.plain(row["by"]), day=day(frozen["as_of"])))  # fmt: skip
+        parts.download(t("Memo as PDF"), _memo(row, scenario, found, context), f"memo-{frozen['as_of']}.pdf", key="memo", mime="application/pdf")  # fmt: skip
+        if st.button(t("Try other prices"), icon=":material/tune:", key="scenario:again"):
+            parts.go("simulate", {})
+    simulate_answer.marks()
+    simulate_answer.strip(found, scenario.currency)
+    return True
 
 
 def roll_out(row: dict[str, Any], context: session.Context) -> None:

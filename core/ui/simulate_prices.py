@@ -1,128 +1,171 @@
-"""The prices of a scenario: a cell for every price of the newest version, and folded away one for whatever else it says."""
+"""The prices of a scenario: a box for every price, the main one also on a slider, and folded away the whole price list.
+
+What is typed lives in one form of the session (core/domain/price_form.py). The boxes show what it says and write into it as soon
+as they are changed; the editor of the whole list works on the same form.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms
-from core.domain.price_form import COUNTED, EVENT_FIELDS, TIER_CELLS, TIER_COLUMNS, Form, fill
+from core.domain.errors import ForbliError, InvalidInput
+from core.domain.money import exponent_of, parse_decimal
+from core.domain.plans import ChargeKind, ChargeModel
+from core.domain.price_edits import applied, between
+from core.domain.price_form import PLACES_TYPED, TIER_CELLS, Form, fill
 from core.domain.scenarios import Edit, Scenario
+from core.ui import parts, plan_charge, plan_editor, session
 from core.ui.format import number, price
 from core.ui.plan_words import field_name
 from core.ui.simulate_reads import KEY, Series
-from core.ui.text import label, t
+from core.ui.text import language, refusal, t
 
-MINIMUM = "minimum_commitment"
 PRICES = ("flat_amount", "unit_amount", "rate_percent")
 EVENT_PRICES = ("rate_percent", "fixed_amount")
-COUNTS = ("up_to", "package_size", "included_units", "free_events")
-# The same tiers read in two ways: what a unit costs in the tier it falls in, or what all cost in the tier that is reached.
-EITHER_WAY = (ChargeModel.GRADUATED, ChargeModel.VOLUME)
+AMOUNTS = ("flat_amount", "unit_amount", "fixed_amount")
+PENDING = f"{KEY}:edits"  # of a kept scenario that is being opened
 
 
-def choose(chosen: Series) -> tuple[tuple[Edit, ...], str]:
-    """The cells, pre-filled with what is sold today: what is typed instead as edits, and another minimum commitment."""
-    form, edits = fill(chosen.terms), []
-    prefix = _prefix(chosen.plan, chosen.currency, chosen.interval)
-    charges = {charge.code: charge for charge in chosen.terms.charges}
+class Cell(NamedTuple):
+    """A price of a form: its charge, the number of its tier, and the column."""
+
+    charge: Form
+    place: int
+    column: str
+
+    @property
+    def holder(self) -> Form:
+        """Where it is: in its tier, or on the charge for a percentage of each event."""
+        in_tier = self.column in TIER_CELLS and self.charge["model"] != ChargeModel.PERCENTAGE.value
+        found: Form = self.charge["tiers"][self.place] if in_tier else self.charge
+        return found
+
+    @property
+    def value(self) -> Decimal | None:
+        """Its number; None where it has none that can be read."""
+        text = self.holder[self.column]
+        try:
+            return parse_decimal(str(text), places=PLACES_TYPED) if text else None
+        except InvalidInput:
+            return None
+
+
+def choose(chosen: Series, context: session.Context) -> tuple[Edit, ...]:
+    """The price list, pre-filled with what is sold today: what is changed in it, as edits."""
+    key = f"{KEY}:prices:{chosen.plan}:{chosen.currency}:{chosen.interval}"
+    form = _form(chosen, key)
+    st.caption(_stated(chosen))
     with st.grid(4, min_column_width=190):
-        for charge, place, column in _prices(form):
-            now = _now(charge, place, column)
-            edits.append(_number(_price_title(charges[charge["code"]], now, chosen.currency), now, prefix))
-    with (
-        st.expander(t("Tiers, included units and minimum"), icon=":material/stairs:"),
-        st.grid(4, min_column_width=190),
-    ):
-        for charge, place, column in _shapes(form):
-            now, ask = _now(charge, place, column), _model if column == "model" else _number
-            edits.append(ask(_shape_title(charge, place, column), now, prefix))
-        minimum = _number(field_name(MINIMUM), Edit("", MINIMUM, form[MINIMUM]), prefix)
-    return tuple(edit for edit in edits if edit is not None), "" if minimum is None else minimum.value or "0"
+        for at, cell in enumerate(list(_prices(form))):
+            with st.container():
+                _box(cell, chosen, key, slider=at == 0)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _all_by_percent(form, key, chosen.currency)
+        changed = plan_editor.is_changed(form)
+        st.button(t("Back to today's prices"), key=f"{key}:reset", type="tertiary", icon=":material/undo:",
+                  disabled=not changed, on_click=_reset, args=(key,))  # fmt: skip
+    with st.expander(t("The whole price list: charges, tiers, included units, minimum"), icon=":material/stairs:"):
+        _whole(form, key, context)
+    reading, _ = plan_editor.reading_of(form)
+    if reading.unreadable:
+        st.error(t("Some cells cannot be read. They are listed above."), icon=":material/error:")
+        st.stop()
+    return between(chosen.terms, reading.terms)
 
 
-def _prefix(plan: str, currency: str, interval: str) -> str:
-    return f"{KEY}:price:{plan}:{currency}:{interval}"
+def _stated(chosen: Series) -> str:
+    """How the prices are stated, and what the figures below are."""
+    if chosen.terms.tax_inclusive:
+        return t("These prices **include VAT**. All figures below are without VAT.")
+    return t("These prices are **without VAT**, and so are all figures below.")
 
 
-def _prices(form: Form) -> Iterator[tuple[Form, int, str]]:
-    """Charge, tier and column of what costs something."""
+def _form(chosen: Series, key: str) -> Form:
+    """What was typed, else what is sold today, else what the kept scenario says that is being opened."""
+    known = st.session_state.get(key)
+    if known is not None and known["stored"] == chosen.terms:
+        form: Form = known
+        return form
+    terms, point = chosen.terms, "," if language() == "nb" else "."
+    form = fill(terms, point)
+    edits = st.session_state.pop(PENDING, ())
+    try:
+        form = applied(terms, edits) if edits else form
+    except InvalidInput as error:
+        st.warning(f"{t('The prices have changed since it was kept.')} {refusal(error)}", icon=":material/history:")
+    form |= {"stored": terms, "interval_was": terms.interval}
+    for charge in form["charges"]:
+        plan_charge.mark(charge)
+    st.session_state[key] = form
+    return form
+
+
+def _reset(key: str) -> None:
+    for name in [name for name in st.session_state if str(name) == key or str(name).startswith(f"{key}:")]:
+        del st.session_state[name]
+
+
+def restore(scenario: Scenario) -> dict[str, Any]:
+    """What the session holds for the prices when a kept scenario is opened."""
+    return {PENDING: scenario.edits}
+
+
+# --- one price ------------------------------------------------------------------------------------------------------------
+
+
+def _prices(form: Form) -> Iterator[Cell]:
+    """Every cell of what costs something again and again."""
     for charge in form["charges"]:
         if charge["kind"] == ChargeKind.ONE_OFF.value:
             continue
         if charge["model"] == ChargeModel.PERCENTAGE.value:
-            yield from ((charge, 0, column) for column in EVENT_PRICES if charge[column])
+            yield from (Cell(charge, 0, column) for column in EVENT_PRICES if charge[column])
         else:
             for place, tier in enumerate(charge["tiers"]):
-                yield from ((charge, place, column) for column in PRICES if tier[column])
+                yield from (Cell(charge, place, column) for column in PRICES if tier.get(column))
 
 
-def _shapes(form: Form) -> Iterator[tuple[Form, int, str]]:
-    """Charge, tier and column of what says how prices are counted."""
-    for charge in form["charges"]:
-        kind, model = ChargeKind(charge["kind"]), ChargeModel(charge["model"])
-        if model in EITHER_WAY:
-            yield charge, 0, "model"
-        for place, tier in enumerate(charge["tiers"]):
-            used = [column for column in ("up_to", "package_size") if column in TIER_COLUMNS[model] and tier[column]]
-            yield from ((charge, place, column) for column in used)
-        if kind not in COUNTED:
-            continue
-        if model is ChargeModel.PERCENTAGE:
-            yield from ((charge, 0, column) for column in EVENT_FIELDS if column not in EVENT_PRICES)
-        else:
-            yield charge, 0, "included_units"
-        yield charge, 0, "min_amount"
-        yield charge, 0, "max_amount"
-
-
-def _in_tier(charge: Form, column: str) -> bool:
-    """Does the cell belong to a tier? A percentage of each event has its own rate, on the charge."""
-    return column in TIER_CELLS and charge["model"] != ChargeModel.PERCENTAGE.value
-
-
-def _now(charge: Form, place: int, column: str) -> Edit:
-    """A cell as it stands today."""
-    value = charge["tiers"][place][column] if _in_tier(charge, column) else charge[column]
-    return Edit(charge["code"], column, str(value), place)
-
-
-def _key(prefix: str, cell: Edit) -> str:
-    return f"{prefix}:{cell.charge}:{cell.tier}:{cell.column}"
-
-
-def _number(title: str, now: Edit, prefix: str) -> Edit | None:
-    """A box of numbers; what differs from today is an edit, nothing in it takes the number away."""
-    today = Decimal(now.value) if now.value else None
-    counts = now.column in COUNTS
-    places = 0 if counts else 2
-    if today is not None:
-        places = max(places, -int(today.normalize().as_tuple().exponent))
-    typed = st.number_input(
-        title, min_value=0.0, value=None if today is None else float(today), step=1.0 if counts else _step(today, places),
-        format=f"%.{min(places, 6)}f", key=_key(prefix, now), placeholder=t("none"), persist_state="session",
+def _box(cell: Cell, chosen: Series, key: str, *, slider: bool) -> None:
+    """The box of a price, the main one with a slider below it: both show the form's cell and write into it."""
+    name = f"{key}:{cell.charge['code']}:{cell.place}:{cell.column}"
+    now, before = cell.value, _today(cell, chosen)
+    places = max(2, *(0 if value is None else -int(value.normalize().as_tuple().exponent) for value in (now, before)))
+    step, shown = _step(before or now, places), None if now is None else float(now)
+    if st.session_state.get(name, ...) != shown:
+        st.session_state[name] = shown
+    st.number_input(
+        _title(cell, before, chosen.currency), min_value=0.0, step=step, format=f"%.{min(places, 6)}f", key=name,
+        placeholder=t("none"), on_change=_typed, args=(cell, name),
     )  # fmt: skip
-    given = None if typed is None else Decimal(str(typed))
-    return None if given == today else replace(now, value="" if given is None else plain(given))
+    if slider and shown and before:
+        slide = f"{name}:slide"
+        st.session_state[slide] = shown
+        st.slider(
+            t("The same price on a slider"), 0.0, max(2 * float(before), shown), step=step, format=f"%.{min(places, 6)}f",
+            key=slide, on_change=_typed, args=(cell, slide), label_visibility="collapsed",
+        )  # fmt: skip
 
 
-def _step(today: Decimal | None, places: int) -> float:
+def _step(now: Decimal | None, places: int) -> float:
     """A fiftieth of the price, whole for large ones."""
-    step = max(float(today or 0) / 50, 10.0**-places)
-    return float(round(Decimal(step), 0)) or step if (today or 0) >= 50 else step
+    step = max(float(now or 0) / 50, 10.0**-places)
+    return float(round(Decimal(step), 0)) or step if (now or 0) >= 50 else step
 
 
-def _model(title: str, now: Edit, prefix: str) -> Edit | None:
-    """How the tiers are read."""
-    options = [model.value for model in EITHER_WAY]
-    picked = st.selectbox(
-        title, options, options.index(now.value), format_func=label, key=_key(prefix, now), persist_state="session"
-    )
-    return None if picked == now.value else replace(now, value=picked)
+def _typed(cell: Cell, name: str) -> None:
+    """A changed box goes into the form."""
+    typed = st.session_state[name]
+    _write(cell, Decimal(0) if typed is None else Decimal(str(typed)))
+
+
+def _write(cell: Cell, value: Decimal) -> None:
+    """A number into its cell; the editor's widgets of the charge begin anew from it."""
+    cell.holder[cell.column] = plain(value).replace(".", "," if language() == "nb" else ".")
+    plan_charge.mark(cell.charge)
 
 
 def plain(value: Decimal) -> str:
@@ -130,70 +173,65 @@ def plain(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
-def _price_title(charge: Charge, now: Edit, currency: str) -> str:
-    """ "Fee · today 89,00 kr", with the tier's bound where there are several."""
-    name = charge.name or charge.code
-    bound = ""
-    if len(charge.tiers) > 1:
-        up_to = charge.tiers[now.tier].up_to
+def _all_by_percent(form: Form, key: str, currency: str) -> None:
+    """Every price by the same share, rounded like the price itself."""
+    with st.popover(t("All prices by …"), icon=":material/percent:"), st.form(f"{key}:all", border=False):
+        share = st.number_input(
+            t("Percent, down with a minus"), -100.0, 1000.0, 5.0, 1.0, key=f"{key}:share", format="%.2f"
+        )
+        st.caption(t("Of the prices that stand in the boxes now, rounded to the decimals that each has."))
+        if st.form_submit_button(t("Change all prices"), type="primary"):
+            _scale(form, Decimal(str(share)), currency)
+            st.rerun()
+
+
+def _scale(form: Form, percent: Decimal, currency: str) -> None:
+    for cell in list(_prices(form)):
+        now = cell.value
+        if now is None or cell.column not in AMOUNTS:
+            continue
+        places = max(exponent_of(currency), -int(now.normalize().as_tuple().exponent))
+        _write(cell, (now * (100 + percent) / 100).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
+
+
+def _title(cell: Cell, before: Decimal | None, currency: str) -> str:
+    """ "Fee · today 89,00 kr", with the tier's bound where there are several; "new" where today has no such price."""
+    charge, place, column = cell
+    name = parts.plain(charge["name"] or charge["code"])
+    tiers = charge["tiers"]
+    bound, each = "", ""
+    if column in TIER_CELLS and len(tiers) > 1:
+        up_to = Cell(charge, place, "up_to").value
         bound = t(" up to {bound}", bound=number(up_to)) if up_to is not None else t(" above")
-    each = t(" a unit") if now.column == "unit_amount" and charge.model is not ChargeModel.FLAT else ""
-    size = charge.tiers[now.tier].package_size if now.column == "unit_amount" and charge.tiers else None
-    each = t(" per {size}", size=number(size)) if size else each
-    told = _told(now.column, now.value, currency)
+    if column == "unit_amount" and charge["model"] != ChargeModel.FLAT.value:
+        size = Cell(charge, place, "package_size").value
+        each = t(" per {size}", size=number(size)) if size else t(" a unit")
+    if before is None:
+        return t("{name}{bound} · new{each}", name=name, bound=bound, each=each)
+    told = f"{number(before)} %" if column == "rate_percent" else price(before, currency)
     return t("{name}{bound} · today {price}{each}", name=name, bound=bound, price=told, each=each)
 
 
-def _shape_title(charge: Form, place: int, column: str) -> str:
-    """ "Calls · tier 2: Up to" """
-    name = charge["name"] or charge["code"]
-    if _in_tier(charge, column) and len(charge["tiers"]) > 1:
-        name = t("{name} · tier {tier}", name=name, tier=place + 1)
-    return f"{name}: {field_name(column)}"
+def _today(cell: Cell, chosen: Series) -> Decimal | None:
+    """What the price is today; None where there is no such price."""
+    charge = next((each for each in chosen.terms.charges if each.code == cell.charge["code"]), None)
+    if charge is None:
+        return None
+    if charge.events is not None:
+        return getattr(charge.events, cell.column, None)
+    return getattr(charge.tiers[cell.place], cell.column) if cell.place < len(charge.tiers) else None
 
 
-def in_words(scenario: Scenario, terms: PriceTerms) -> list[str]:
-    """What changes, piece by piece: "Fee 89,00 kr → 109,00 kr"."""
-    form = fill(terms)
-    charges = {charge["code"]: charge for charge in form["charges"]}
-    edits = [*scenario.edits, *([Edit("", MINIMUM, scenario.minimum)] if scenario.minimum else [])]
-    said = [_edit_in_words(edit, charges.get(edit.charge, form), scenario.currency) for edit in edits]
-    if scenario.bundled:
-        names = {code: charge["name"] or code for code, charge in charges.items()}
-        said.append(t("{addons} included", addons=", ".join(names.get(code, code) for code in scenario.bundled)))
-    return said
+# --- the whole list -------------------------------------------------------------------------------------------------------
 
 
-def _edit_in_words(edit: Edit, charge: Form, currency: str) -> str:
-    after = _told(edit.column, edit.value, currency)
-    if edit.column == MINIMUM:
-        return f"{field_name(MINIMUM)} {_told(MINIMUM, charge[MINIMUM], currency)} → {after}"
-    if "tiers" not in charge or (_in_tier(charge, edit.column) and edit.tier >= len(charge["tiers"])):
-        return f"{edit.charge} {field_name(edit.column)} {after}"
-    priced = edit.column in PRICES or edit.column in EVENT_PRICES
-    title = charge["name"] or charge["code"] if priced else _shape_title(charge, edit.tier, edit.column)
-    return f"{title} {_told(edit.column, _now(charge, edit.tier, edit.column).value, currency)} → {after}"
-
-
-def _told(column: str, value: str, currency: str) -> str:
-    """A cell as people read it."""
-    if column == "model":
-        return label(value)
-    if not value:
-        return t("none")
-    if column == "rate_percent":
-        return f"{number(Decimal(value))} %"
-    return number(Decimal(value)) if column in COUNTS else price(value, currency)
-
-
-def restore(scenario: Scenario) -> dict[str, Any]:
-    """What the cells' widgets hold when a kept scenario is opened."""
-    prefix = _prefix(scenario.plan, scenario.currency, scenario.interval)
-    held: dict[str, Any] = {}
-    for edit in scenario.edits:
-        held[_key(prefix, edit)] = (
-            edit.value if edit.column == "model" else float(Decimal(edit.value)) if edit.value else None
-        )
-    if scenario.minimum:
-        held[_key(prefix, Edit("", MINIMUM, ""))] = float(Decimal(scenario.minimum))
-    return held
+def _whole(form: Form, key: str, context: session.Context) -> None:
+    """The catalogue's own editor on the same form; currency, interval and how prices are stated stay."""
+    try:
+        plan_editor.price_list(form, f"{key}:list", context)
+    except ForbliError as error:
+        st.error(refusal(error), icon=":material/error:")
+    form["minimum_commitment"] = st.text_input(
+        field_name("minimum_commitment"), form["minimum_commitment"], key=f"{key}:minimum", placeholder=t("none"), width=240,
+        help=t("Of one interval. When the charges stay below it, the difference is a line of its own."),
+    )  # fmt: skip

@@ -11,6 +11,8 @@ from typing import Any
 import streamlit as st
 
 from core.calc.simulation.response import Reaction
+from core.documents.scenario_words import existing, sentence
+from core.documents.words import Words
 from core.domain.plans import ChargeKind
 from core.domain.scenarios import Existing, Scenario
 from core.domain.subscriptions import CustomerKind
@@ -18,7 +20,7 @@ from core.ui import session, simulate_prices
 from core.ui.format import number, share
 from core.ui.plan_words import day_format
 from core.ui.simulate_reads import KEY, Series
-from core.ui.text import label, t
+from core.ui.text import label, language, t
 
 # What is assumed until somebody says otherwise; being told as a factor of the churn, not as its logarithm.
 USUAL = {
@@ -28,26 +30,19 @@ USUAL = {
 USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
 
 
-def existing_words() -> dict[str, str]:
-    """When existing customers change."""
-    return {
-        Existing.RENEWAL.value: t("at their next renewal"), Existing.DATE.value: t("on a day"), Existing.NEVER.value: t("never: they keep theirs"),
-    }  # fmt: skip
-
-
 def build(known: list[Series], context: session.Context) -> Scenario:
     """The widgets; what they say."""
     state = st.session_state
     with st.container(border=True):
         chosen = _series(known)
         plain = Scenario(state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval)
-        edits, minimum = simulate_prices.choose(chosen)
+        edits = simulate_prices.choose(chosen, context)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             timed = _when(plain, context)
             bundled = _bundled(chosen)
         scenario = _more(timed, known)
     return replace(
-        scenario, edits=edits, minimum=minimum, bundled=bundled, exempt=tuple(state.get(f"{KEY}:exempt", ())),
+        scenario, edits=edits, bundled=bundled, exempt=tuple(state.get(f"{KEY}:exempt", ())),
         capped=tuple(state.get(f"{KEY}:capped", ())),
     )  # fmt: skip
 
@@ -56,7 +51,7 @@ def _when(scenario: Scenario, context: session.Context) -> Scenario:
     """From when on whom, and how long before they are told."""
     lasting: dict[str, Any] = {"persist_state": "session"}
     from_on = st.date_input(t("For new customers from"), context.today, key=f"{KEY}:from", format=day_format(), width=170, **lasting)  # fmt: skip
-    words = existing_words()
+    words = existing(Words.of(language()))
     when = st.selectbox(
         t("For existing customers"), list(words), format_func=words.__getitem__, key=f"{KEY}:existing", width=210, **lasting
     )  # fmt: skip
@@ -174,38 +169,14 @@ def _limit(part: float | None) -> str:
 
 def in_words(scenario: Scenario, known: list[Series]) -> str:
     """The scenario as one sentence."""
-    here = next(
-        (
-            each
-            for each in known
-            if (each.plan, each.currency, each.interval) == (scenario.plan, scenario.currency, scenario.interval)
-        ),
-        None,
-    )
-    if here is None:
-        return scenario.name
-    said = simulate_prices.in_words(scenario, here.terms)
-    change = "; ".join(said) or t("prices as they are sold today")
-    change = "; ".join([change, *_limits_in_words(scenario)])
-    return t("{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=here.name, interval=label(scenario.interval),
-             change=change, when=existing_words()[scenario.existing.value], days=scenario.notice_days)  # fmt: skip
-
-
-def _limits_in_words(scenario: Scenario) -> list[str]:
-    """How far bills may rise and fall."""
-    said = []
-    if scenario.cap_ppm is not None:
-        said.append(t("a rise of {share} at most", share=share(scenario.cap_ppm / 1e6, 0)))
-    if scenario.floor_ppm is not None:
-        said.append(t("a fall of {share} at most", share=share(scenario.floor_ppm / 1e6, 0)))
-    if scenario.capped:
-        said.append(t("{count} customers limited to {share}", count=len(scenario.capped), share=share(scenario.cap_one_ppm / 1e6, 0)))  # fmt: skip
-    return said
+    about = (scenario.plan, scenario.currency, scenario.interval)
+    here = next((each for each in known if (each.plan, each.currency, each.interval) == about), None)
+    return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()))
 
 
 def changes_nothing(scenario: Scenario) -> bool:
     """Are the prices those that are sold today?"""
-    return not (scenario.edits or scenario.bundled or scenario.minimum)
+    return not (scenario.edits or scenario.bundled)
 
 
 def restore(scenario: Scenario) -> None:

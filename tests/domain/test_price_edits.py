@@ -28,7 +28,9 @@ def charges(draw, code):
     tier = st.fixed_dictionaries(dict.fromkeys(TIER_COLUMNS[model], numbers))
     plain = Charge(code, draw(st.sampled_from(["", "Name"])), kind, model, (Tier(None),), meter="m", timing=draw(st.sampled_from(list(Timing))))  # fmt: skip
     form = fill(replace(TERMS, charges=(plain,)))["charges"][0]
-    form |= {name: draw(numbers) for name in ("included_units", "convert_by", "min_amount", "max_amount", "fixed_amount")}
+    form |= {
+        name: draw(numbers) for name in ("included_units", "convert_by", "min_amount", "max_amount", "fixed_amount")
+    }
     form |= {"rate_percent": draw(numbers), "first_tier_flat_at_zero": draw(st.booleans())}
     return form | {"tiers": draw(st.lists(tier, min_size=1, max_size=3))}
 
@@ -94,5 +96,7 @@ def test_an_edit_without_a_place_is_refused(edit, words):
 
 
 def test_the_other_model_of_the_same_kind_can_be_asked_for():
-    changed = read(applied(TERMS, (Edit("seat", "model", ChargeModel.VOLUME), Edit("seat", "unit_amount", "3", 1)))).terms
+    changed = read(
+        applied(TERMS, (Edit("seat", "model", ChargeModel.VOLUME), Edit("seat", "unit_amount", "3", 1)))
+    ).terms
     assert changed.charges[1].model is ChargeModel.VOLUME

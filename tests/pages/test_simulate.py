@@ -113,7 +113,12 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     app.button(key="rollout:go").click().run()
     assert not app.exception
     assert "**20 of 20** changes are planned" in texts(app)
+    # The sentence and the numbers are those that were approved, though the prices are sold by now.
+    approved = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert "fee 299.00 kr → 349.00 kr" in texts(approved).replace("\u00a0", " ").replace("\\", "")
+    assert figures(approved)["A month, nobody reacting"] == figures(app)["A month, nobody reacting"] != "0.00\u00a0kr"
     # Another price is tried and kept: what was rolled out is still there, with its way to be stopped.
+    app = page(sqlite_engine, person=ids["admin"])
     fee(app).set_value(359.0).run()
     app.button(key="scenario:save").click().run()
     assert not app.exception
@@ -197,36 +202,99 @@ def metered(engine):
             world.use(subscription, "calls", date(2025 + (month + 5) // 12, (month + 5) % 12 + 1, 20), 8 + number % 4)
 
 
-def test_bounds_included_units_and_the_minimum_are_cells_too(sqlite_engine, page):
+LIST = "simulate:prices:pro:NOK:month"
+
+
+def opened_charge(app, at):
+    """The whole price list with one of its charges open."""
+    app.session_state[f"{LIST}:list:chosen"] = at
+    return app.run()
+
+
+def box(fields, name):
+    return next(field for field in fields if field.label == name)
+
+
+def month_effect(app):
+    return figures(app)["A month, nobody reacting"].replace("\u00a0", " ")
+
+
+def test_included_units_the_minimum_and_another_model_are_part_of_the_price_list(sqlite_engine, page):
+    metered(sqlite_engine)
+    app = opened_charge(page(sqlite_engine), 1)
+    box(app.text_input, "Included units").set_value("2").run()
+    # Two calls fewer are paid for by each: −2 × 5.00 up to ten calls; eleven cost 9 × 5.00 instead of 11 × 4.00.
+    assert month_effect(app) == "−87.00 kr"
+    assert "Calls: Included units none → 2" in texts(app).replace("\\", "")
+    app.text_input(key=f"{LIST}:minimum").set_value("200").run()
+    assert not app.exception
+    assert month_effect(app).startswith("+")
+    box(app.selectbox, "Model").set_value("graduated").run()
+    assert "Calls (volume → graduated)" in texts(app).replace("\\", "")
+    app.button(key=f"{LIST}:reset").click().run()
+    assert month_effect(app) == "0.00 kr"
+
+
+def test_a_charge_is_added_and_another_taken_away(sqlite_engine, page):
+    metered(sqlite_engine)
+    app = opened_charge(page(sqlite_engine), 1)
+    app.button(key=f"{LIST}:list:remove").click().run()
+    assert not app.exception
+    assert "Calls is no longer charged" in texts(app)
+    assert month_effect(app).startswith("−")
+
+
+def test_what_cannot_be_read_is_said_in_its_cell(sqlite_engine, page):
+    metered(sqlite_engine)
+    app = opened_charge(page(sqlite_engine), 1)
+    box(app.text_input, "Included units").set_value("many").run()
+    assert not app.exception
+    assert "“many” is not a number" in texts(app)
+    assert any("cannot be read" in error.value for error in app.error)
+
+
+def test_all_prices_rise_by_a_share_and_go_back(sqlite_engine, page):
     metered(sqlite_engine)
     app = page(sqlite_engine)
-    cell = {box.key.split("month:")[-1]: box for box in app.number_input if ":price:" in box.key}
-    cell["calls:0:included_units"].set_value(2.0).run()
-    # Two calls fewer are paid for by each: −2 × 5.00 up to ten calls; eleven cost 9 × 5.00 instead of 11 × 4.00.
-    assert figures(app)["A month, nobody reacting"].startswith("−87.00")
-    assert "Calls: Included units none → 2" in texts(app).replace("\\", "")
-    cell[":0:minimum_commitment"].set_value(200.0).run()
+    app.number_input(key=f"{LIST}:share").set_value(10.0)
+    next(button for button in app.button if button.label == "Change all prices").click().run()
     assert not app.exception
-    assert figures(app)["A month, nobody reacting"].startswith("+")
+    boxes = {
+        field.key.removeprefix(f"{LIST}:"): field.value for field in app.number_input if field.key.startswith(LIST)
+    }
+    assert (boxes["fee:0:flat_amount"], boxes["calls:0:unit_amount"], boxes["calls:1:unit_amount"]) == (110.0, 5.5, 4.4)
+    app.slider(key=f"{LIST}:fee:0:flat_amount:slide").set_value(120.0).run()
+    assert fee(app).value == 120.0
 
 
 def test_a_kept_scenario_opens_with_every_cell_as_it_was(sqlite_engine, page):
     metered(sqlite_engine)
     person = World(sqlite_engine).add(Person, name="Kari", email="kari@example.com", role="product")
-    app = page(sqlite_engine, person=person)
-    names = ("calls:0:up_to", "calls:0:included_units", ":0:minimum_commitment")
-    for name, value in zip(names, (20.0, 3.0, 50.0), strict=True):
-        next(box for box in app.number_input if box.key.endswith(name)).set_value(value).run()
-    next(box for box in app.selectbox if box.key.endswith("calls:0:model")).set_value("graduated").run()
+    app = opened_charge(page(sqlite_engine, person=person), 1)
+    box(app.text_input, "Included units").set_value("3").run()
+    box(app.selectbox, "Model").set_value("graduated").run()
+    fee(app).set_value(120.0).run()
+    told = month_effect(app)
     app.button(key="scenario:save").click().run()
     assert not app.exception
-    kept = page(sqlite_engine, person=person, scenario="1")
-    assert [next(box for box in kept.number_input if box.key.endswith(name)).value for name in names] == [
-        20.0,
-        3.0,
-        50.0,
-    ]
-    assert next(box for box in kept.selectbox if box.key.endswith("calls:0:model")).value == "graduated"
+    kept = opened_charge(page(sqlite_engine, person=person, scenario="1"), 1)
+    assert (box(kept.text_input, "Included units").value, box(kept.selectbox, "Model").value) == ("3", "graduated")
+    assert fee(kept).value == 120.0
+    assert month_effect(kept) == told
+
+
+def test_scenarios_of_different_plans_have_a_sum(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    app.button(key="scenario:beside").click().run()
+    series = next(field for field in app.selectbox if field.key == "simulate:series")
+    series.set_value("small|NOK|month").run()
+    fee(app).set_value(109.0).run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
+    together = table[table["Scenario"] == "Together"]
+    assert together["A month"].to_list() == ["+1,010.00\u00a0kr"]
 
 
 def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine, page):

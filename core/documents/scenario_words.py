@@ -1,0 +1,135 @@
+"""A pricing change as one sentence, in its reader's language: the same on the page, in the memo and at the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from core.documents.price_words import field_name, prices_text
+from core.documents.words import Words
+from core.domain.errors import InvalidInput
+from core.domain.money import parse_decimal
+from core.domain.plans import Charge, PriceTerms
+from core.domain.price_edits import KIND, REMOVED, TIERS, WHOLE, applied
+from core.domain.price_form import PLACES_TYPED, TIER_CELLS, fill, read
+from core.domain.scenarios import Edit, Existing, Scenario
+
+_AMOUNTS = ("flat_amount", "unit_amount", "fixed_amount", "min_amount", "max_amount", "minimum_commitment", "free_amount", "min_per_event", "max_per_event")  # fmt: skip
+_SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell by cell
+
+
+def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words) -> str:
+    """What changes from which prices, for whom and when."""
+    change = [
+        *(changes(scenario, before, words) or [words.t("prices as they are sold today")]),
+        *_limits(scenario, words),
+    ]
+    return words.t(
+        "{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=plan,
+        interval=words.label(scenario.interval), change="; ".join(change), when=existing(words)[scenario.existing.value],
+        days=scenario.notice_days,
+    )  # fmt: skip
+
+
+def existing(words: Words) -> dict[str, str]:
+    """When existing customers change."""
+    t = words.t
+    return {
+        Existing.RENEWAL.value: t("at their next renewal"), Existing.DATE.value: t("on a day"),
+        Existing.NEVER.value: t("never: they keep theirs"),
+    }  # fmt: skip
+
+
+def changes(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
+    """What changes in the prices, piece by piece: "Fee 89,00 kr → 109,00 kr"."""
+    after = read(applied(before, scenario.edits), before.interval).terms
+    old, new = ({charge.code: charge for charge in terms.charges} for terms in (before, after))
+    said = list(dict.fromkeys(_told(scenario.edits, before, old, new, words)))
+    if scenario.bundled:
+        names = ", ".join(old[code].name or code if code in old else code for code in scenario.bundled)
+        said.append(words.t("{addons} included", addons=names))
+    return said
+
+
+def _told(
+    edits: tuple[Edit, ...], before: PriceTerms, old: dict[str, Charge], new: dict[str, Charge], words: Words
+) -> Iterator[str]:
+    form = fill(before)
+    cells = {charge["code"]: charge for charge in form["charges"]}
+    whole = {edit.charge for edit in edits if edit.column in _SHAPES}
+    for edit in edits:
+        was, now = old.get(edit.charge), new.get(edit.charge)
+        if edit.column in WHOLE and not edit.charge:
+            yield _cell(field_name(edit.column, words), edit, form[edit.column], before.currency, words)
+        elif was is not None and edit.column == REMOVED:
+            yield words.t("{charge} is no longer charged", charge=was.name or was.code)
+        elif was is None and now is not None:
+            yield words.t(
+                "new: {charge} {prices}", charge=now.name or now.code, prices=prices_text(now, before.currency, words)
+            )
+        elif was is not None and now is not None and edit.charge in whole:
+            if edit.column in (*_SHAPES, *TIER_CELLS):
+                both = (prices_text(each, before.currency, words) for each in (was, now))
+                yield f"{now.name or now.code}{_counted(was, now, words)} {' → '.join(both)}"
+            else:
+                yield _named(edit, was, cells[was.code], before.currency, words)
+        elif was is not None:
+            yield _named(edit, was, cells[was.code], before.currency, words)
+
+
+def _counted(was: Charge, now: Charge, words: Words) -> str:
+    """ " (volume → graduated)" where the tiers are read in another way."""
+    return "" if was.model is now.model else f" ({words.label(was.model.value)} → {words.label(now.model.value)})"
+
+
+def _named(edit: Edit, charge: Charge, cells: dict[str, Any], currency: str, words: Words) -> str:
+    """One cell of a charge: its price by the charge's name alone, anything else by its own name too."""
+    title = charge.name or charge.code
+    in_tier = edit.column in TIER_CELLS and charge.events is None
+    tier = cells[TIERS][edit.tier] if in_tier and edit.tier < len(cells[TIERS]) else cells
+    several = in_tier and len(charge.tiers) > 1
+    if several:
+        title = words.t("{name} · tier {tier}", name=title, tier=edit.tier + 1)
+    if edit.column not in ("flat_amount", "unit_amount", "rate_percent", "fixed_amount"):
+        title = f"{title}: {field_name(edit.column, words)}"
+    return _cell(title, edit, tier.get(edit.column, ""), currency, words)
+
+
+def _cell(title: str, edit: Edit, was: Any, currency: str, words: Words) -> str:
+    return f"{title} {_value(edit.column, was, currency, words)} → {_value(edit.column, edit.value, currency, words)}"
+
+
+def _value(column: str, value: Any, currency: str, words: Words) -> str:
+    """A cell as people read it."""
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    text = str(value)
+    if not text:
+        return words.t("none")
+    if column in _AMOUNTS:
+        return words.price(_decimal(text), currency)
+    if column == "rate_percent":
+        return f"{words.number(_decimal(text))} %"
+    try:
+        return words.number(_decimal(text))
+    except InvalidInput:
+        return (
+            words.label(text) if column in (KIND, "model", "timing", "package_rounding", "convert_rounding") else text
+        )
+
+
+def _decimal(text: str) -> Decimal:
+    return parse_decimal(text, places=PLACES_TYPED)
+
+
+def _limits(scenario: Scenario, words: Words) -> list[str]:
+    """How far bills may rise and fall."""
+    said = []
+    if scenario.cap_ppm is not None:
+        said.append(words.t("a rise of {share} at most", share=words.percent(scenario.cap_ppm)))
+    if scenario.floor_ppm is not None:
+        said.append(words.t("a fall of {share} at most", share=words.percent(scenario.floor_ppm)))
+    if scenario.capped:
+        said.append(words.t("{count} customers limited to {share}", count=len(scenario.capped), share=words.percent(scenario.cap_one_ppm)))  # fmt: skip
+    return said
