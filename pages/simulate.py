@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import polars as pl
 import streamlit as st
 
 from core.domain.errors import ForbliError
@@ -10,6 +11,7 @@ from core.ui import parts, session, simulate_decide, simulate_reads
 from core.ui import simulate_answer as answer
 from core.ui import simulate_assumptions as assumptions
 from core.ui import simulate_sentence as sentence
+from core.ui.format import number
 from core.ui.text import refusal, t
 
 context = session.open_page()
@@ -60,6 +62,14 @@ else:
     if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
         st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
     else:
+        if sentence.changes_nothing(scenario):
+            st.info(
+                t(
+                    "No price is changed. {count} subscriptions have older prices: what is shown is what it brings to move them to the prices that are sold today.",
+                    count=number(exact.moved.filter(pl.col("after") != pl.col("before")).height),
+                ),
+                icon=":material/history:",
+            )
         with st.container(border=True):
             answer.who_is_hit(exact, found, scenario.currency)
         with st.container(border=True):

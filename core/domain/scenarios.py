@@ -46,6 +46,7 @@ class WhyNot(StrEnum):
     EXEMPT = "exempt"
     KEEPS = "keeps"
     LEAVING = "leaving"
+    PLANNED = "planned_already"
     HOLD_OUT = "hold_out"
     NOT_SERVED = "not_served"
 

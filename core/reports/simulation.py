@@ -415,11 +415,14 @@ def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today:
 
 
 def _staying(rows: pl.DataFrame) -> pl.DataFrame:
-    """Who has cancelled and is gone before the new prices begin keeps the old ones to the end."""
-    leaves = pl.col("moved") & (pl.col("ends_on") <= pl.col("starts_on"))
-    return rows.with_columns(
-        why=pl.when(leaves).then(pl.lit(WhyNot.LEAVING.value)).otherwise("why"), moved=pl.col("moved") & ~leaves
-    )
+    """Who has cancelled and is gone before the new prices begin keeps the old ones to the end, and who gets others before that
+    day by what is decided already is no longer on the prices that change: a roll-out would leave them alone too."""
+    moved, starts = pl.col("moved"), pl.col("starts_on")
+    why = (
+        pl.when(moved & (pl.col("ends_on") <= starts)).then(pl.lit(WhyNot.LEAVING.value))
+        .when(moved & (pl.col("planned_on") <= starts)).then(pl.lit(WhyNot.PLANNED.value)).otherwise("why")
+    )  # fmt: skip
+    return rows.with_columns(why=why).with_columns(moved=pl.col("why").is_null())
 
 
 def _cheapest(session: Session, ready: Prepared, base: Base, scenario: Scenario, family: list[int]) -> pl.Series:

@@ -69,6 +69,19 @@ def test_who_has_changed_plan_since_the_approval_stays_there(engine):
     assert set(later["price_version_id"]) == {version}
 
 
+def test_who_waits_for_other_prices_is_no_longer_counted(sqlite_engine):
+    """A second scenario begins from what is decided already: nobody is promised twice."""
+    _world, _, owned = company(sqlite_engine, 4)
+    key, *_ = approved(sqlite_engine)
+    act(sqlite_engine, roll_out, APPROVER, "go", scenario_id=key)
+
+    again = effect(sqlite_engine, replace(SCENARIO, edits=(Edit("fee", "flat_amount", "399"),)))
+    assert again.moved.is_empty()
+    assert again.rows.filter(pl.col("subscription_id").is_in(owned))["why"].to_list() == ["planned_already"] * 4
+    later = effect(sqlite_engine, replace(SCENARIO, edits=(Edit("fee", "flat_amount", "399"),)), date(2026, 8, 20))
+    assert later.moved.height == 4
+
+
 def test_who_used_nothing_last_year_is_moved_too(sqlite_engine):
     """Their bills stay as they were, the next ones may not."""
     world, plan, owned = company(sqlite_engine, 3)

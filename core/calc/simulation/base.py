@@ -27,7 +27,8 @@ class Base:
 
     `subs`: position, subscription_id, customer_id, price_version_id, plan_id, currency, quantity_micro, addons, coupons,
     earlier_version_id, cap_ppm, floor_ppm (the limit that holds), state,
-    interval_months, interval_days, renews_on (the next boundary), started_on, ends_on (far away while nothing is planned), periods (how many of them are looked at).
+    interval_months, interval_days, renews_on (the next boundary), started_on, ends_on (far away while nothing is planned), planned_on (when other prices follow that are
+    decided on already, or null), periods (how many of them are looked at).
     `states`: state + its terms. `invoices`: row, position, state: one a looked-at period of a subscription that is metered, else one in
     all. `uses`: row (of invoices), pair. `pairs`: pair, price_version_id, meter, quantity_micro, amount_micro, alone. `events`: of pairs
     that are rated event by event. `vat`: vat_category, rate_ppm. `idle`: subscription_id, price_version_id of those that are not served
@@ -121,13 +122,18 @@ def prepare(
     running = stretches.filter((pl.col("start") <= day) & (pl.col("end") > day) & ~pl.col("paused"))
     here = track.plan.filter((pl.col("start") <= day) & (pl.col("end") > day))
     terms = here.select(SUB, "anchor_on", "interval_months", "interval_days")
+    # Other prices that are decided on already: whoever waits for them is not moved by a scenario before.
+    ahead = track.plan.filter(pl.col("start") > day).join(here.select(SUB, _held="price_version_id"), on=SUB)
+    planned = (
+        ahead.filter(pl.col("price_version_id") != pl.col("_held")).group_by(SUB).agg(planned_on=pl.col("start").min())
+    )
     limits = track.limits.filter((pl.col("start") <= day) & (pl.col("end") > day)).select(SUB, *tl.LIMIT)
     # Whoever has ended is served until what was paid ahead is used up, but no invoice follows.
     life = track.life.select(SUB, "begins_on", "ends_on").filter(pl.col("ends_on") > day)
     subs = (
         running.select(SUB, "price_version_id", "plan_id", "currency", "quantity_micro", "addons", "coupons")
         .join(terms, on=SUB).join(life, on=SUB)
-        .join(limits, on=SUB, how="left").sort(SUB).with_row_index("position")
+        .join(limits, on=SUB, how="left").join(planned, on=SUB, how="left").sort(SUB).with_row_index("position")
     )  # fmt: skip
     anchor, months, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
     subs = subs.with_columns(_now=index_on(anchor, months, days, day)).with_columns(
@@ -146,8 +152,8 @@ def prepare(
     subs = subs.join(states, on=_STATE, how="left", maintain_order="left", nulls_equal=True)
     rows = subs.select("position", "state", "periods", k=pl.int_ranges(0, "periods")).explode("k").with_row_index("row")
     uses, pairs, events = _used(subs, rows, facts, metered)
-    ahead = track.plan.filter(pl.col("end") > day).unique(SUB, keep="first", maintain_order=True)
-    idle = ahead.join(life, on=SUB, how="semi").join(subs, on=SUB, how="anti").select(SUB, "price_version_id")
+    served = track.plan.filter(pl.col("end") > day).unique(SUB, keep="first", maintain_order=True)
+    idle = served.join(life, on=SUB, how="semi").join(subs, on=SUB, how="anti").select(SUB, "price_version_id")
     return Base(subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupons, vat, idle)
 
 
