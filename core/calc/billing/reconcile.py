@@ -44,7 +44,7 @@ def _by_day(expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFrame 
     bounds = pl.concat(
         [_boundaries(spans), _boundaries(spans.select(_KEY).unique().join(waiting, on="subscription_id"))]
     )
-    bounds = bounds.unique()
+    bounds = bounds.unique().sort(*_KEY, "on")
     owed = _cut(expected.with_columns(sign=pl.lit(1)), bounds)
     sign = pl.when(pl.col("period_amount_minor") < 0).then(-1).otherwise(1)
     had = billed.with_columns(sign=-sign, period_amount_minor=pl.col("period_amount_minor").abs())
@@ -86,15 +86,18 @@ def _boundaries(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cut(lines: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
-    """Lines cut at the boundaries inside them."""
-    numbered = lines.with_row_index("_line")
-    inside = numbered.select("_line", *_KEY, *_SPAN).join(bounds, on=_KEY, how="inner", nulls_equal=True)
-    starts = inside.filter((pl.col("on") >= pl.col("service_start")) & (pl.col("on") < pl.col("service_end")))
-    each = starts.sort("_line", "on").with_columns(
-        _next=pl.when(pl.col("_line") == pl.col("_line").shift(-1)).then(pl.col("on").shift(-1))
+    """Lines cut at the boundaries inside them; `bounds`: sorted by key and day, a line's own start and end are among them."""
+    numbered = bounds.with_row_index("_bound")
+    spans = lines
+    for end, place in zip(_SPAN, ("_first", "_last"), strict=True):
+        at = numbered.select(*_KEY, pl.col("on").alias(end), pl.col("_bound").cast(pl.Int64).alias(place))
+        spans = spans.join(at, on=[*_KEY, end], nulls_equal=True)
+    each = spans.filter(pl.col("_first") < pl.col("_last")).with_columns(_bound=pl.int_ranges("_first", "_last"))
+    each = each.drop("_first", "_last").explode("_bound")
+    starts, ends = each["_bound"], each["_bound"] + 1
+    return each.drop("_bound").with_columns(
+        service_start=bounds["on"].gather(starts), service_end=bounds["on"].gather(ends)
     )
-    spans = each.select("_line", _start="on", _end=pl.coalesce("_next", "service_end"))
-    return numbered.drop(*_SPAN).join(spans, on="_line").rename({"_start": "service_start", "_end": "service_end"})
 
 
 def _joined(pieces: pl.DataFrame) -> pl.DataFrame:
