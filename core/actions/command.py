@@ -137,7 +137,7 @@ def claim(session: Session, command_id: str, content_hash: str) -> Answer | None
 def _record(work: Work, name: str, content_hash: str, answer: Answer) -> None:
     """Store the command, its audit lines and the raised revision."""
     work.session.execute(
-        insert(Command).values(
+        insert(core_table(Command)).values(
             id=work.command_id, action=name, content_hash=content_hash, result_json=_json(answer),
             actor=work.actor.name, recorded_at=work.now,
         )
@@ -152,10 +152,10 @@ def _record(work: Work, name: str, content_hash: str, answer: Answer) -> None:
         }  # fmt: skip
         previous = audit_hash(entry)
         rows.append({**entry, "hash": previous})
-    work.session.execute(insert(AuditEntry), rows)
-    raised = work.session.execute(update(Revision).where(text("id = 1")).values(value=text("value + 1")))
+    work.session.execute(insert(core_table(AuditEntry)), rows)
+    raised = work.session.execute(update(core_table(Revision)).where(text("id = 1")).values(value=text("value + 1")))
     if raised.rowcount == 0:  # type: ignore[attr-defined]
-        work.session.execute(insert(Revision).values(id=1, value=1, demo_state=""))
+        work.session.execute(insert(core_table(Revision)).values(id=1, value=1, demo_state=""))
 
 
 def _hash(content: object) -> str:

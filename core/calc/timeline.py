@@ -179,6 +179,8 @@ def _kept(windows: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:
     """Adds kept_start and kept_end: an end without credit keeps the period in which it falls (billing.md, Decisions)."""
     ends = windows.with_row_index("window").with_columns(last_day=pl.col("end") - pl.duration(days=1))
     cut = ends.filter((pl.col("end") < OPEN) & (pl.col("credit").fill_null(CreditChoice.NONE) == CreditChoice.NONE))
+    if cut.is_empty():
+        return _claims(ends.with_columns(kept_end="end")).select(_SUB, "start", "end", "kept_start", "kept_end")
     terms = cut.join(plan, on=_SUB, suffix="_plan").filter(
         (pl.col("start_plan") <= pl.col("last_day")) & (pl.col("last_day") < pl.col("end_plan"))
     )

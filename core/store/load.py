@@ -48,7 +48,11 @@ def frame(session: Session, statement: Select[Any], schema: frames.Schema) -> pl
     session.flush()
     raw = {name: _transport(dtype) for name, dtype in schema.items()}
     read = _fetch if is_sqlite(session) else _copy_out
-    return read(session, statement, raw).select(_parsed(name, dtype) for name, dtype in schema.items())
+    rows = read(session, statement, raw)
+    if rows.is_empty():
+        return pl.DataFrame(schema=schema)
+    parsed = [_parsed(name, dtype) for name, dtype in schema.items() if raw[name] != dtype]
+    return rows.with_columns(parsed) if parsed else rows
 
 
 def among(session: Session, column: ColumnElement[Any], ids: Ids) -> ColumnElement[bool]:
@@ -85,6 +89,8 @@ def _fetch(session: Session, statement: Select[Any], raw: dict[str, Any]) -> pl.
     cursor: Any = session.connection().execute(statement).cursor
     rows = cursor.fetchall()
     cursor.close()
+    if not rows:
+        return pl.DataFrame(schema=raw)
     return pl.DataFrame(rows, schema=raw, orient="row", strict=False)
 
 
