@@ -28,6 +28,7 @@ PRAGMAS = {
     "recursive_triggers": 1,
     "busy_timeout": 30_000,
 }
+CACHED_STATEMENTS = 512  # a month of work has more kinds than the 128 that the driver would keep prepared
 POSTGRESQL_OPTIONS = "-c TimeZone=UTC -c lock_timeout=30s"  # as long as SQLite's busy timeout
 
 
@@ -48,7 +49,9 @@ def open_engine(url: str | None = None) -> Engine:
     file = url.removeprefix("sqlite:///")
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": 30, "cached_statements": CACHED_STATEMENTS}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
