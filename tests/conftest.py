@@ -7,6 +7,7 @@ those tests are skipped; with `FORBLI_REQUIRE_POSTGRES=1` they fail.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -22,7 +23,7 @@ os.environ.setdefault(
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # workers and the servers that tests start compile everything once
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
 from core.store.engine import open_engine
@@ -32,6 +33,12 @@ from core.store.migrate import migrate
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are processors: who waits for a browser or a server leaves one free."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection looks at it again (AppTest asks for a whole one after each script)."""
+    gc.collect()
+    gc.freeze()
 
 
 def build(url: str) -> None:
@@ -55,6 +62,8 @@ def sqlite_engine(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
     file = tmp_path / "forbli.db"
     shutil.copy(sqlite_template, file)
     engine = open_engine(f"sqlite:///{file}")
+    # Nothing here outlives the run; the settings themselves are tested on an engine of their own.
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     yield engine
     engine.dispose()
 

@@ -129,13 +129,15 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path):
     assert "secret" not in str(refusal.value)
 
 
-def test_every_pooled_connection_has_the_pragmas(sqlite_engine):
-    connections = [sqlite_engine.connect() for _ in range(8)]
+def test_every_pooled_connection_has_the_pragmas(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'forbli.db'}")
+    connections = [engine.connect() for _ in range(8)]
     for connection in connections:
         stored = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
         assert stored == PRAGMAS
     for connection in connections:
         connection.close()
+    engine.dispose()
 
 
 def test_a_write_begins_with_the_lock_and_a_read_does_not(sqlite_engine):
