@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from copy import copy
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +27,7 @@ from core.domain.errors import Conflict
 from core.store.engine import open_engine, reading
 from core.store.tables import BillingCursor, Document, DocumentLine, LedgerEntry, NumberSeries, core_table
 from tests.apps import ROOT, url_of
+from tests.conftest import database
 from tests.world import World, assert_books_hold, charge, fixed, tier
 
 DAY = date(2026, 2, 1)
@@ -30,15 +35,45 @@ NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 CUSTOMERS, CHUNK = 60, 7
 
 
-@pytest.fixture
-def world(engine: Engine) -> World:
+def due(engine: Engine) -> World:
     """Sixty customers who are due for January's usage and February's fee."""
     made = World(engine)
     plan = made.plan(fixed("100"), charge("kwh", "usage", "per_unit", tier(unit="2"), meter="kwh"))
     for place in range(CUSTOMERS):
         subscription = made.start(made.customer(), plan, date(2026, 1, 1))
         made.use(subscription, "kwh", date(2026, 1, 9), place)
+    engine.dispose()
     return made
+
+
+@pytest.fixture(scope="module")
+def sqlite_due(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Built once in a file to copy."""
+    file = tmp_path_factory.mktemp("due") / "forbli.db"
+    shutil.copy(sqlite_template, file)
+    return due(open_engine(f"sqlite:///{file}"))
+
+
+@pytest.fixture(scope="module")
+def postgres_due(postgres_server: str, postgres_template: str) -> Iterator[World]:
+    """Built once in a database to copy; nobody stays connected to it."""
+    with database(postgres_server, postgres_template) as url:
+        yield due(open_engine(url))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A copy of its own of the sixty customers who are due."""
+    made = copy(request.getfixturevalue("sqlite_due" if request.param == "sqlite" else "postgres_due"))
+    name = str(made.engine.url.database)
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{shutil.copy(name, tmp_path)}"
+        else:
+            url = stack.enter_context(database(request.getfixturevalue("postgres_server"), name))
+        made.engine = open_engine(url)
+        yield made
+        made.engine.dispose()
 
 
 def run(engine: Engine, **more: Any) -> invoices.RunResult:
