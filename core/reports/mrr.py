@@ -182,7 +182,7 @@ def owners_of(session: Session) -> pl.DataFrame:
     """subscription_id, customer_id of all subscriptions."""
     table = core_table(Subscription).c
     statement = select(table.id.label(SUB), table.customer_id)
-    return load.frame(session, statement, {SUB: pl.Int64, CUSTOMER: pl.Int64})
+    return load.frame(session, statement, {SUB: pl.Int64, CUSTOMER: pl.Int64}, many=True)
 
 
 def people_of(session: Session, today: date, ids: load.Ids = None) -> pl.DataFrame:

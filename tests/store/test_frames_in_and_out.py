@@ -57,29 +57,32 @@ def make_customers(session, count):
     return first
 
 
-def test_awkward_texts_empty_texts_and_nulls_survive(engine):
+@pytest.mark.parametrize("many", [False, True])
+def test_awkward_texts_empty_texts_and_nulls_survive(engine, many):
     with writing(engine) as session:
         customer_id = make_customers(session, 1)
         fixed = {"customer_id": customer_id, "occurred_on": DAY, **STAMP}
         insert_many(session, TouchPoint, [{**fixed, "note": note, "source_id": None} for note in AWKWARD])
         table = core_table(TouchPoint).c
         statement = select(table.note, table.source_id).order_by(table.id)
-        written = load.frame(session, statement, {"note": pl.String, "source_id": pl.String})
+        written = load.frame(session, statement, {"note": pl.String, "source_id": pl.String}, many=many)
     assert written["note"].to_list() == AWKWARD
     assert written["source_id"].null_count() == len(AWKWARD)
 
 
-def test_a_column_of_only_nulls_and_empty_texts_keeps_every_row(engine):
+@pytest.mark.parametrize("many", [False, True])
+def test_a_column_of_only_nulls_and_empty_texts_keeps_every_row(engine, many):
     with writing(engine) as session:
         customer_id = make_customers(session, 1)
         fixed = {"customer_id": customer_id, "occurred_on": DAY, **STAMP}
         insert_many(session, TouchPoint, [{**fixed, "source_id": source} for source in (None, "", None)])
         table = core_table(TouchPoint).c
-        written = load.frame(session, select(table.source_id).order_by(table.id), {"source_id": pl.String})
+        written = load.frame(session, select(table.source_id).order_by(table.id), {"source_id": pl.String}, many=many)
     assert written["source_id"].to_list() == [None, "", None]
 
 
-def test_dates_instants_and_booleans_come_back_as_they_went(engine):
+@pytest.mark.parametrize("many", [False, True])
+def test_dates_instants_and_booleans_come_back_as_they_went(engine, many):
     oslo = dt.timezone(dt.timedelta(hours=1))
     rows = [
         {"code": "A", "valid_from": dt.date(1999, 12, 31), "archived": True, "includes_true_up": False, **STAMP},
@@ -90,7 +93,7 @@ def test_dates_instants_and_booleans_come_back_as_they_went(engine):
         insert_many(session, Coupon, rows)
         table = core_table(Coupon).c
         statement = select(table.valid_from, table.archived, table.recorded_at).order_by(table.code)
-        written = load.frame(session, statement, schema)
+        written = load.frame(session, statement, schema, many=many)
     assert written.rows() == [(dt.date(1999, 12, 31), True, NOW), (None, False, NOW)]
 
 
@@ -108,12 +111,26 @@ def test_what_is_written_in_bulk_is_read_by_single_queries_alike(engine):
     }
 
 
-def test_the_largest_and_smallest_whole_numbers_survive(engine):
+@pytest.mark.parametrize("many", [False, True])
+def test_the_largest_and_smallest_whole_numbers_survive(engine, many):
     extremes = [2**63 - 1, -(2**63), 0]
     with writing(engine) as session:
         insert_many(session, Coupon, [{"code": str(x), "amount_minor": x, **STAMP} for x in extremes])
     with reading(engine) as session:
-        assert sorted(load.coupons(session)["amount_minor"].to_list()) == sorted(extremes)
+        statement = select(core_table(Coupon).c.amount_minor)
+        read = load.frame(session, statement, {"amount_minor": pl.Int64}, many=many)
+    assert sorted(read["amount_minor"].to_list()) == sorted(extremes)
+
+
+def test_many_rows_stand_in_the_order_asked_for(engine):
+    with writing(engine) as session:
+        first = make_customers(session, 3_000)
+    table = core_table(Customer).c
+    statement = select(table.id, table.external_id).order_by(table.id.desc())
+    with reading(engine) as session:
+        read = load.frame(session, statement, {"id": pl.Int64, "external_id": pl.String}, many=True)
+    assert read["id"].to_list() == list(range(first + 2_999, first - 1, -1))
+    assert read["external_id"][0] == f"customer-{first + 2_999}"
 
 
 def test_a_number_beyond_64_bits_or_with_a_fraction_is_refused(sqlite_engine):
