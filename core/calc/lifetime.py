@@ -23,6 +23,8 @@ FEWEST_PERIODS, FEWEST_CHURNERS = 3, 30
 SERIES_END = 1e-9  # a discounted term below it ends a series
 LONGEST = 20_000  # units; a series that has not ended by then is cut there
 HORIZON_AIC = 4.0
+BOUND = 12.0  # of the logarithms of the numbers fitted to a drawn sample
+NEAR = 11.0  # where a search for one begins at most
 
 
 class Model(StrEnum):
@@ -372,38 +374,44 @@ def simple_ltv(arpa: float, churn: float, margin: float = 1.0) -> float | None:
 # --- how sure it is ------------------------------------------------------------------------------------------------
 
 
-def resampled(counts: Counts, model: Model, draws: int, seed: int) -> list[Fit]:
-    """Fits on customers drawn anew with replacement: a multinomial draw of the table of counts."""
+def resampled(counts: Counts, found: Fit, draws: int, seed: int) -> list[Fit]:
+    """Fits like `found` on customers drawn anew with replacement: a multinomial draw of the table of counts."""
     rng = np.random.default_rng(seed)
     cells = np.concatenate([counts.churned, counts.kept])
     total = int(cells.sum())
     if total == 0 or counts.churners == 0:
         return []
-    found: list[Fit] = []
+    fits: list[Fit] = []
     for drawn in rng.multinomial(total, cells / cells.sum(), size=draws):
         parts = drawn.astype(float)
         late = counts.late
         sample = Counts(parts[: counts.periods], parts[counts.periods :], late)
         if sample.churners:
-            found.append(fit(sample, model) if model is Model.GEOMETRIC else _quick_fit(sample, model))
-    return found
+            fits.append(fit(sample, found.model) if found.model is Model.GEOMETRIC else _fit_near(sample, found))
+    return fits
 
 
-def _quick_fit(counts: Counts, model: Model) -> Fit:
-    """A fit without the second search and the curvature: for draws of which only the spread counts."""
-    unpack, starts = _shape(model, counts)
+def _fit_near(counts: Counts, found: Fit) -> Fit:
+    """A fit that begins at one of the same customers, without the curvature: for draws of which only the spread counts."""
+    model = found.model
+    unpack, _ = _shape(model, counts)
+    if model is Model.WEIBULL:
+        start = np.array([special.logit(found.beta), math.log(found.c)])
+    else:
+        start = np.log([found.alpha, found.beta, found.c][: found.parameters])
+    start = np.clip(start, -NEAR, NEAR)
 
     def loss(x: np.ndarray) -> float:
-        if np.abs(x).max() > 12:  # a drawn sample at the boundary stays near it
+        if np.abs(x).max() > BOUND:  # a drawn sample at the boundary stays near it
             return 1e15
         value = -log_likelihood(counts, *unpack(x), model=model)
         return value if math.isfinite(value) else 1e15
 
     from scipy import optimize
 
-    best = optimize.minimize(
-        loss, starts[0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-5, "maxiter": 400}
-    )
+    around = start + np.vstack([np.zeros(start.size), 0.05 * np.eye(start.size)])
+    options = {"xatol": 1e-4, "fatol": 1e-5, "maxiter": 400, "initial_simplex": around}
+    best = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
     alpha, beta, c = unpack(best.x)
     return Fit(model, alpha, beta, c, -float(best.fun), counts.periods)
 

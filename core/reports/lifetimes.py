@@ -75,7 +75,7 @@ def _onboarded(session: Session, subjects: pl.DataFrame) -> pl.DataFrame:
     table = core_table(TouchPoint).c
     statement = select(table.customer_id, table.occurred_on, table.topic, table.outcome).where(table.kind == ONBOARDING)
     schema = {CUSTOMER: pl.Int64, "occurred_on": pl.Date, "topic": pl.String, "outcome": pl.String}
-    steps = load.frame(session, statement, schema)
+    steps = load.frame(session, statement, schema, many=True)
     every = steps["topic"].n_unique()
     early = steps.join(subjects.select(CUSTOMER, "since"), on=CUSTOMER).filter(
         pl.col("occurred_on") < pl.col("since").dt.offset_by("2mo")
@@ -90,7 +90,7 @@ def contacts(session: Session) -> pl.DataFrame:
     """customer_id, day of every contact with customer service."""
     table = core_table(TouchPoint).c
     statement = select(table.customer_id, table.occurred_on.label("day")).where(table.kind != ONBOARDING)
-    return load.frame(session, statement, {CUSTOMER: pl.Int64, "day": pl.Date})
+    return load.frame(session, statement, {CUSTOMER: pl.Int64, "day": pl.Date}, many=True)
 
 
 def margins(session: Session, today: date) -> dict[int, int]:
@@ -143,7 +143,7 @@ def value(frame: pl.DataFrame, name: str, margin: float, yearly: float = YEARLY_
     choice = lifetime.choose(counts)
     d = lifetime.per_unit(yearly, 12)
     months = lifetime.del_(choice.chosen, d)
-    drawn = [lifetime.del_(found, d) for found in lifetime.resampled(counts, choice.chosen.model, draws, SEED)]
+    drawn = [lifetime.del_(found, d) for found in lifetime.resampled(counts, choice.chosen, draws, SEED)]
     spread = lifetime.interval(drawn)
     worth = starting * margin
     return Value(

@@ -149,10 +149,26 @@ def test_the_interval_covers_the_truth():
     counts = lifetime.from_survivors(alive)
     truth = lifetime.del_(lifetime.Fit(Model.SBG, 0.7, 1.2, 1.0, 0.0, 7), 0.1)
 
-    low, high = lifetime.interval([lifetime.del_(fit, 0.1) for fit in lifetime.resampled(counts, Model.SBG, 100, 1)])
+    low, high = lifetime.interval(
+        [lifetime.del_(fit, 0.1) for fit in lifetime.resampled(counts, lifetime.fit(counts), 100, 1)]
+    )
 
     assert low < truth < high
     assert high - low < 0.5 * truth
+
+
+def test_a_drawn_fit_is_as_likely_as_one_that_was_searched_for_from_far():
+    slow = lifetime.Fit(Model.BDW, 0.57, 23.35, 0.92, 0.0, 35)
+    counts = lifetime.from_survivors(np.round(100_000 * slow.survival(np.arange(36))).tolist())
+
+    drawn = lifetime.resampled(counts, lifetime.fit(counts, Model.BDW), 3, 1)
+
+    cells = np.concatenate([counts.churned, counts.kept])
+    for fit, sample in zip(
+        drawn, np.random.default_rng(1).multinomial(100_000, cells / cells.sum(), size=3).astype(float), strict=True
+    ):
+        far = lifetime.fit(lifetime.Counts(sample[:35], sample[35:], counts.late), Model.BDW)
+        assert fit.log_likelihood == pytest.approx(far.log_likelihood, abs=0.01)
 
 
 @pytest.mark.parametrize(
