@@ -96,8 +96,8 @@ def bridge(session: Session, ledger: Ledger, month: date, today: date) -> Bridge
     )
 
 
-def _lines(session: Session, first: date, last: date) -> pl.DataFrame:
-    """Net of the issued lines by subscription, day of issue and what they are."""
+def _lines(session: Session, first: date, last: date, only: str = "") -> pl.DataFrame:
+    """Net of the issued lines by subscription, day of issue and what they are; of one part only if it is named."""
     line, document, version = (core_table(model).c for model in (DocumentLine, Document, PriceVersion))
     credit = (line.corrects_id.is_not(None)) | (document.kind == "credit_note") | (
         (line.kind == ADJUSTMENT) & (line.net_minor < 0)
@@ -121,7 +121,9 @@ def _lines(session: Session, first: date, last: date) -> pl.DataFrame:
         .where(document.issue_date >= first, document.issue_date <= last)
         .group_by(line.subscription_id, document.currency, document.issue_date, part)
     )
-    return load.frame(session, statement, _LINES)
+    if only:
+        statement = statement.where(part == only)
+    return load.frame(session, statement, _LINES, many=True)
 
 
 def _worth(session: Session, ledger: Ledger, end: date) -> pl.DataFrame:
@@ -148,7 +150,8 @@ def _names(session: Session, ids: pl.Series) -> pl.DataFrame:
         .join_from(core_table(Subscription), core_table(Customer), customer.id == subscription.customer_id)
         .where(load.among(session, subscription.id, ids.unique()))
     )
-    return load.frame(session, statement, {SUB: pl.Int64, "external_id": pl.String, "customer": pl.String})
+    schema = {SUB: pl.Int64, "external_id": pl.String, "customer": pl.String}
+    return load.frame(session, statement, schema, many=load.are_many(ids))
 
 
 def _ties(session: Session, lines: pl.DataFrame, first: date, last: date) -> bool:
@@ -178,7 +181,7 @@ def _documents(session: Session, first: date, last: date) -> int:
 def usage_by_month(session: Session, ledger: Ledger, first: date, last: date) -> pl.DataFrame:
     """Metered revenue of a ledger's subscriptions by month of issue: month, usage_minor; credits of usage are left out."""
     own = ledger.steps.select(SUB, "currency").unique()
-    used = _lines(session, first, last).filter(pl.col("part") == USAGE).join(own, on=[SUB, "currency"], how="semi")
+    used = _lines(session, first, last, USAGE).join(own, on=[SUB, "currency"], how="semi")
     value = in_home(pl.col("net_minor"), pl.col("issue_date"), ledger.rates, ledger.home, pl.col("currency"))
     return used.with_columns(home=value, month=pl.col("issue_date").dt.month_start()).group_by("month").agg(
         usage_minor=pl.col("home").sum()

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc.arithmetic import divide
 from core.reports import payments
+from core.reports.mrr import owners_of
 from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
 from core.store import load, search
 from core.store.tables import BillingCursor, Customer, Document, Plan, Subscription, core_table
@@ -28,6 +29,7 @@ DIRECTORY: frames.Schema = {
     "payment_option": pl.String, "channel": pl.String, "country": pl.String, "city": pl.String,
     "organisation_number": pl.String,
 }  # fmt: skip
+PEOPLE = {name: dtype for name, dtype in frames.CUSTOMERS.items() if name in DIRECTORY}
 # What comes of a customer: `overdue` has one sum for each currency.
 DUE: frames.Schema = {
     "customer_id": pl.Int64, "next_on": pl.Date, "overdue": pl.List(pl.Struct({"currency": pl.String, "open_minor": pl.Int64})),
@@ -60,8 +62,8 @@ class Filters:
 
 def directory(session: Session, today: date) -> pl.DataFrame:
     """DIRECTORY of all customers by name. MRR is in the customer's largest currency; `worth` has all of them."""
-    people = load.customers(session, today)
-    owners = load.subscriptions(session).select("subscription_id", "customer_id")
+    people = load.customers(session, today, schema=PEOPLE)
+    owners = owners_of(session)
     running = base_on(session, today).standing.join(owners, on="subscription_id", how="left")
     table = core_table(Plan).c
     names = load.frame(session, select(table.id.label("plan_id"), table.name), {"plan_id": pl.Int64, "name": pl.String})
