@@ -28,8 +28,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
     paper = st.container(width="content")
 this_month = context.today.replace(day=1)
 first = page.first_month(chosen, context.today, ledger.first_day)
-reach = min(after_months(first, -2), after_months(this_month, -13))
-found = session.derived(kpis.figures, ledger, filters, reach, context.today)
+found = page.figures(ledger, filters, first, context.today)
 months = found.since(first)
 segment.left_out(ledger)
 if ledger.log.is_empty():

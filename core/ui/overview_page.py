@@ -11,9 +11,11 @@ import streamlit as st
 
 from core.calc.movements import KINDS, after_months
 from core.documents.kpi_page import kpi_page
-from core.reports.kpis import Figures
+from core.reports import kpis, mrr
+from core.reports.kpis import Figures, Filters
+from core.reports.mrr import Ledger
 from core.store import billing
-from core.ui import movement_charts, parts, session
+from core.ui import bridge_chart, movement_charts, parts, session
 from core.ui.format import money, number
 from core.ui.movement_charts import movement_words
 from core.ui.text import t
@@ -23,6 +25,7 @@ SHOWN_APPROVALS = 5
 VIEW = View("figures")
 
 
+USUAL = "12"
 RANGES = {"3": 3, "6": 6, "12": 12, "24": 24, "36": 36}
 
 
@@ -40,17 +43,31 @@ def first_month(chosen: str, today: date, first_day: date | None) -> date:
     return after_months(today.replace(day=1), 1 - RANGES.get(chosen, 12))
 
 
+def figures(known: Ledger, filters: Filters, first: date, today: date) -> Figures:
+    """The figures of the months from `first` on, with those before that they are compared with."""
+    reach = min(after_months(first, -2), after_months(today.replace(day=1), -13))
+    found: Figures = session.derived(kpis.figures, known, filters, reach, today)
+    return found
+
+
+def prepare(today: date) -> None:
+    """Read what the page shows first, as it opens."""
+    known = session.carried(mrr.ledger, today)
+    figures(known, Filters(), first_month(USUAL, today, known.first_day), today)
+    session.frames(bridge_chart.usage, Filters(), today)
+
+
 def choose_range(*, comparing: bool = True) -> tuple[str, str]:
     """The range and what it is compared with, both in the URL."""
     words = range_words()
-    key = VIEW.begin("range", lambda asked: asked if asked in words else "12", "12")
+    key = VIEW.begin("range", lambda asked: asked if asked in words else USUAL, USUAL)
     chosen = st.segmented_control(
         t("Range"), list(words), format_func=words.__getitem__, key=key, required=True, label_visibility="collapsed",
         persist_state="session",
     )  # fmt: skip
-    keep("range", chosen if chosen and chosen != "12" else "")
+    keep("range", chosen if chosen and chosen != USUAL else "")
     if not comparing:
-        return chosen or "12", "none"
+        return chosen or USUAL, "none"
     against = {
         "start": t("Compare with the beginning"),
         "year": t("Compare with a year ago"),
@@ -62,7 +79,7 @@ def choose_range(*, comparing: bool = True) -> tuple[str, str]:
         persist_state="session",
     )  # fmt: skip
     keep("compare", picked if picked != "start" else "")
-    return chosen or "12", picked
+    return chosen or USUAL, picked
 
 
 def by_plan(frame: pl.DataFrame, currency: str) -> None:

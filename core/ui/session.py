@@ -74,13 +74,18 @@ def open_page(permission: Permission | None = None) -> Context:
 def current() -> Context:
     """The context without a guard."""
     now = clock()
-    return Context(engine(), actor(), now, now.astimezone(TIME_ZONE).date(), revision(), language())
+    return Context(engine(), actor(), now, day_of(now), revision(), language())
 
 
 def clock() -> datetime:
     """Now; `FORBLI_NOW` fixes it for a demonstration or a test."""
     fixed = os.environ.get("FORBLI_NOW")
     return datetime.fromisoformat(fixed).astimezone(UTC) if fixed else datetime.now(UTC)
+
+
+def day_of(now: datetime) -> date:
+    """The business day of an instant."""
+    return now.astimezone(TIME_ZONE).date()
 
 
 def actor() -> Actor:

@@ -51,11 +51,16 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 def read_ahead() -> None:
-    """What the first page needs and takes longest, while nobody waits for it yet."""
-    from core.reports import mrr
+    """What pages wait for longest on many customers, the first page's before the others', while nobody is there yet."""
+    from core.reports import customers
+    from core.reports.kpis import Filters
+    from core.ui import overview_page, segment
 
+    today = session.day_of(session.clock())
     try:
-        session.carried(mrr.ledger, session.clock().astimezone(session.TIME_ZONE).date())
+        overview_page.prepare(today)
+        session.frames(customers.directory, today)
+        session.frames(segment.people, Filters(), today)
     except (ForbliError, SQLAlchemyError):
         return  # whoever opens the page is told
 
