@@ -84,13 +84,16 @@ def discount(lines: pl.DataFrame, given: pl.DataFrame, used: pl.DataFrame) -> tu
     shares: list[pl.DataFrame] = []
     own = given.filter(pl.col("scope") != Scope.INVOICE)
     wide = given.filter(pl.col("scope") == Scope.INVOICE)
+    wide = _with_customer(wide, lines) if wide.height else wide
     if given.is_empty():
         return lines, pl.DataFrame(schema=SHARES)
     state = _to_pay(lines)
-    for some, group in ((own, ["subscription_id"]), (_with_customer(wide, lines), ["customer_id", "currency"])):
+    for some, group in ((own, ["subscription_id"]), (wide, ["customer_id", "currency"])):
+        if some.is_empty():
+            continue
         order = pl.col("scope").replace_strict(_ORDER, return_dtype=pl.Int8)
         ranked = some.sort(order, "granted_on", "grant_id").with_columns(rank=pl.int_range(pl.len()).over(group))
-        for turn in range(largest(ranked["rank"]) + 1 if ranked.height else 0):
+        for turn in range(largest(ranked["rank"]) + 1):
             part = _one_turn(state, ranked.filter(pl.col("rank") == turn), group, used)
             state = _less(state, part)
             shares.append(part)
@@ -197,6 +200,8 @@ def credited_shares(lines: pl.DataFrame, original: pl.DataFrame) -> pl.DataFrame
     line, grant_id, period_start, amount_minor ≤ 0, summing to each line's discount.
     """
     back = lines.filter(pl.col("discount_minor") < 0).select("line", "corrects_id", "discount_minor")
+    if back.is_empty():
+        return pl.DataFrame(schema=SHARES)
     spread = back.join(original, left_on="corrects_id", right_on="line_id", how="inner").filter(
         pl.col("amount_minor") > 0
     )

@@ -103,6 +103,8 @@ def planned_ahead(live: pl.DataFrame, track: Timeline, through: date) -> pl.Data
     changing = live.filter(pl.col("kind").is_in(_CHANGING)).select("subscription_id", planned_on="effective_on")
     resuming = live.filter(pl.col("kind") == ChangeKind.PAUSE).select("subscription_id", planned_on="until_on")
     ahead = pl.concat([changing, resuming]).filter(pl.col("planned_on") > through)
+    if ahead.is_empty():
+        return ahead
     served = ahead.join(track.windows, on="subscription_id").filter(
         (pl.col("start") <= pl.col("planned_on")) & (pl.col("planned_on") < pl.col("end"))
     )
