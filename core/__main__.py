@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     change.add_argument("scenario", metavar="SCENARIO.toml", help="the change; seed/scenarios/ has examples")
     change.add_argument("--as-of", type=_day, metavar="DATE", help="the day of the base, today if not said")
     change.add_argument("--memo", metavar="FILE.pdf", help="write the decision memo there as well")
-    change.add_argument("--language", choices=["en", "nb"], default="en", help="of the memo")
+    change.add_argument("--language", choices=["en", "nb"], default="en", help="of the sentence and the memo")
     return root
 
 
@@ -164,7 +164,8 @@ def do_lifetime(options: argparse.Namespace, engine: Engine, now: datetime) -> R
 
 def do_simulate(options: argparse.Namespace, engine: Engine, now: datetime) -> Result:
     """Every number of a scenario file."""
-    from core.documents.memo import memo
+    from core.documents.memo import memo, said
+    from core.documents.words import Words
     from core.domain.scenarios import from_toml
     from core.reports.scenarios import simulate
     from core.store.billing import company_profile
@@ -177,7 +178,10 @@ def do_simulate(options: argparse.Namespace, engine: Engine, now: datetime) -> R
             company = company_profile(session, today).legal_name
             paper = memo(found, options.language, company=company, notes=scenario.notes)
             _write(options.memo, paper.content)
-        return DONE, found
+    told = {"sentence": said(found, Words.of(options.language)), **found}
+    if not options.json:  # people read the sentence
+        del told["scenario"], told["prices"]
+    return DONE, told
 
 
 def _write(name: str, content: bytes) -> None:
