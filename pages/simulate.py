@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import polars as pl
 import streamlit as st
 
 from core.domain.errors import ForbliError
@@ -66,7 +65,7 @@ else:
             st.info(
                 t(
                     "No price is changed. {count} subscriptions have older prices: what is shown is what it brings to move them to the prices that are sold today.",
-                    count=number(exact.moved.filter(pl.col("after") != pl.col("before")).height),
+                    count=number(found["exact"]["changed"]),
                 ),
                 icon=":material/history:",
             )

@@ -99,7 +99,7 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
     return {
         "scenario": to_json(known.scenario), "prices": prices, "as_of": known.today.isoformat(), "engine": ENGINE,
         "exact": {
-            "subscriptions": rows.height, "moved": moved.height, "before_minor": monthly(before), "after_minor": monthly(after),
+            "subscriptions": rows.height, "moved": moved.height, "changed": int((moved["after"] != moved["before"]).sum()), "before_minor": monthly(before), "after_minor": monthly(after),
             "delta_minor": monthly(after) - monthly(before), "delta_share": (after - before) / before if before else None,
             "lowest_minor": monthly(_lowest(rows)), "highest_minor": monthly(after), "addons_given_up_minor": monthly(int(rows["addon"].sum())),
             "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,

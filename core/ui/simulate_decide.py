@@ -35,7 +35,13 @@ def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Contex
     """Name it, keep it, set it beside the others. Under its own name the changed one takes its place, under another it is a new
     one; what was put before a second person stays."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(t("Name"), key=f"{KEY}:name", placeholder=t("New prices"), width=260, persist_state="session")
+        st.text_input(
+            t("Name of the scenario"),
+            key=f"{KEY}:name",
+            placeholder=t("New prices"),
+            width=260,
+            persist_state="session",
+        )
         if context.may(Permission.SIMULATE_PRICES) and st.button(
             t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save"
         ):

@@ -57,8 +57,8 @@ def test_from_what_if_to_a_memo(sqlite_engine: Engine, page: Page, tmp_path: Pat
         fee.fill("349")
         fee.press("Enter")
         expect(page.get_by_text("+1,000.00", exact=False).first).to_be_visible()
-        page.get_by_label("Name", exact=True).fill("Pro 349")
-        page.get_by_label("Name", exact=True).press("Enter")
+        page.get_by_label("Name of the scenario").fill("Pro 349")
+        page.get_by_label("Name of the scenario").press("Enter")
         settle(page)
         with page.expect_download() as made:
             page.get_by_role("button", name="Memo as PDF").click()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from core.actions import plans
 from core.store.engine import open_engine
 from core.store.tables import Person, PriceVersion, TierRow
-from tests.apps import served
+from tests.apps import served, settle
 from tests.pages.test_plans import KARI, TERMS
 from tests.world import NOW, World
 
@@ -49,6 +49,7 @@ def test_a_price_change_is_drafted_by_one_person_and_published_by_another(place,
     expect(fee).to_have_value("299", timeout=20_000)
     fee.fill("319,00")
     fee.press("Enter")
+    settle(page)
     page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_text("The draft is saved")).to_be_visible()
     draft = max(row.id for row in world.rows(PriceVersion))
