@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from core.documents.price_words import field_name, prices_text
+from core.documents.price_words import field_name, more_text, prices_text
 from core.documents.words import Words
-from core.domain.errors import InvalidInput
 from core.domain.money import parse_decimal
 from core.domain.plans import Charge, PriceTerms
-from core.domain.price_edits import KIND, REMOVED, TIERS, WHOLE, applied
-from core.domain.price_form import PLACES_TYPED, TIER_CELLS, fill, read
+from core.domain.price_edits import KIND, REMOVED, TIERS, WHOLE, applied, between
+from core.domain.price_form import EVENT_FIELDS, PLACES_TYPED, TIER_CELLS, fill, read
 from core.domain.scenarios import Edit, Existing, Scenario
 
 _AMOUNTS = ("flat_amount", "unit_amount", "fixed_amount", "min_amount", "max_amount", "minimum_commitment", "free_amount", "min_per_event", "max_per_event")  # fmt: skip
+_FLAGS = ("first_tier_flat_at_zero",)
+_TEXTS = ("name", "meter", "vat_category")
+_WORDS = ("timing", "package_rounding", "convert_rounding")
 _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell by cell
 
 
@@ -25,11 +27,20 @@ def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words) ->
         *(changes(scenario, before, words) or [words.t("prices as they are sold today")]),
         *_limits(scenario, words),
     ]
-    return words.t(
-        "{plan}, per {interval}: {change}; existing customers {when}, with {days} days of notice", plan=plan,
-        interval=words.label(scenario.interval), change="; ".join(change), when=existing(words)[scenario.existing.value],
-        days=scenario.notice_days,
-    )  # fmt: skip
+    said = words.t(
+        "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval), change="; ".join(change)
+    )
+    return f"{said}; {_whom(scenario, words)}"
+
+
+def _whom(scenario: Scenario, words: Words) -> str:
+    """When those who subscribe already get the new prices."""
+    if scenario.existing is Existing.NEVER:
+        return words.t("existing customers keep their prices")
+    notice = words.t("{count} days of notice", count=scenario.notice_days)
+    if scenario.existing is Existing.DATE and scenario.existing_on:
+        return words.t("existing customers on {day}, with {notice}", day=words.day(scenario.existing_on), notice=notice)
+    return words.t("existing customers at their next renewal, with {notice}", notice=notice)
 
 
 def existing(words: Words) -> dict[str, str]:
@@ -45,7 +56,7 @@ def changes(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
     """What changes in the prices, piece by piece: "Fee 89,00 kr → 109,00 kr"."""
     after = read(applied(before, scenario.edits), before.interval).terms
     old, new = ({charge.code: charge for charge in terms.charges} for terms in (before, after))
-    said = list(dict.fromkeys(_told(scenario.edits, before, old, new, words)))
+    said = list(dict.fromkeys(_told(between(before, after), before, old, new, words)))
     if scenario.bundled:
         names = ", ".join(old[code].name or code if code in old else code for code in scenario.bundled)
         said.append(words.t("{addons} included", addons=names))
@@ -65,11 +76,10 @@ def _told(
         elif was is not None and edit.column == REMOVED:
             yield words.t("{charge} is no longer charged", charge=was.name or was.code)
         elif was is None and now is not None:
-            yield words.t(
-                "new: {charge} {prices}", charge=now.name or now.code, prices=prices_text(now, before.currency, words)
-            )
+            told = ", ".join(filter(None, (text(now, before.currency, words) for text in (prices_text, more_text))))
+            yield words.t("new: {charge} {prices}", charge=now.name or now.code, prices=told)
         elif was is not None and now is not None and edit.charge in whole:
-            if edit.column in (*_SHAPES, *TIER_CELLS):
+            if edit.column in (*_SHAPES, *TIER_CELLS, *EVENT_FIELDS):
                 both = (prices_text(each, before.currency, words) for each in (was, now))
                 yield f"{now.name or now.code}{_counted(was, now, words)} {' → '.join(both)}"
             else:
@@ -102,21 +112,18 @@ def _cell(title: str, edit: Edit, was: Any, currency: str, words: Words) -> str:
 
 def _value(column: str, value: Any, currency: str, words: Words) -> str:
     """A cell as people read it."""
-    if isinstance(value, bool):
-        value = "yes" if value else "no"
     text = str(value)
+    if isinstance(value, bool) or column in _FLAGS:
+        return words.t("yes") if text in ("True", "yes") else words.t("no")
     if not text:
         return words.t("none")
     if column in _AMOUNTS:
         return words.price(_decimal(text), currency)
     if column == "rate_percent":
         return f"{words.number(_decimal(text))} %"
-    try:
-        return words.number(_decimal(text))
-    except InvalidInput:
-        return (
-            words.label(text) if column in (KIND, "model", "timing", "package_rounding", "convert_rounding") else text
-        )
+    if column in _TEXTS:
+        return text
+    return words.label(text) if column in _WORDS else words.number(_decimal(text))
 
 
 def _decimal(text: str) -> Decimal:

@@ -24,6 +24,7 @@ MOST_TIERS = 1_000
 _WORDS: dict[str, type[StrEnum]] = {
     KIND: ChargeKind, "model": ChargeModel, "timing": Timing, "package_rounding": Rounding, "convert_rounding": Rounding,
 }  # fmt: skip
+_FLAGS = {"yes": True, "true": True, "no": False, "false": False}
 _NO_CELLS = ("code", KIND, TIERS)
 
 
@@ -71,10 +72,10 @@ def applied(before: PriceTerms, edits: Sequence[Edit]) -> Form:
 
 def _apply(form: Form, edit: Edit) -> None:
     if not edit.charge:
-        if edit.column not in WHOLE:
-            raise InvalidInput("Prices have no “{column}”", code="no_column", column=edit.column)
-        form[edit.column] = edit.value
+        _apply_whole(form, edit)
         return
+    if edit.tier < 0:
+        raise InvalidInput("Tiers are counted from 0", code="bad_tier")
     charge = next((each for each in form["charges"] if each["code"] == edit.charge), None)
     if edit.column in _WORDS and edit.value not in list(_WORDS[edit.column]):
         raise InvalidInput("“{value}” is no {column}", code="no_word", value=edit.value, column=edit.column)
@@ -83,8 +84,14 @@ def _apply(form: Form, edit: Edit) -> None:
     elif charge is None:
         raise InvalidInput("The prices have no charge {charge}", code="no_charge", charge=edit.charge)
     elif edit.column == REMOVED:
-        form["charges"].remove(charge)
-    elif edit.column == KIND:
+        if _flag(edit):
+            form["charges"].remove(charge)
+    else:
+        _apply_cell(charge, edit)
+
+
+def _apply_cell(charge: Form, edit: Edit) -> None:
+    if edit.column == KIND:
         charge[KIND] = edit.value
     elif edit.column == TIERS:
         _resize(charge, edit.value)
@@ -94,10 +101,25 @@ def _apply(form: Form, edit: Edit) -> None:
             _resize(charge, str(edit.tier + 1))
         charge[TIERS][edit.tier][edit.column] = edit.value
     elif edit.column in charge and edit.column not in _NO_CELLS:
-        flag = isinstance(charge[edit.column], bool)
-        charge[edit.column] = edit.value == _text(True) if flag else edit.value
+        charge[edit.column] = _flag(edit) if isinstance(charge[edit.column], bool) else edit.value
     else:
         raise InvalidInput("A charge has no “{column}”", code="no_column", column=edit.column)
+
+
+def _apply_whole(form: Form, edit: Edit) -> None:
+    if edit.column not in WHOLE:
+        raise InvalidInput("Prices have no “{column}”", code="no_column", column=edit.column)
+    if edit.column == "trial_days" and not edit.value.isdecimal():
+        raise InvalidInput("A trial lasts whole days", code="bad_trial")
+    form[edit.column] = edit.value
+
+
+def _flag(edit: Edit) -> bool:
+    """What a yes or no says; TOML's own true and false too."""
+    word = edit.value.lower()
+    if word not in _FLAGS:
+        raise InvalidInput("“{column}” is yes or no", code="bad_flag", column=edit.column)
+    return _FLAGS[word]
 
 
 def _resize(charge: Form, count: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -163,6 +163,11 @@ def to_json(scenario: Scenario) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(scenario).items()}
 
 
+def same(one: Scenario, other: Scenario) -> bool:
+    """Do two scenarios say the same? In which order their edits were written down does not matter."""
+    return replace(one, edits=()) == replace(other, edits=()) and set(one.edits) == set(other.edits)
+
+
 def from_json(content: Mapping[str, Any]) -> Scenario:
     """A scenario from plain data; an unknown name is refused."""
     known = dict(content)
@@ -174,7 +179,7 @@ def from_json(content: Mapping[str, Any]) -> Scenario:
             raise InvalidInput("The scenario does not say its {name}", code="missing_field", name=name)
     minimum = str(known.pop("minimum", ""))  # as older files say it
     least = (Edit("", "minimum_commitment", minimum),) if minimum else ()
-    known["edits"] = (*(_edit(edit) for edit in known.get("edits", ())), *least)
+    known["edits"] = (*least, *(_edit(edit) for edit in known.get("edits", ())))
     known["assumptions"] = tuple((str(name), float(value)) for name, value in _pairs(known.get("assumptions", ())))
     for name in ("bundled", "kinds", "countries", "only", "without", "exempt", "capped"):
         known[name] = tuple(str(value) for value in known.get(name, ()))

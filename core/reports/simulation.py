@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc.calendar import boundary, index_on
 from core.calc.simulation import exact, limits
-from core.calc.simulation.base import Base, narrowed, prepare
+from core.calc.simulation.base import FAMILY, Base, meters_of, narrowed, prepare
 from core.domain import price_form
 from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.periods import INTERVALS
-from core.domain.plans import ChargeKind, ChargeModel, PriceStatus, PriceTerms
+from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel, PriceStatus, PriceTerms
 from core.domain.price_edits import applied
 from core.domain.price_rules import require_sound
 from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check
@@ -36,7 +36,7 @@ class Prepared:
     """The base of a day ready for any prices: `base`, `prices` (today's, of every version in use), and who the customers are.
 
     `risen`: subscription_id, risen_in, the month (since year 0) of the last rise of its price while everything else stayed.
-    `today_of`: what stays the same for every new price of a plan, kept when it is first asked for.
+    `metered`: calc.simulation.base.meters_of all prices. `today_of`: what stays the same for every new price of a plan, kept when it is first asked for.
     """
 
     base: Base
@@ -44,6 +44,7 @@ class Prepared:
     people: pl.DataFrame
     today: date
     risen: pl.DataFrame
+    metered: pl.DataFrame
     today_of: dict[tuple[int, str, str, tuple[str, ...] | None], Standing] = field(default_factory=dict)
 
 
@@ -65,15 +66,15 @@ def prepared(session: Session, known: mrr.Ledger, today: date, window_months: in
     prices = mrr.prices_of(session, changes)
     since = date(today.year - 1 - window_months // 12, today.month, 1)
     facts = frames.Facts(changes, *prices, usage=load.usage(session, start=since, end=today))
-    coupons = load.coupons(session)
+    coupons, metered = load.coupons(session), meters_of(load.prices(session))
     base = prepare(
-        known.facts.stretches, facts, coupons, vat=mrr.vat_on(session, prices, today), today=today,
+        known.facts.stretches, facts, coupons, vat=mrr.vat_on(session, prices, today), metered=metered, today=today,
         window_months=window_months,
     )  # fmt: skip
     named = base.subs.join(owners, on="subscription_id", how="left", maintain_order="left")
     rises = reaction.rises(session, known.facts.stretches, today)
     risen = rises.group_by(subscription_id="subject_id").agg(risen_in=pl.col("month").max())
-    return Prepared(replace(base, subs=named), prices, known.people, today, risen)
+    return Prepared(replace(base, subs=named), prices, known.people, today, risen, metered)
 
 
 # --- new prices ----------------------------------------------------------------------------------------------------------
@@ -98,6 +99,7 @@ def candidate(session: Session, ready: Prepared, scenario: Scenario) -> Candidat
     plan, newest, replaced = _versions(session, scenario)
     before = catalogue.terms_of(session, newest)
     terms = edited(before, scenario)
+    _require_history(ready, plan.id, terms)
     changed = [version_id for version_id in replaced if version_id in ready.prices.versions["price_version_id"]]
     return Candidate(
         terms, before, plan.id, plan.name, newest, changed, with_terms(ready.prices, changed, terms, plan.id)
@@ -157,16 +159,21 @@ def edited(before: PriceTerms, scenario: Scenario) -> PriceTerms:
         finding = reading.unreadable[0]
         raise InvalidInput(finding.message, code="unreadable_price", **finding.values)
     require_sound(reading.terms)
-    _require_history(before, reading.terms)
     return reading.terms
 
 
-def _require_history(before: PriceTerms, after: PriceTerms) -> None:
-    """Refuse to charge by what was not measured: another meter, or single events where only their sum is known."""
-    measured = {(charge.meter, charge.model is ChargeModel.PERCENTAGE) for charge in before.charges if charge.meter}
+def _require_history(ready: Prepared, plan_id: int, after: PriceTerms) -> None:
+    """Refuse to charge by what was not measured: another meter, single events where only their sum is known, or amounts that no
+    event was asked to have."""
+    months, days = after.interval.months, after.interval.days
+    here = dict(zip(FAMILY, (plan_id, after.currency, months, days), strict=True))
+    known = {row["meter"]: row for row in ready.metered.iter_rows(named=True) if here.items() <= row.items()}
     for charge in after.charges:
-        by_event = charge.model is ChargeModel.PERCENTAGE
-        if charge.meter and not {(charge.meter, True), (charge.meter, by_event)} & measured:
+        if not charge.meter:
+            continue
+        measured = known.get(charge.meter, {"by_event": False, "by_amount": False})
+        by_event, by_amount = charge.model is ChargeModel.PERCENTAGE, charge.model in ON_AMOUNTS
+        if charge.meter not in known or by_event > measured["by_event"] or by_amount > measured["by_amount"]:
             raise InvalidInput(
                 "{charge} is charged by {meter}, of which the past use is not known as it would be charged", code="no_history",
                 charge=charge.name or charge.code, meter=charge.meter,
@@ -237,7 +244,6 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     check(scenario)
     new = candidate(session, ready, scenario)
     standing = _standing(session, ready, new.plan_id, scenario)
-    _require_addons(standing.subs, new)
     subs, base, before = standing.subs, standing.base, standing.before
     after = exact.rerate(base, new.prices)
     known = subs.hstack(_limits(subs, scenario))
@@ -257,6 +263,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     moved = pl.col("moved")
     scoped = scoped.join(ready.risen, on="subscription_id", how="left", maintain_order="left")
     dated = _staying(_dated(scoped, scenario, _least_notice(session, ready.today), ready.today))
+    _require_addons(dated.filter("moved"), new)
     told = dated.with_columns(
         priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
         felt=pl.when(moved).then("felt").otherwise("before"),

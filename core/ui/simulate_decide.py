@@ -16,7 +16,7 @@ from core.documents.words import Words
 from core.domain.access import Permission
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of
-from core.domain.scenarios import Scenario, Step, to_json
+from core.domain.scenarios import Scenario, Step, same, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
 from core.reports.letters import letters
@@ -166,7 +166,7 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
             st.caption(f"{parts.plain(row['by'])} {parts.plain(row['note'])}")
         if step in (Step.APPROVED.value, Step.ROLLED_OUT.value):
             return  # its roll-out stands below, whatever is tried above
-        if to_json(scenario) != to_json(row["scenario"]):
+        if not same(scenario, row["scenario"]):
             st.caption(t("What is shown differs from what is kept: save it first."))
             return
         _steps(row, scenario, whole, context)
@@ -176,7 +176,7 @@ def _memo(
     row: dict[str, Any] | None, scenario: Scenario, whole: dict[str, Any], context: session.Context
 ) -> Callable[[], bytes]:
     """What makes the memo of what is shown, off the page's thread; with its decisions and the way back when that is what is kept."""
-    kept = row is not None and to_json(scenario) == to_json(row["scenario"])
+    kept = row is not None and same(scenario, row["scenario"])
     decisions = session.frames(scenarios.decisions, row["id"]) if row is not None and kept else []
     base = str(st.context.url or "").split("?")[0]
     link = f"{base}?scenario={row['id']}" if row is not None and kept and base else ""

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.domain.errors import ForbliError, InvalidInput
+from core.domain.errors import Conflict, ForbliError, InvalidInput
 from core.domain.money import exponent_of, parse_decimal
-from core.domain.plans import ChargeKind, ChargeModel
+from core.domain.plans import TIERED, ChargeKind, ChargeModel
 from core.domain.price_edits import applied, between
-from core.domain.price_form import PLACES_TYPED, TIER_CELLS, Form, fill
+from core.domain.price_form import PLACES_TYPED, TIER_CELLS, TIER_COLUMNS, Form, fill
+from core.domain.price_rules import unstorable
 from core.domain.scenarios import Edit, Scenario
 from core.ui import parts, plan_charge, plan_editor, session
 from core.ui.format import number, price
@@ -26,8 +27,7 @@ from core.ui.text import language, refusal, t
 
 PRICES = ("flat_amount", "unit_amount", "rate_percent")
 EVENT_PRICES = ("rate_percent", "fixed_amount")
-AMOUNTS = ("flat_amount", "unit_amount", "fixed_amount")
-PENDING = f"{KEY}:edits"  # of a kept scenario that is being opened
+PENDING = f"{KEY}:opened"  # a kept scenario whose prices are not in their form yet
 
 
 class Cell(NamedTuple):
@@ -47,7 +47,7 @@ class Cell(NamedTuple):
     @property
     def value(self) -> Decimal | None:
         """Its number; None where it has none that can be read."""
-        text = self.holder[self.column]
+        text = self.holder.get(self.column)
         try:
             return parse_decimal(str(text), places=PLACES_TYPED) if text else None
         except InvalidInput:
@@ -59,8 +59,23 @@ def choose(chosen: Series, context: session.Context) -> tuple[Edit, ...]:
     key = f"{KEY}:prices:{chosen.plan}:{chosen.currency}:{chosen.interval}"
     form = _form(chosen, key)
     st.caption(_stated(chosen))
+    above = st.container()  # filled last: the boxes show what the editor below has just written
+    with st.expander(t("The whole price list: charges, tiers, included units, minimum"), icon=":material/stairs:"):
+        _whole(form, key, context)
+    with above:
+        _boxes(form, chosen, key)
+    reading, _ = plan_editor.reading_of(form)
+    if reading.unreadable or unstorable(reading.terms):
+        st.error(t("Some cells cannot be read. They are listed above."), icon=":material/error:")
+        st.stop()
+    return between(chosen.terms, reading.terms)
+
+
+def _boxes(form: Form, chosen: Series, key: str) -> None:
+    """A box for every price, and what changes all of them."""
+    cells = {(cell.charge["code"], cell.place, cell.column): cell for cell in reversed(list(_prices(form)))}
     with st.grid(4, min_column_width=190):
-        for at, cell in enumerate(list(_prices(form))):
+        for at, cell in enumerate(reversed(cells.values())):
             with st.container():
                 _box(cell, chosen, key, slider=at == 0)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -68,13 +83,6 @@ def choose(chosen: Series, context: session.Context) -> tuple[Edit, ...]:
         changed = plan_editor.is_changed(form)
         st.button(t("Back to today's prices"), key=f"{key}:reset", type="tertiary", icon=":material/undo:",
                   disabled=not changed, on_click=_reset, args=(key,))  # fmt: skip
-    with st.expander(t("The whole price list: charges, tiers, included units, minimum"), icon=":material/stairs:"):
-        _whole(form, key, context)
-    reading, _ = plan_editor.reading_of(form)
-    if reading.unreadable:
-        st.error(t("Some cells cannot be read. They are listed above."), icon=":material/error:")
-        st.stop()
-    return between(chosen.terms, reading.terms)
 
 
 def _stated(chosen: Series) -> str:
@@ -92,11 +100,14 @@ def _form(chosen: Series, key: str) -> Form:
         return form
     terms, point = chosen.terms, "," if language() == "nb" else "."
     form = fill(terms, point)
-    edits = st.session_state.pop(PENDING, ())
-    try:
-        form = applied(terms, edits) if edits else form
-    except InvalidInput as error:
-        st.warning(f"{t('The prices have changed since it was kept.')} {refusal(error)}", icon=":material/history:")
+    opened: Scenario | None = st.session_state.pop(PENDING, None)
+    if opened is not None:
+        try:
+            if (opened.plan, opened.currency, opened.interval) != (chosen.plan, chosen.currency, chosen.interval):
+                raise Conflict("Nobody has the prices that it is about", code="other_series")
+            form = applied(terms, opened.edits)
+        except ForbliError as error:
+            st.warning(f"{t('The prices have changed since it was kept.')} {refusal(error)}", icon=":material/history:")
     form |= {"stored": terms, "interval_was": terms.interval}
     for charge in form["charges"]:
         plan_charge.mark(charge)
@@ -111,7 +122,7 @@ def _reset(key: str) -> None:
 
 def restore(scenario: Scenario) -> dict[str, Any]:
     """What the session holds for the prices when a kept scenario is opened."""
-    return {PENDING: scenario.edits}
+    return {PENDING: scenario}
 
 
 # --- one price ------------------------------------------------------------------------------------------------------------
@@ -125,8 +136,10 @@ def _prices(form: Form) -> Iterator[Cell]:
         if charge["model"] == ChargeModel.PERCENTAGE.value:
             yield from (Cell(charge, 0, column) for column in EVENT_PRICES if charge[column])
         else:
-            for place, tier in enumerate(charge["tiers"]):
-                yield from (Cell(charge, place, column) for column in PRICES if tier.get(column))
+            columns = TIER_COLUMNS[ChargeModel(charge["model"])]
+            read = charge["tiers"] if "up_to" in columns else charge["tiers"][:1]
+            for place, tier in enumerate(read):
+                yield from (Cell(charge, place, column) for column in PRICES if column in columns and tier.get(column))
 
 
 def _box(cell: Cell, chosen: Series, key: str, *, slider: bool) -> None:
@@ -134,14 +147,14 @@ def _box(cell: Cell, chosen: Series, key: str, *, slider: bool) -> None:
     name = f"{key}:{cell.charge['code']}:{cell.place}:{cell.column}"
     now, before = cell.value, _today(cell, chosen)
     places = max(2, *(0 if value is None else -int(value.normalize().as_tuple().exponent) for value in (now, before)))
-    step, shown = _step(before or now, places), None if now is None else float(now)
+    step, shown = _step(before or now, places), None if now is None else max(float(now), 0.0)
     if st.session_state.get(name, ...) != shown:
         st.session_state[name] = shown
     st.number_input(
         _title(cell, before, chosen.currency), min_value=0.0, step=step, format=f"%.{min(places, 6)}f", key=name,
         placeholder=t("none"), on_change=_typed, args=(cell, name),
     )  # fmt: skip
-    if slider and shown and before:
+    if slider and shown is not None and before:
         slide = f"{name}:slide"
         st.session_state[slide] = shown
         st.slider(
@@ -188,9 +201,10 @@ def _all_by_percent(form: Form, key: str, currency: str) -> None:
 def _scale(form: Form, percent: Decimal, currency: str) -> None:
     for cell in list(_prices(form)):
         now = cell.value
-        if now is None or cell.column not in AMOUNTS:
+        if now is None:
             continue
-        places = max(exponent_of(currency), -int(now.normalize().as_tuple().exponent))
+        least = 2 if cell.column == "rate_percent" else exponent_of(currency)
+        places = max(least, -int(now.normalize().as_tuple().exponent))
         _write(cell, (now * (100 + percent) / 100).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
 
 
@@ -200,7 +214,7 @@ def _title(cell: Cell, before: Decimal | None, currency: str) -> str:
     name = parts.plain(charge["name"] or charge["code"])
     tiers = charge["tiers"]
     bound, each = "", ""
-    if column in TIER_CELLS and len(tiers) > 1:
+    if charge["model"] in TIERED and len(tiers) > 1:
         up_to = Cell(charge, place, "up_to").value
         bound = t(" up to {bound}", bound=number(up_to)) if up_to is not None else t(" above")
     if column == "unit_amount" and charge["model"] != ChargeModel.FLAT.value:
@@ -215,7 +229,7 @@ def _title(cell: Cell, before: Decimal | None, currency: str) -> str:
 def _today(cell: Cell, chosen: Series) -> Decimal | None:
     """What the price is today; None where there is no such price."""
     charge = next((each for each in chosen.terms.charges if each.code == cell.charge["code"]), None)
-    if charge is None:
+    if charge is None or (charge.events is not None) != (cell.charge["model"] == ChargeModel.PERCENTAGE.value):
         return None
     if charge.events is not None:
         return getattr(charge.events, cell.column, None)

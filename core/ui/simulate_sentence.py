@@ -13,6 +13,7 @@ import streamlit as st
 from core.calc.simulation.response import Reaction
 from core.documents.scenario_words import existing, sentence
 from core.documents.words import Words
+from core.domain.errors import InvalidInput
 from core.domain.plans import ChargeKind
 from core.domain.scenarios import Existing, Scenario
 from core.domain.subscriptions import CustomerKind
@@ -171,7 +172,10 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
     """The scenario as one sentence."""
     about = (scenario.plan, scenario.currency, scenario.interval)
     here = next((each for each in known if (each.plan, each.currency, each.interval) == about), None)
-    return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()))
+    try:
+        return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()))
+    except InvalidInput:  # what is wrong with its prices is said where they are rated
+        return scenario.name
 
 
 def changes_nothing(scenario: Scenario) -> bool:

@@ -87,6 +87,9 @@ def test_a_price_of_nothing_is_a_price():
         (Edit("new", "kind", "gift"), "“gift” is no kind"),
         (Edit("seat", "tiers", "many"), "at most 1000 tiers"),
         (Edit("seat", "up_to", "5", 5_000_000), "at most 1000 tiers"),
+        (Edit("seat", "up_to", "5", -1), "counted from 0"),
+        (Edit("", "trial_days", "14.5"), "whole days"),
+        (Edit("seat", "removed", "perhaps"), "yes or no"),
     ],
 )
 def test_an_edit_without_a_place_is_refused(edit, words):
@@ -100,3 +103,9 @@ def test_the_other_model_of_the_same_kind_can_be_asked_for():
         applied(TERMS, (Edit("seat", "model", ChargeModel.VOLUME), Edit("seat", "unit_amount", "3", 1)))
     ).terms
     assert changed.charges[1].model is ChargeModel.VOLUME
+
+
+def test_flags_are_what_they_say_in_toml_too():
+    kept = applied(TERMS, (Edit("seat", "removed", "no"), Edit("u", "first_tier_flat_at_zero", "True")))
+    assert [charge["code"] for charge in kept["charges"]] == [charge.code for charge in TERMS.charges]
+    assert kept["charges"][2]["first_tier_flat_at_zero"] is True

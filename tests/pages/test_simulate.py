@@ -253,6 +253,28 @@ def test_what_cannot_be_read_is_said_in_its_cell(sqlite_engine, page):
     assert any("cannot be read" in error.value for error in app.error)
 
 
+def test_whatever_stands_in_the_list_the_page_goes_on(sqlite_engine, page):
+    """A percentage, a negative price and a second charge of the same code are said or shown, and can be put right."""
+    metered(sqlite_engine)
+    app = opened_charge(page(sqlite_engine), 1)
+    box(app.selectbox, "Model").set_value("percentage").run()
+    box(app.text_input, "Percent").set_value("2").run()
+    box(app.text_input, "Fixed per event").set_value("1").run()
+    assert not app.exception
+    assert any("past use is not known" in error.value for error in app.error)
+    app.button(key=f"{LIST}:reset").click().run()
+    app = opened_charge(app, 0)
+    for typed in ("-5", "99"):
+        box(app.text_input, "Flat fee").set_value(typed).run()
+        assert not app.exception
+    assert fee(app).value == 99.0
+    box(app.text_input, "Code").set_value("calls").run()
+    assert not app.exception
+    assert any("cannot be read" in error.value for error in app.error)
+    app.button(key=f"{LIST}:reset").click().run()
+    assert month_effect(app) == "0.00 kr"
+
+
 def test_all_prices_rise_by_a_share_and_go_back(sqlite_engine, page):
     metered(sqlite_engine)
     app = page(sqlite_engine)

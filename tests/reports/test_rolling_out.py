@@ -19,6 +19,7 @@ from core.reports import kpis, lifetimes, reaction, scenarios, simulation
 from core.reports.letters import letters
 from core.reports.mrr import ledger
 from core.store.engine import reading
+from core.store.tables import Plan
 from tests.reports.test_simulation import (
     APPROVER,
     ASKER,
@@ -520,6 +521,34 @@ def test_prices_that_nobody_could_be_moved_to_are_refused(sqlite_engine, edits, 
     with pytest.raises(InvalidInput) as refused:
         effect(sqlite_engine, replace(SCENARIO, edits=edits))
     assert words in str(refused.value)
+
+
+def test_whoever_has_older_prices_without_a_meter_is_rated_by_it_as_well(engine):
+    """Calls are charged by the newest prices only; what those on the older ones used is known all the same."""
+    world = World(engine, NOW)
+    plan_id = world.add(Plan, code="pro", name="Pro")
+    old = world.plan(fixed("99"), plan_id=plan_id, valid_from=date(2025, 1, 1))
+    calls = charge("calls", "usage", "per_unit", tier(unit="0.50"), meter="calls")
+    world.plan(fixed("99"), calls, plan_id=plan_id, valid_from=date(2026, 2, 1))
+    for number in range(4):
+        subscription = world.start(world.customer(), old, date(2025, 1, 3))
+        world.use(subscription, "calls", date(2026, 4, 20), 40 + number)
+    world.bill(date(2026, 6, 14))
+    known, ready, starts = used_again(world, replace(SCENARIO, edits=()))
+
+    assert known.moved.height == 4
+    assert known.rows["after"].sum() > known.rows["before"].sum()
+    wanted, _ = simulated(known, ready)
+    assert {key: billed(world, key, start) for key, start in starts.items()} == wanted
+
+
+def test_only_those_who_are_moved_lose_nothing(sqlite_engine):
+    """An add-on that somebody outside the scope has may leave the list of the others."""
+    company(sqlite_engine)
+    gone = replace(SCENARIO, edits=(Edit("x", "removed", "yes"),))
+    assert effect(sqlite_engine, replace(gone, existing=Existing.NEVER)).moved.is_empty()
+    with pytest.raises(InvalidInput, match="add-on x"):
+        effect(sqlite_engine, gone)
 
 
 def test_minimums_and_coupons_of_every_kind_beside_a_limit_are_billed_as_simulated(engine):

@@ -15,9 +15,10 @@ from core import frames
 from core.calc import timeline as tl
 from core.calc.calendar import boundary, index_on
 from core.domain.coupons import CouponKind, Scope
-from core.domain.plans import ChargeKind, ChargeModel
+from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
 
 SUB = "subscription_id"
+FAMILY = ["plan_id", "currency", "interval_months", "interval_days"]  # prices among which a scenario moves people
 _STATE = ["price_version_id", "quantity_micro", "addons", "coupons", *tl.LIMIT]
 
 
@@ -113,10 +114,12 @@ def prepare(
     coupons: pl.DataFrame,
     *,
     vat: pl.DataFrame,
+    metered: pl.DataFrame,
     today: date,
     window_months: int = 12,
 ) -> Base:
-    """The base of a day. In: recurring.STRETCHES, facts with the usage of the window, COUPONS, vat_category + rate_ppm."""
+    """The base of a day. In: recurring.STRETCHES, facts with the usage of the window, COUPONS, vat_category + rate_ppm, `meters_of`
+    all prices that anybody may be moved to."""
     track = tl.timeline(facts.changes, facts.versions)
     day = pl.lit(today)
     running = stretches.filter((pl.col("start") <= day) & (pl.col("end") > day) & ~pl.col("paused"))
@@ -142,32 +145,41 @@ def prepare(
     )
     length = pl.when(months > 0).then(months.cast(pl.Int64) * 30).otherwise(days.cast(pl.Int64))
     wanted = (pl.lit(window_months * 30 + 5) // length).clip(lower_bound=1)
-    metered = facts.charges.filter(pl.col("kind") == ChargeKind.USAGE)
-    uses_meter = pl.col("price_version_id").is_in(metered["price_version_id"].unique().implode())
+    # By what any prices of the family meter: older ones may not, and whoever has them used it all the same.
+    metering = metered.select(FAMILY).unique().with_columns(metering=True)
+    subs = subs.join(metering, on=FAMILY, how="left", maintain_order="left")
+    uses_meter = pl.col("metering").fill_null(False)
     subs = subs.with_columns(
         periods=pl.when(uses_meter).then(pl.min_horizontal(wanted, (pl.col("_now") - pl.col("_first")).cast(pl.Int64)).clip(lower_bound=1)).otherwise(1),
         started_on="begins_on",
-    ).drop("_first")  # fmt: skip
+    ).drop("_first", "metering")  # fmt: skip
     states = subs.select(_STATE).unique(maintain_order=True).with_row_index("state")
     subs = subs.join(states, on=_STATE, how="left", maintain_order="left", nulls_equal=True)
     rows = subs.select("position", "state", "periods", k=pl.int_ranges(0, "periods")).explode("k").with_row_index("row")
-    uses, pairs, events = _used(subs, rows, facts, metered)
+    uses, pairs, events = _used(subs, rows, facts.usage, metered)
     served = track.plan.filter(pl.col("end") > day).unique(SUB, keep="first", maintain_order=True)
     idle = served.join(life, on=SUB, how="semi").join(subs, on=SUB, how="anti").select(SUB, "price_version_id")
     return Base(subs, states, rows.select("row", "position", "state"), uses, pairs, events, coupons, vat, idle)
 
 
+def meters_of(prices: frames.Prices) -> pl.DataFrame:
+    """What prices meter: plan_id, currency, interval_months, interval_days, meter, by_event (is any of its events charged on its own?),
+    by_amount (or by the events' amounts?)."""
+    charges = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(prices.versions, on="price_version_id")
+    return charges.group_by(*FAMILY, "meter", maintain_order=True).agg(
+        by_event=(pl.col("model") == ChargeModel.PERCENTAGE).any(),
+        by_amount=pl.col("model").is_in([each.value for each in ON_AMOUNTS]).any(),
+    )
+
+
 def _used(
-    subs: pl.DataFrame, rows: pl.DataFrame, facts: frames.Facts, metered: pl.DataFrame
+    subs: pl.DataFrame, rows: pl.DataFrame, usage: pl.DataFrame, metered: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Usage by looked-at period, alike ones as one pair; zero where nothing was used."""
-    charged = metered.group_by("price_version_id", "meter").agg(
-        by_event=(pl.col("model") == ChargeModel.PERCENTAGE).any()
+    grid = rows.join(subs.select("position", "price_version_id", SUB, *FAMILY), on="position").join(
+        metered.drop("by_amount"), on=FAMILY
     )
-    grid = rows.join(subs.select("position", "price_version_id", SUB), on="position").join(
-        charged, on="price_version_id"
-    )
-    known = facts.usage.join(
+    known = usage.join(
         subs.select("position", SUB, "anchor_on", "interval_months", "interval_days", "_now"), on=SUB, how="inner"
     ).with_columns(
         k=pl.col("_now") - 1 - index_on(pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days"), pl.col("occurred_on"))

@@ -1,0 +1,49 @@
+"""A pricing change as one sentence: what it does, not how it was written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from core.documents.scenario_words import sentence
+from core.documents.words import Words
+from core.domain.scenarios import Edit, Existing, Scenario
+from tests.domain.test_price_form import TERMS
+
+PLAIN = Scenario("Dearer", "pro", "KWD", interval="quarter")
+
+
+def said(*edits: Edit, language: str = "en", **more: object) -> str:
+    told = sentence(replace(PLAIN, edits=edits, **more), TERMS, "Pro", Words.of(language))  # type: ignore[arg-type]
+    return told.replace("\u00a0", " ").removeprefix("Pro, per quarter: ").removeprefix("Pro, per kvartal: ")
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ((Edit("fee", "flat_amount", "12"),), "Fee 9.500 KWD → 12.000 KWD"),
+        ((Edit("seat", "flat_amount", "25", 1),), "Seats · tier 2 20.000 KWD → 25.000 KWD"),
+        ((Edit("fee", "unit_amount", "99"),), "prices as they are sold today"),
+        ((Edit("a", "removed", "yes"),), "Extra is no longer charged"),
+        ((Edit("u", "first_tier_flat_at_zero", "yes"),), "Use: First fee also at zero no → yes"),
+        ((Edit("fee", "name", "2027"),), "Fee: Name Fee → 2027"),
+        ((Edit("", "minimum_commitment", "20"),), "Minimum commitment 12.345 KWD → 20.000 KWD"),
+        (
+            (Edit("z", "kind", "usage"), Edit("z", "name", "Z"), Edit("z", "meter", "m"), Edit("z", "model", "per_unit"),
+             Edit("z", "unit_amount", "9"), Edit("z", "included_units", "3")),
+            "new: Z 9.000 KWD a unit, 3 included",
+        ),
+    ],
+)  # fmt: skip
+def test_each_change_is_told_once_and_in_words(edits: tuple[Edit, ...], words: str) -> None:
+    assert said(*edits).startswith(f"{words}; existing customers")
+
+
+def test_for_whom_and_when_is_said_with_its_day() -> None:
+    assert said(notice_days=1).endswith("; existing customers at their next renewal, with 1 day of notice")
+    on = {"existing": Existing.DATE, "existing_on": date(2027, 1, 1)}
+    assert said(**on).endswith("; existing customers on 1 Jan 2027, with 30 days of notice")
+    assert said(existing=Existing.NEVER).endswith("; existing customers keep their prices")
+    assert said(notice_days=1, language="nb").endswith("; eksisterende kunder ved neste fornyelse, med 1 dags varsel")
