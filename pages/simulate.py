@@ -51,13 +51,11 @@ assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
 st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:
-    exact, hoped, found = simulate_reads.answer(scenario, context.today)
+    exact, hoped, found = answer.answered(scenario, context.today)
 except ForbliError as error:
     st.error(refusal(error), icon=":material/error:")
     simulate_decide.keep(row, scenario, context)
 else:
-    answer.marks()
-    answer.strip(found, scenario.currency)
     if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
         st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
     else:

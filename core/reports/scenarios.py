@@ -87,10 +87,27 @@ def data_hash(session: Session) -> str:
     return hashlib.sha256(repr([tuple(part) for part in parts]).encode()).hexdigest()[:12]
 
 
-def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
-    """Every number of the page as plain data; money in minor units of the scenario's currency, shares as fractions."""
+def exact_numbers(known: Exact) -> dict[str, Any]:
+    """The numbers that rest on no assumption."""
     rows, moved = known.rows, known.moved
     before, after = int(rows["before"].sum()), int(rows["after"].sum())
+    return {
+        "subscriptions": rows.height, "moved": moved.height, "changed": int((moved["after"] != moved["before"]).sum()), "before_minor": monthly(before), "after_minor": monthly(after),
+        "delta_minor": monthly(after) - monthly(before), "delta_share": (after - before) / before if before else None,
+        "lowest_minor": monthly(_lowest(rows)), "highest_minor": monthly(after), "addons_given_up_minor": monthly(int(rows["addon"].sum())),
+        "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
+        "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
+        "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED, known.scenario.currency).height,
+        "amber": shocks(moved, AMBER, known.scenario.currency).height, "segments": segments(moved),
+        "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills} for edge in known.edges], "why_not": _why_not(known),
+    }  # fmt: skip
+
+
+def outcome(known: Exact, hoped: Expected, numbers: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Every number of the page as plain data; money in minor units of the scenario's currency, shares as fractions.
+
+    `numbers`: `exact_numbers`, where they are known already.
+    """
     prices = {
         "plan": known.candidate.plan,
         "before": fill(known.candidate.before),
@@ -98,16 +115,7 @@ def outcome(known: Exact, hoped: Expected) -> dict[str, Any]:
     }
     return {
         "scenario": to_json(known.scenario), "prices": prices, "as_of": known.today.isoformat(), "engine": ENGINE,
-        "exact": {
-            "subscriptions": rows.height, "moved": moved.height, "changed": int((moved["after"] != moved["before"]).sum()), "before_minor": monthly(before), "after_minor": monthly(after),
-            "delta_minor": monthly(after) - monthly(before), "delta_share": (after - before) / before if before else None,
-            "lowest_minor": monthly(_lowest(rows)), "highest_minor": monthly(after), "addons_given_up_minor": monthly(int(rows["addon"].sum())),
-            "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
-            "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
-            "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED, known.scenario.currency).height,
-            "amber": shocks(moved, AMBER, known.scenario.currency).height, "segments": segments(moved),
-            "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills} for edge in known.edges], "why_not": _why_not(known),
-        },
+        "exact": numbers or exact_numbers(known),
         "expected": {
             "gain": _range(hoped.gain), "steady": _range(hoped.steady), "lost": _range(hoped.lost), "parts": hoped.parts,
             "nrr_before": hoped.nrr_before, "nrr_after": hoped.nrr_after, "break_even_loss": hoped.break_even_loss,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import altair as alt
@@ -14,7 +15,7 @@ from core.domain.scenarios import Scenario
 from core.reports import scenarios
 from core.reports.expected import Expected
 from core.reports.simulation import Exact
-from core.ui import charts, parts
+from core.ui import charts, parts, simulate_reads
 from core.ui.format import country, day, money, month, number, quantity, share, whole_money
 from core.ui.simulate_reads import KEY
 from core.ui.text import label, t
@@ -34,12 +35,34 @@ def _told_apart(text: str) -> None:
     st.markdown(f":small[:gray[{text}]]")
 
 
+def answered(scenario: Scenario, today: date) -> tuple[Exact, Expected, dict[str, Any]]:
+    """The answer strip: the exact card stands while the expectation is still being worked out."""
+    places: list[Any] = []
+
+    def first(numbers: dict[str, Any]) -> None:
+        marks()
+        places.extend(_places())
+        with places[0]:
+            _exact_card({"exact": numbers}, scenario.currency)
+
+    exact, hoped, found = simulate_reads.answer(scenario, today, first)
+    for place, card in zip(places[1:], CARDS[1:], strict=True):
+        with place:
+            card(found, scenario.currency)
+    return exact, hoped, found
+
+
 def strip(found: dict[str, Any], currency: str) -> None:
-    """Exact, expected with its range, break-even, the first year."""
+    """Exact, expected with its range, break-even, the first year, of numbers that are known."""
+    marks()
+    for place, card in zip(_places(), CARDS, strict=True):
+        with place:
+            card(found, currency)
+
+
+def _places() -> list[Any]:
     with st.grid(4, min_column_width=230):
-        for card in (_exact_card, _expected_card, _break_even_card, _first_year_card):
-            with st.container(border=True, height="stretch"):
-                card(found, currency)
+        return [st.container(border=True, height="stretch") for _ in range(4)]
 
 
 def _exact_card(found: dict[str, Any], currency: str) -> None:
@@ -110,6 +133,9 @@ def _first_year_card(found: dict[str, Any], currency: str) -> None:
     _told_apart(t(":blue-badge[Data] on the invoices of that year {amount}", amount=invoiced))
     after, before = share(hoped["nrr_after"]), share(hoped["nrr_before"])
     st.caption(t("expected NRR {after} instead of {before}", after=after, before=before))
+
+
+CARDS = (_exact_card, _expected_card, _break_even_card, _first_year_card)
 
 
 def _whole(amount: float, currency: str) -> str:

@@ -248,7 +248,6 @@ def decided(row: dict[str, Any], context: session.Context) -> bool:
         parts.download(t("Memo as PDF"), _memo(row, scenario, found, context), f"memo-{frozen['as_of']}.pdf", key="memo", mime="application/pdf")  # fmt: skip
         if st.button(t("Try other prices"), icon=":material/tune:", key="scenario:again"):
             parts.go("simulate", {})
-    simulate_answer.marks()
     simulate_answer.strip(found, scenario.currency)
     return True
 

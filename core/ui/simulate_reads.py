@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -89,16 +90,26 @@ def hoped(_db: Session, scenario: Scenario, today: date) -> Expected:
     return expectation.expected(session.frames(exact, scenario, today), session.frames(people, today), today)
 
 
+def exact_numbers(_db: Session, scenario: Scenario, today: date) -> dict[str, Any]:
+    """What rests on no assumption."""
+    return scenarios.exact_numbers(session.frames(exact, scenario, today))
+
+
 def outcome(_db: Session, scenario: Scenario, today: date) -> dict[str, Any]:
     """Every number of a scenario."""
-    return scenarios.outcome(session.frames(exact, scenario, today), session.frames(hoped, scenario, today))
+    numbers = session.frames(exact_numbers, scenario, today)
+    return scenarios.outcome(session.frames(exact, scenario, today), session.frames(hoped, scenario, today), numbers)
 
 
-def answer(scenario: Scenario, today: date) -> tuple[Exact, Expected, dict[str, Any]]:
-    """The exact layer, the expectation and every number. The first one of a plan takes its time and says so."""
+def answer(
+    scenario: Scenario, today: date, first: Callable[[dict[str, Any]], None]
+) -> tuple[Exact, Expected, dict[str, Any]]:
+    """The exact layer, the expectation and every number. `first` shows what is exact as soon as it is known. The first answer of a
+    plan takes its time and says so."""
     about = (scenario.plan, scenario.currency, scenario.interval, session.revision())
     known = st.session_state.get(f"{KEY}:known") == about
     with nullcontext() if known else st.spinner(t("Rating every bill of the last year anew …")):
+        first(session.frames(exact_numbers, scenario, today))
         found = tuple(session.frames(read, scenario, today) for read in (exact, hoped, outcome))
     st.session_state[f"{KEY}:known"] = about
     return found  # type: ignore[return-value]
