@@ -58,6 +58,7 @@ except ForbliError as error:
 else:
     if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
         st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
+        simulate_decide.compare(None, context)
     else:
         if sentence.changes_nothing(scenario):
             st.info(

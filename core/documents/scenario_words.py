@@ -12,7 +12,7 @@ from core.domain.money import parse_decimal
 from core.domain.plans import Charge, PriceTerms
 from core.domain.price_edits import KIND, REMOVED, TIERS, WHOLE, applied, between
 from core.domain.price_form import EVENT_FIELDS, PLACES_TYPED, TIER_CELLS, fill, read
-from core.domain.scenarios import Edit, Existing, Scenario
+from core.domain.scenarios import Edit, Existing, Scenario, kept_edits
 
 _AMOUNTS = ("flat_amount", "unit_amount", "fixed_amount", "min_amount", "max_amount", "minimum_commitment", "free_amount", "min_per_event", "max_per_event")  # fmt: skip
 _FLAGS = ("first_tier_flat_at_zero",)
@@ -54,7 +54,7 @@ def existing(words: Words) -> dict[str, str]:
 
 def changes(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
     """What changes in the prices, piece by piece: "Fee 89,00 kr → 109,00 kr"."""
-    after = read(applied(before, scenario.edits), before.interval).terms
+    after = read(applied(before, kept_edits(scenario)), before.interval).terms
     old, new = ({charge.code: charge for charge in terms.charges} for terms in (before, after))
     said = list(dict.fromkeys(_told(between(before, after), before, old, new, words)))
     if scenario.bundled:

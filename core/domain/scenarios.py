@@ -132,6 +132,11 @@ class Scenario:
     window_months: int = field(default=12)
 
 
+def kept_edits(scenario: Scenario) -> tuple[Edit, ...]:
+    """The edits that count: an add-on that is included for nothing stays on the list, whatever else was to become of it."""
+    return tuple(edit for edit in scenario.edits if edit.column != "removed" or edit.charge not in scenario.bundled)
+
+
 def check(scenario: Scenario) -> None:
     """Refuse what cannot be simulated."""
     if not 1 <= scenario.horizon_months <= LONGEST_HORIZON:

@@ -243,14 +243,9 @@ def _new_bills(known: Exact) -> tuple[float, float]:
     rows = known.rows.filter(pl.col("why").is_null() | (pl.col("why") != "agreed"))
     if rows.is_empty():
         return 0.0, 0.0
-    # Grandfathered rows carry today's price as `priced`; new customers pay the new one whatever happens to those.
+    # Newcomers pay what is sold today, whatever older prices those who are here have, and the new ones whoever is moved.
     mean = float(rows["before"].mean() or 0.0) / 12  # type: ignore[arg-type]
-    moved = rows.filter("moved")
-    if moved.is_empty():
-        ratio = known.new_price_ratio
-    else:
-        ratio = float(moved["priced"].sum()) / max(float(moved["before"].sum()), 1.0)
-    return mean, mean * ratio
+    return mean, mean * known.new_price_ratio
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from core.domain.periods import INTERVALS
 from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel, PriceStatus, PriceTerms
 from core.domain.price_edits import applied
 from core.domain.price_rules import require_sound
-from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check
+from core.domain.scenarios import Assumption, Existing, Scenario, WhyNot, check, kept_edits
 from core.reports import mrr, reaction
 from core.reports.edges import Edge, edges
 from core.store import billing, catalogue, load
@@ -45,7 +45,7 @@ class Prepared:
     today: date
     risen: pl.DataFrame
     metered: pl.DataFrame
-    today_of: dict[tuple[int, str, str, tuple[str, ...] | None], Standing] = field(default_factory=dict)
+    today_of: dict[tuple[Any, ...], Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Standing:
     before: exact.Rerated
     cheapest: pl.Series
     idle: int
+    newest: int
 
 
 def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
@@ -147,7 +148,7 @@ def _versions(session: Session, scenario: Scenario) -> tuple[Any, int, list[int]
 
 def edited(before: PriceTerms, scenario: Scenario) -> PriceTerms:
     """The terms with every edit in its cell and the bundled add-ons free; refuses unknown cells and unsound prices."""
-    form = applied(before, scenario.edits)
+    form = applied(before, kept_edits(scenario))
     charges = {charge["code"]: charge for charge in form["charges"]}
     for code in scenario.bundled:
         if code not in charges or charges[code]["kind"] != ChargeKind.ADDON.value:
@@ -208,7 +209,7 @@ class Exact:
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
     month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons),
     new_cap_ppm, new_floor_ppm (the limits of its change, null where there is none).
-    `new_price_ratio`: new bills ÷ today's of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
+    `new_price_ratio`: new bills ÷ those at the prices sold today of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
     `idle`: how many have the plan and are not served today (paused, in a trial, beginning later); they keep their prices.
     """
 
@@ -243,7 +244,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     """The exact layer of a scenario."""
     check(scenario)
     new = candidate(session, ready, scenario)
-    standing = _standing(session, ready, new.plan_id, scenario)
+    standing = _standing(session, ready, new, scenario)
     subs, base, before = standing.subs, standing.base, standing.before
     after = exact.rerate(base, new.prices)
     known = subs.hstack(_limits(subs, scenario))
@@ -272,7 +273,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         limit=pl.col("after") - pl.col("priced"),
         again=(reaction.month_of("starts_on") - pl.col("risen_in") < 12).fill_null(False) & (pl.col("after") > pl.col("before")),
     ).drop("risen_in")  # fmt: skip
-    ratio = float(after.worth.sum()) / max(float(before.worth.sum()), 1.0)
+    ratio = float(after.worth.sum()) / max(float(standing.newest), 1.0)
     return Exact(
         scenario,
         new,
@@ -295,12 +296,13 @@ def _require_addons(subs: pl.DataFrame, new: Candidate) -> None:
         .explode("addons")
         .select(code=pl.col("addons").str.split("×").list.first())["code"]
     )
+    names = {each.code: each.name or each.code for each in new.before.charges}
     for code in sorted(before - after):
         count = int((held == code).sum())
         if count:
             raise InvalidInput(
                 "{count} subscriptions have the add-on {charge}: include it for nothing, or keep its price", code="addon_held",
-                count=count, charge=code,
+                count=count, charge=names[code],
             )  # fmt: skip
 
 
@@ -322,20 +324,22 @@ def _limited(ready: Prepared, base: Base, answering: Base, new: Candidate, known
     return exact.rerate(answering, new.prices, limits.added(base, before, after, each))
 
 
-def _standing(session: Session, ready: Prepared, plan_id: int, scenario: Scenario) -> Standing:
+def _standing(session: Session, ready: Prepared, new: Candidate, scenario: Scenario) -> Standing:
     """Everything about a plan, currency and interval that does not depend on the new prices."""
-    key = (plan_id, scenario.currency, scenario.interval, scenario.alternatives)
+    key = (new.newest_id, scenario.currency, scenario.interval, scenario.alternatives, scenario.agreed_too)
     if key not in ready.today_of:
-        family = _family(session, plan_id, scenario)
+        family = _family(session, new.plan_id, scenario)
         here = pl.col("price_version_id").is_in(family)
         subs = ready.base.subs.filter(here).join(ready.people, on="customer_id", how="left", maintain_order="left")
         if subs.is_empty():
             raise InvalidInput("Nobody has these prices", code="empty_scope")
         base = narrowed(ready.base, subs["position"])
         cheapest = _cheapest(session, ready, base, scenario, family)
+        sold = with_terms(ready.prices, new.replaced, new.before, new.plan_id)
         ready.today_of[key] = Standing(
-            subs, base, limits.standing(base, ready.prices), cheapest, ready.base.idle.filter(here).height
-        )
+            subs, base, limits.standing(base, ready.prices), cheapest, ready.base.idle.filter(here).height,
+            int(exact.rerate(base, sold).worth.sum()),
+        )  # fmt: skip
     return ready.today_of[key]
 
 

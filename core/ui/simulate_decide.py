@@ -25,8 +25,8 @@ from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_answer, simulate_reads
 from core.ui.format import day, instant, money, month, number, share
 from core.ui.simulate_reads import KEY
-from core.ui.simulate_sentence import restore
-from core.ui.text import label, language, refusal, t
+from core.ui.simulate_sentence import restore, start_anew
+from core.ui.text import label, language, sentence, t
 
 MOST_COMPARED = 5
 
@@ -66,19 +66,20 @@ def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Contex
             st.rerun()
 
 
-def compare(scenario: Scenario, context: session.Context) -> None:
-    """The scenarios set beside each other, the one on the page first."""
+def compare(scenario: Scenario | None, context: session.Context) -> None:
+    """The scenarios set beside each other, the one on the page first (None: it changes nothing)."""
     beside: list[Scenario] = st.session_state.get("compared", [])
     if not beside:
         return
+    compared = list(dict.fromkeys([*([scenario] if scenario else []), *beside]))
     with st.container(border=True):
         st.header(t("Compare"), anchor=False)
         rows = []
-        for each in [scenario, *beside]:
+        for each in compared:
             try:
                 found = session.frames(simulate_reads.outcome, each, context.today)
             except ForbliError as error:
-                rows.append({t("Scenario"): each.name, t("A month"): refusal(error)})
+                rows.append({t("Scenario"): each.name, t("A month"): sentence(error)})
                 continue
             exact, hoped, currency = found["exact"], found["expected"], each.currency
             rows.append({
@@ -87,7 +88,7 @@ def compare(scenario: Scenario, context: session.Context) -> None:
                 t("8 of 10 cases"): f"{money(round(hoped['gain']['low']), currency, sign=True)} – {money(round(hoped['gain']['high']), currency, sign=True)}",
                 t("Chance of a loss"): share(1 - hoped["gain"]["above_zero"], 0), t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
             })  # fmt: skip
-        together = _together([scenario, *beside], context)
+        together = _together(compared, context)
         st.dataframe([*rows, *together], hide_index=True)
         if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):
             st.session_state["compared"] = []
@@ -97,7 +98,7 @@ def compare(scenario: Scenario, context: session.Context) -> None:
 def _together(compared: list[Scenario], context: session.Context) -> list[dict[str, str]]:
     """The sum of scenarios of different plans in one currency: nobody is in two of them. What is expected of each does not add up."""
     about = {(each.plan, each.currency, each.interval) for each in compared}
-    if len(about) < len(compared) or len({each.currency for each in compared}) > 1:
+    if len(compared) < 2 or len(about) < len(compared) or len({each.currency for each in compared}) > 1:
         return []
     try:
         found = [session.frames(simulate_reads.outcome, each, context.today)["exact"] for each in compared]
@@ -107,6 +108,7 @@ def _together(compared: list[Scenario], context: session.Context) -> list[dict[s
     return [{
         t("Scenario"): t("Together"), t("A month"): money(delta, compared[0].currency, sign=True),
         t("Change"): share(delta / before if before else None, sign=True), t("Bill shocks"): number(sum(each["red"] for each in found)),
+        **dict.fromkeys((t("Expected"), t("8 of 10 cases"), t("Chance of a loss"), "NRR"), "–"),
     }]  # fmt: skip
 
 
@@ -241,13 +243,17 @@ def decided(row: dict[str, Any], context: session.Context) -> bool:
     if frozen is None or "prices" not in frozen["result"]:
         return False
     found, scenario = frozen["result"], row["scenario"]
+    st.header(parts.plain(row["name"]), anchor=False)
     st.markdown(f"**{parts.plain(said(found, Words.of(language())))}**")
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.pill("issued", label(row["step"]))
-        st.caption(t("{who}. The numbers are those that were approved, on data of {day}.", who=parts.plain(row["by"]), day=day(frozen["as_of"])))  # fmt: skip
+        st.caption(t("The numbers are those that were approved, on data of {day}.", day=day(frozen["as_of"])))
         parts.download(t("Memo as PDF"), _memo(row, scenario, found, context), f"memo-{frozen['as_of']}.pdf", key="memo", mime="application/pdf")  # fmt: skip
         if st.button(t("Try other prices"), icon=":material/tune:", key="scenario:again"):
+            start_anew()
             parts.go("simulate", {})
+    steps = session.frames(scenarios.decisions, row["id"])
+    st.caption(" · ".join(parts.plain(f"{label(step['decision'])}: {step['author']} {step['note']}") for step in steps))
     simulate_answer.strip(found, scenario.currency)
     return True
 

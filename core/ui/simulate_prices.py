@@ -158,7 +158,7 @@ def _box(cell: Cell, chosen: Series, key: str, *, slider: bool) -> None:
         slide = f"{name}:slide"
         st.session_state[slide] = shown
         st.slider(
-            t("The same price on a slider"), 0.0, max(2 * float(before), shown), step=step, format=f"%.{min(places, 6)}f",
+            t("The same price on a slider"), 0.0, max(2 * float(before), shown), step=_fine(before, places), format=f"%.{min(places, 6)}f",
             key=slide, on_change=_typed, args=(cell, slide), label_visibility="collapsed",
         )  # fmt: skip
 
@@ -167,6 +167,12 @@ def _step(now: Decimal | None, places: int) -> float:
     """A fiftieth of the price, whole for large ones."""
     step = max(float(now or 0) / 50, 10.0**-places)
     return float(round(Decimal(step), 0)) or step if (now or 0) >= 50 else step
+
+
+def _fine(before: Decimal, places: int) -> float:
+    """The slider's step, so that it can stand on today's price as well."""
+    whole = before == before.to_integral_value() and before >= 20
+    return 1.0 if whole else 10.0**-places
 
 
 def _typed(cell: Cell, name: str) -> None:

@@ -96,6 +96,7 @@ def _series(known: list[Series]) -> Series:
         format_func=names.__getitem__,
         key=f"{KEY}:series",
         persist_state="session",
+        on_change=lambda: st.session_state.pop(f"{KEY}:name", None),
     )
     return known[list(names).index(picked)]
 
@@ -183,10 +184,15 @@ def changes_nothing(scenario: Scenario) -> bool:
     return not (scenario.edits or scenario.bundled)
 
 
-def restore(scenario: Scenario) -> None:
-    """Put a kept scenario into the widgets."""
+def start_anew() -> None:
+    """Forget what stands in the widgets."""
     for key in [key for key in st.session_state if str(key).startswith(f"{KEY}:")]:
         del st.session_state[key]
+
+
+def restore(scenario: Scenario) -> None:
+    """Put a kept scenario into the widgets."""
+    start_anew()
     st.session_state[f"{KEY}:name"] = scenario.name
     st.session_state[f"{KEY}:series"] = f"{scenario.plan}|{scenario.currency}|{scenario.interval}"
     for key, held in simulate_prices.restore(scenario).items():

@@ -155,6 +155,22 @@ def test_3_customers_are_conserved(before, hazard, rise, r, other):
     assert path.moved[-1] <= path.switched.sum() + 1e-12
 
 
+def _beside(before, rise, other):
+    cell = Cells.of(before, before * (1 + rise), 0.02, 1.0)
+    return replace(cell, others=np.array([[before * other]]))
+
+
+def test_who_stayed_beside_a_cheaper_plan_is_not_sent_there_by_a_cent():
+    """Only what the change adds moves anybody: nothing at all adds nothing, more adds more, and what was dearer before counts in full."""
+    switched = {
+        rise: float(project(_beside(100.0, rise, 0.4), Reaction(), 24).switched.sum()) for rise in (0.0001, 0.05, 0.2)
+    }
+    assert switched[0.0001] < 0.001
+    assert switched[0.0001] < switched[0.05] < switched[0.2]
+    assert float(project(_beside(100.0, 0.5, 1.01), Reaction(), 24).switched.sum()) > 0.1
+    assert float(project(_beside(100.0, -0.2, 0.4), Reaction(), 24).switched.sum()) == 0.0
+
+
 @given(first=some.floats(1.01, 1.5), second=some.floats(1.01, 1.5), hazard=hazards, r=reactions)
 @settings(max_examples=60, deadline=None)
 def test_4_two_half_steps_at_one_instant_are_one(first, second, hazard, r):

@@ -21,7 +21,7 @@ from core.reports import reaction, scenarios, simulation
 from core.reports.mrr import ledger
 from core.reports.simulation import exact_effect, prepared
 from core.store.engine import reading
-from core.store.tables import METADATA, DocumentLine, ReactionEstimate, core_table
+from core.store.tables import METADATA, DocumentLine, Plan, ReactionEstimate, core_table
 from tests.actions.test_imports import given, take_given
 from tests.world import World, charge, fixed, tier
 
@@ -121,6 +121,27 @@ def test_a_bundled_add_on_takes_its_line_from_those_who_hold_it(sqlite_engine):
     shares = scenarios.share_of(rows)["share"].unique().sort().to_list()
     assert shares == [pytest.approx(0.032544, abs=5e-7), pytest.approx(0.167224, abs=5e-7)]
     assert rows["addon"].sum() == 3 * 39 * 1200
+
+
+def test_newcomers_pay_what_is_sold_today_whatever_older_prices_cost(sqlite_engine):
+    """Moving those on older prices changes nothing for whoever comes: no sign-up is lost or won by it."""
+    world = World(sqlite_engine, NOW)
+    plan_id = world.add(Plan, code="pro", name="Pro")
+    old = world.plan(fixed("199"), plan_id=plan_id, valid_from=date(2025, 1, 1))
+    world.plan(fixed("299"), plan_id=plan_id, valid_from=date(2026, 1, 1))
+    for number in range(6):
+        world.start(world.customer(), old, date(2025, 9, 1 + number))
+
+    told = outcome(sqlite_engine, replace(SCENARIO, edits=()))
+    assert told["exact"]["delta_minor"] == 6 * 10_000
+    assert told["expected"]["parts"]["acquisition"] == 0
+
+
+def test_an_add_on_that_is_included_stays_though_it_was_taken_off_the_list(sqlite_engine):
+    company(sqlite_engine)
+    gone = Edit("x", "removed", "yes")
+    both = effect(sqlite_engine, replace(SCENARIO, edits=(*SCENARIO.edits, gone), bundled=("x",))).rows
+    assert both["after"].to_list() == effect(sqlite_engine, replace(SCENARIO, bundled=("x",))).rows["after"].to_list()
 
 
 def test_nothing_changed_is_zero_for_everybody(engine):

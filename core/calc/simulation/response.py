@@ -217,27 +217,31 @@ def _wide(value: float | np.ndarray) -> float | np.ndarray:
 def _choice(cells: Cells, r: Reaction) -> tuple[np.ndarray, np.ndarray]:
     """The chance that someone who looks changes plan, and the bill they then expect: logit over savings s_j, own plan at 0.
 
-    V_j = α(s_j − τ), s_j = 1 − b_j/B1; only cheaper plans count.
+    V_j = α(s_j − τ), s_j = 1 − b_j/B1; only cheaper plans count. Whoever is here has stayed at the old bill, whatever the others
+    cost: what counts is what the change adds, P(moves now | stayed before) = 1 − (1 + ΣeV₀)/(1 + ΣeV₁). So a change of nothing
+    moves nobody, and it is the plain logit for whom there was nothing cheaper before (own derivation; simulation.md 2.2).
     """
     if cells.others.shape[1] == 0:
         return np.zeros_like(cells.after, dtype=float), cells.after
-    total: np.ndarray | float = 0.0
-    bill: np.ndarray | float = 0.0
+    before, _ = _weights(cells, cells.before, r)
+    total, bill = _weights(cells, cells.after, r)
+    chance = np.maximum(1 - (1 + before) / (1 + total), 0.0)
+    usual = np.broadcast_to(cells.after, np.shape(chance)).astype(float).copy()
+    return chance, np.divide(bill, total, out=usual, where=total > 0)
+
+
+def _weights(cells: Cells, own: np.ndarray, r: Reaction) -> tuple[np.ndarray, np.ndarray]:
+    """ΣeV of the plans that are cheaper than the own bill, and their bills weighted by it."""
+    total = bill = np.zeros(np.broadcast_shapes(np.shape(r.choice), np.shape(r.inertia), own.shape))
     for column in cells.others.T:
-        saving = 1 - np.divide(column, cells.after, out=np.ones_like(column), where=cells.after > 0)
-        offered = np.isfinite(column) & (column < cells.after)
+        saving = 1 - np.divide(column, own, out=np.ones_like(column), where=own > 0)
+        offered = np.isfinite(column) & (column < own)
         weight = np.where(
             offered, np.exp(np.minimum(r.choice * (np.where(offered, saving, 0.0) - r.inertia), 50.0)), 0.0
         )
         total = total + weight
         bill = bill + weight * np.where(offered, column, 0.0)
-    chance = np.asarray(total / (1 + total))
-    return chance, np.divide(
-        bill,
-        total,
-        out=np.broadcast_to(cells.after, np.shape(chance)).astype(float).copy(),
-        where=np.asarray(total) > 0,
-    )
+    return total, bill
 
 
 def leavers_of_hundred(rise: float, hazard: float, months: int = 12, r: Reaction | None = None) -> float:
