@@ -160,6 +160,14 @@ def _beside(before, rise, other):
     return replace(cell, others=np.array([[before * other]]))
 
 
+def test_the_chance_of_a_gain_knows_of_chance_too():
+    """A loss of 100 that may as well be a gain by chance alone is no certain loss."""
+    values = np.full(64, -100.0)
+    assert value.range_of(values).above_zero == 0.0
+    assert value.range_of(values, 100.0).above_zero == pytest.approx(0.158655, abs=1e-6)
+    assert value.range_of(-values, 100.0).above_zero == pytest.approx(1 - 0.158655, abs=1e-6)
+
+
 def test_who_stayed_beside_a_cheaper_plan_is_not_sent_there_by_a_cent():
     """Only what the change adds moves anybody: nothing at all adds nothing, more adds more, and what was dearer before counts in full."""
     switched = {

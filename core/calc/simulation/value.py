@@ -159,14 +159,16 @@ class Range:
 
 
 def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
-    """The range of drawn values; chance's own `noise` (a standard deviation) is added in quadrature around the median."""
+    """The range of drawn values; chance's own `noise` (a standard deviation) is added in quadrature around the median, and to the
+    chance of being above zero: each drawn value is the mean of a normal one."""
     low, middle, high = (float(value) for value in np.percentile(values, [10, 50, 90]))
     extra = 1.2815515655446004 * noise
+    above = special.ndtr(values / noise) if noise > 0 else values > 0
     return Range(
         middle - math.hypot(middle - low, extra),
         middle,
         middle + math.hypot(high - middle, extra),
-        float((values > 0).mean()),
+        float(above.mean()),
     )
 
 
