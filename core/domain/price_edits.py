@@ -15,7 +15,7 @@ from core.domain.errors import InvalidInput
 from core.domain.money import parse_decimal
 from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel, PriceTerms, Rounding
-from core.domain.price_form import TIER_CELLS, Form, blank_charge, fill
+from core.domain.price_form import PLACES_TYPED, TIER_CELLS, Form, blank_charge, fill
 from core.domain.scenarios import Edit
 
 WHOLE = ("minimum_commitment", "trial_days")
@@ -29,7 +29,7 @@ _NO_CELLS = ("code", KIND, TIERS)
 
 
 def between(before: PriceTerms, after: PriceTerms) -> tuple[Edit, ...]:
-    """The edits that lead from one price list to the other; none where they cost the same. The order of charges is no price."""
+    """The edits that lead from one price list to the other; none where they say the same. The order of charges is no price."""
     old, new = fill(before), fill(after)
     return tuple(_differences(old, new))
 
@@ -139,6 +139,6 @@ def _same(one: Any, other: Any) -> bool:
     if one == other or not (isinstance(one, str) and isinstance(other, str) and one and other):
         return bool(one == other)
     try:
-        return parse_decimal(one, places=60) == parse_decimal(other, places=60)
+        return parse_decimal(one, places=PLACES_TYPED) == parse_decimal(other, places=PLACES_TYPED)
     except InvalidInput:
         return False

@@ -33,7 +33,7 @@ TIER_COLUMNS: dict[ChargeModel, tuple[str, ...]] = {
     ChargeModel.GRADUATED_PERCENTAGE: ("up_to", "rate_percent", "flat_amount"),
 }
 TIER_CELLS = ("up_to", "package_size", "unit_amount", "flat_amount", "rate_percent")
-PRICES = ("unit_amount", "flat_amount", "rate_percent")
+PRICES = ("flat_amount", "unit_amount", "rate_percent")
 EVENT_FIELDS = ("rate_percent", "fixed_amount", "free_events", "free_amount", "min_per_event", "max_per_event")
 _UNITS = (
     ChargeModel.PER_UNIT, ChargeModel.GRADUATED, ChargeModel.VOLUME, ChargeModel.PACKAGE, ChargeModel.STAIRSTEP,

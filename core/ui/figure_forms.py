@@ -56,8 +56,7 @@ def saved_views(page: str, context: session.Context) -> None:
 
 def _open(page: str, query: dict[str, str]) -> None:
     """Show a view: what the session keeps makes way for what the view says."""
-    for key in [key for key in st.session_state if str(key).startswith(("segment:", "figures:", "drill:"))]:
-        del st.session_state[key]
+    session.forget("segment", "figures", "drill")
     parts.go(page, query)
 
 

@@ -231,6 +231,4 @@ def _save(
 
 def forget(version_id: int) -> None:
     """Drop the form and its widgets, so that what is stored is shown again."""
-    key = form_key(version_id)
-    for name in [name for name in st.session_state if str(name) == key or str(name).startswith(f"{key}:")]:
-        del st.session_state[name]
+    session.forget(form_key(version_id))

@@ -203,3 +203,10 @@ def show_said() -> None:
     """Show what was said before this run."""
     for text, icon in st.session_state.pop("said", []):
         st.toast(text, icon=icon, duration="long")
+
+
+def forget(*rooms: str) -> None:
+    """Drop what the session holds under these names and below them ("draft:7", "draft:7:note"): forms and their widgets."""
+    for name in [str(name) for name in st.session_state]:
+        if any(name == room or name.startswith(f"{room}:") for room in rooms):
+            del st.session_state[name]

@@ -16,7 +16,7 @@ from core.domain.errors import Conflict, ForbliError, InvalidInput
 from core.domain.money import exponent_of, parse_decimal
 from core.domain.plans import TIERED, ChargeKind, ChargeModel
 from core.domain.price_edits import applied, between
-from core.domain.price_form import PLACES_TYPED, TIER_CELLS, TIER_COLUMNS, Form, fill
+from core.domain.price_form import PLACES_TYPED, PRICES, TIER_CELLS, TIER_COLUMNS, Form, fill
 from core.domain.price_rules import unstorable
 from core.domain.scenarios import Edit, Scenario
 from core.ui import parts, plan_charge, plan_editor, session
@@ -25,7 +25,6 @@ from core.ui.plan_words import field_name
 from core.ui.simulate_reads import KEY, Series
 from core.ui.text import language, refusal, t
 
-PRICES = ("flat_amount", "unit_amount", "rate_percent")
 EVENT_PRICES = ("rate_percent", "fixed_amount")
 PENDING = f"{KEY}:opened"  # a kept scenario whose prices are not in their form yet
 
@@ -82,7 +81,7 @@ def _boxes(form: Form, chosen: Series, key: str) -> None:
         _all_by_percent(form, key, chosen.currency)
         changed = plan_editor.is_changed(form)
         st.button(t("Back to today's prices"), key=f"{key}:reset", type="tertiary", icon=":material/undo:",
-                  disabled=not changed, on_click=_reset, args=(key,))  # fmt: skip
+                  disabled=not changed, on_click=session.forget, args=(key,))  # fmt: skip
 
 
 def _stated(chosen: Series) -> str:
@@ -113,11 +112,6 @@ def _form(chosen: Series, key: str) -> Form:
         plan_charge.mark(charge)
     st.session_state[key] = form
     return form
-
-
-def _reset(key: str) -> None:
-    for name in [name for name in st.session_state if str(name) == key or str(name).startswith(f"{key}:")]:
-        del st.session_state[name]
 
 
 def restore(scenario: Scenario) -> dict[str, Any]:

@@ -186,8 +186,7 @@ def changes_nothing(scenario: Scenario) -> bool:
 
 def start_anew() -> None:
     """Forget what stands in the widgets."""
-    for key in [key for key in st.session_state if str(key).startswith(f"{KEY}:")]:
-        del st.session_state[key]
+    session.forget(KEY)
 
 
 def restore(scenario: Scenario) -> None:
