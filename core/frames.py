@@ -315,6 +315,40 @@ class BillingInputs:
     seller: Seller = field(default_factory=Seller)
 
 
+# What a document says about whom it goes to.
+BUYER = ["kind", "name", "contact", "address", "postal_code", "city", "country", "emails", "organisation_number",
+         "vat_number", "reference", "purchase_order", "einvoice_id"]  # fmt: skip
+
+# Invoices as they were issued, amounts as they are printed. Key: document_id.
+ISSUED: Schema = {
+    "document_id": pl.Int64,
+    "number": pl.String,
+    "customer_id": pl.Int64,
+    "bill_to_id": pl.Int64,
+    "currency": pl.String,
+    "tax_inclusive": pl.Boolean,
+    "issue_date": pl.Date,
+    "due_date": pl.Date,
+    "tax_minor": pl.Int64,
+    "total_minor": pl.Int64,
+    "tax_in_company_currency_minor": pl.Int64,
+}
+
+
+@dataclass(frozen=True)
+class Issued:
+    """Invoices to take back: ISSUED; LINES + document_id, position; line_id, grant_id, period_start, amount_minor of what
+    coupons gave on the lines; and `billed`, LINES that count as billed of the same subscriptions and days.
+
+    The lines of an invoice that was issued anew are those of the first one: it alone counts as billed.
+    """
+
+    documents: pl.DataFrame
+    lines: pl.DataFrame
+    discounts: pl.DataFrame
+    billed: pl.DataFrame
+
+
 @dataclass(frozen=True)
 class ChangeInputs:
     """What changes of subscriptions are decided on: SUBSCRIBERS, CHANGES, OFFERS, POLICIES, CHARGE_CODES, COUPON_TERMS.

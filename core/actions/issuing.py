@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from core import frames
 from core.actions.command import Work
 from core.calc.billing.documents import Draft
 from core.domain.invoices import DocumentKind, keep_buyer_until, number_text, payment_reference
@@ -28,8 +29,6 @@ from core.store.tables import (
     Table,
 )
 
-BUYER = ["kind", "name", "contact", "address", "postal_code", "city", "country", "emails", "organisation_number",
-          "vat_number", "reference", "purchase_order", "einvoice_id"]  # fmt: skip
 _AMOUNTS = [
     "subtotal_minor",
     "discount_minor",
@@ -147,7 +146,7 @@ def _taxes(taxes: pl.DataFrame, heads: pl.DataFrame) -> pl.DataFrame:
 
 def _buyers(heads: pl.DataFrame, buyers: pl.DataFrame, issue_date: date) -> pl.DataFrame:
     """Rows of `document_buyer`: what the document says about whom it goes to."""
-    known = buyers.select(pl.col("customer_id").alias("bill_to_id"), *BUYER)
+    known = buyers.select(pl.col("customer_id").alias("bill_to_id"), *frames.BUYER)
     rows = heads.select("bill_to_id", document_id="id").join(known, on="bill_to_id", how="left").drop("bill_to_id")
     purge_after = keep_buyer_until(issue_date)
     return rows.with_columns(purge_after=pl.lit(purge_after - timedelta(days=1)))

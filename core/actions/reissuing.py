@@ -14,11 +14,12 @@ from sqlalchemy import select
 
 from core.actions.command import Answer, Work, command
 from core.actions.invoices import business_day, check_open_books, save_documents
-from core.actions.issuing import BUYER, documents_to_save
+from core.actions.issuing import documents_to_save
 from core.calc.billing.documents import Draft
 from core.domain.access import Permission
 from core.domain.errors import Conflict, NotFound
 from core.domain.invoices import DocumentKind, Purpose
+from core.frames import BUYER
 from core.store import billing, load
 from core.store.tables import Document, DocumentBuyer, DocumentLine, DocumentTax, core_table
 
@@ -72,7 +73,7 @@ def _document(work: Work, number: str) -> dict[str, Any]:
             number=number,
         )
     if work.session.execute(select(table.c.id).where(table.c.corrects_id == row["id"])).first():
-        raise Conflict("{number} has been credited and issued anew already", code="reissued_already", number=number)
+        raise Conflict("{number} was taken back already", code="taken_back_already", number=number)
     return dict(row)
 
 

@@ -242,7 +242,10 @@ def check_periods(session: Session) -> list[BookFinding]:
 
 
 def _billed_subscriptions(session: Session) -> pl.DataFrame:
-    """Every billed subscription as DUE (store/billing.py), with what its last billing had seen."""
+    """Every billed subscription as DUE (store/billing.py), with what its last billing had seen.
+
+    What was credited and is not billed again yet is left to the next run.
+    """
     sub, cursor = core_table(Subscription).c, core_table(BillingCursor).c
     statement = (
         select(
@@ -250,6 +253,7 @@ def _billed_subscriptions(session: Session) -> pl.DataFrame:
             cursor.opening_change_id, sub.started_on.label("unseen_from"), cursor.seen_change_id, cursor.seen_event_id,
         )
         .join_from(core_table(Subscription), core_table(BillingCursor), cursor.subscription_id == sub.id)
+        .where(cursor.rebill_from.is_(None))
         .order_by(cursor.billed_through, sub.id)
     )  # fmt: skip
     schema = {**billing.DUE, "seen_change_id": pl.Int64, "seen_event_id": pl.Int64}

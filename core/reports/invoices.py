@@ -13,12 +13,14 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.calc.billing.crediting import taken_back
 from core.calc.billing.documents import Draft, draft
 from core.calc.billing.price_limits import LIMIT
 from core.domain.errors import NotFound
 from core.domain.invoices import DocumentKind, Purpose, Settlement, settlement
 from core.reports import payments
 from core.store import billing, load
+from core.store.issued import issued, standing_of_run
 from core.store.tables import (
     Adjustment,
     BillingCursor,
@@ -74,6 +76,11 @@ class Explained:
     payments: pl.DataFrame
     open_minor: int
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Did a credit note take it back whole?"""
+        return "taken_back_by" in dict(self.related)
+
     def settlement(self, today: date) -> Settlement:
         """How far the document is settled."""
         paid = int(self.payments["amount_minor"].sum())
@@ -107,6 +114,16 @@ def explained(session: Session, number: str) -> Explained:
     )
 
 
+def credit_of(session: Session, document_ids: list[int]) -> Draft:
+    """The credit notes that would take these invoices back now; an invoice of which nothing is left has none."""
+    return taken_back(issued(session, document_ids))
+
+
+def credit_of_run(session: Session, run_id: int) -> Draft:
+    """The credit notes that would take a run back now."""
+    return credit_of(session, standing_of_run(session, run_id))
+
+
 def _compared_with(session: Session, head: dict[str, Any]) -> dict[str, Any] | None:
     """What a reader holds a document against: what it replaces, else the one before it that billed something.
 
@@ -130,16 +147,22 @@ def _related(
     """What a document is to others: the whole ones first, then those of which lines are corrected, by their numbers."""
     document, line = core_table(Document), core_table(DocumentLine)
     root = head["corrects_id"] or head["id"]
+    named, corrects = document.c, document.c.corrects_id
     whole = session.execute(
-        select(document.c.id, document.c.number, document.c.purpose)
-        .where((document.c.id == root) | (document.c.corrects_id == root), document.c.id != head["id"])
-        .order_by(document.c.id)
+        select(named.id, named.number, named.purpose, corrects)
+        .where((named.id == root) | corrects.in_([root, head["id"]]), named.id != head["id"])
+        .order_by(named.id)
     ).all()
     mine = {Purpose.CORRECTION: "taken_back_by", Purpose.REISSUE: "replaced_by"}
     beside = {Purpose.CORRECTION: "old_one_taken_back_by", Purpose.REISSUE: "issued_anew_as"}
-    words = beside if head["corrects_id"] else mine
     first = "takes_back" if head["kind"] == DocumentKind.CREDIT_NOTE else "replaces"
-    said = [(first if row.id == root else words[Purpose(row.purpose)], str(row.number)) for row in whole]
+    said = [
+        (
+            first if row.id == root else (mine if row.corrects_id == head["id"] else beside)[Purpose(row.purpose)],
+            str(row.number),
+        )
+        for row in whole
+    ]
     later = session.execute(
         select(document.c.number)
         .join_from(line, document, document.c.id == line.c.document_id)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import frames
@@ -115,7 +115,7 @@ def _billing_states(session: Session, customer_ids: load.Ids) -> tuple[Select[An
     """How far each subscription is billed and what its billing has not seen; the second says since when."""
     sub, cursor = core_table(Subscription), core_table(BillingCursor)
     changed, used = _unseen_changes(), _unseen_events()
-    unseen = func.coalesce(_least(session, changed.c.first_on, used.c.first_on), changed.c.first_on, used.c.first_on)
+    unseen = _earliest(session, changed.c.first_on, used.c.first_on, cursor.c.rebill_from)
     statement = (
         select(
             sub.c.id.label("subscription_id"), sub.c.customer_id, sub.c.started_on, cursor.c.billed_through,
@@ -153,9 +153,13 @@ def waiting_adjustments(session: Session, subscription_ids: load.Ids, through: d
     return load.frame(session, select(*columns).where(*wanted).order_by(table.id), frames.ADJUSTMENTS)
 
 
-def _least(session: Session, left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The earlier of two days, null when one is missing."""
-    return func.min(left, right) if is_sqlite(session) else func.least(left, right)
+def _earliest(session: Session, *days: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The earliest of the days that there are, null when there is none."""
+    if not is_sqlite(session):
+        return func.least(*days)
+    # SQLite's own function knows nothing as soon as one is missing.
+    last = literal(date.max)
+    return func.nullif(func.min(*(func.coalesce(each, last) for each in days)), last)
 
 
 def _unseen_changes() -> Any:
@@ -414,6 +418,21 @@ def move_cursors(session: Session, cursors: pl.DataFrame) -> None:
     cursor = core_table(BillingCursor)
     session.execute(delete(cursor).where(load.among(session, cursor.c.subscription_id, cursors["subscription_id"])))
     insert_many(session, BillingCursor, cursors)
+
+
+def rebill(session: Session, first_days: pl.DataFrame) -> None:
+    """Have the next run bill again, from a day on, what was credited. In: subscription_id, rebill_from."""
+    cursor = core_table(BillingCursor)
+    days = {"subscription": "subscription_id", "day": "rebill_from"}
+    earlier = or_(cursor.c.rebill_from.is_(None), cursor.c.rebill_from > bindparam("day"))
+    statement = (
+        update(cursor)
+        .where(cursor.c.subscription_id == bindparam("subscription"), earlier)
+        .values(rebill_from=bindparam("day"))
+    )
+    rows = first_days.select(**{name: pl.col(column) for name, column in days.items()}).to_dicts()
+    if rows:
+        session.connection().execute(statement, rows)
 
 
 def see_all(session: Session, seen: Seen) -> None:

@@ -490,6 +490,7 @@ class BillingCursor(Table, table=True):
     opening: dt.date | None = None
     opening_change_id: int | None = whole(default=None, nullable=True)
     next_due_on: dt.date | None = Field(default=None, index=True)
+    rebill_from: dt.date | None = None  # first day of what was credited since, to be billed by what holds then
 
 
 class UsageEvent(Table, table=True):

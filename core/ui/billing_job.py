@@ -1,19 +1,21 @@
-"""A billing run in the background: one at a time in this process, however often it is started, whoever looks on.
+"""A billing run, or a run's full credit, in the background: one at a time in this process, however often it is started.
 
-The page may be reloaded or closed: the run goes on, and every page that is open shows its progress. Another process that
-starts the same run does no harm: each chunk recomputes what is due in its own transaction.
+The page may be reloaded or closed: the work goes on, and every page that is open shows its progress. Another process that
+starts the same does no harm: each chunk recomputes what is due, or what is left to credit, in its own transaction.
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from threading import Lock, Thread
 
 import streamlit as st
 
+from core.actions.crediting import Credited, credit_run
 from core.actions.invoices import RunResult, run_billing
 from core.domain.errors import ForbliError
 from core.ui.session import Context
@@ -21,13 +23,14 @@ from core.ui.session import Context
 
 @dataclass
 class Job:
-    """One run: how far it is, and how it ended."""
+    """One run through a day, or the full credit of the run `credits`: how far it is, and how it ended."""
 
     through: date
+    credits: int | None = None
     share: float = 0.0
     words: str = ""
     running: bool = True
-    result: RunResult | None = None
+    result: RunResult | Credited | None = None
     refusal: ForbliError | None = None
     failure: str = ""
     thread: Thread | None = None
@@ -57,24 +60,39 @@ def current(context: Context) -> Job | None:
 
 
 def start(context: Context, through: date, command_id: str) -> Job:
-    """Start the run, or join the one that is running."""
+    """Start the run, or join what is running."""
+    return _started(
+        context, Job(through),
+        lambda job: run_billing(
+            context.engine, context.actor, now=context.now, through=through, issue_date=context.today,
+            command_id=command_id, progress=job.tell,
+        ),
+    )  # fmt: skip
+
+
+def start_credit(context: Context, run_id: int) -> Job:
+    """Start to take a run back, or join what is running."""
+    return _started(
+        context, Job(context.today, credits=run_id),
+        lambda job: credit_run(context.engine, context.actor, now=context.now, run_id=run_id, progress=job.tell),
+    )  # fmt: skip
+
+
+def _started(context: Context, job: Job, work: Callable[[Job], RunResult | Credited]) -> Job:
     place = desk(str(context.engine.url))
     with place.lock:
         if place.job and place.job.running:
             return place.job
-        job = place.job = Job(through)
-        job.thread = Thread(target=_work, args=(job, context, command_id), name="billing run", daemon=True)
+        place.job = job
+        job.thread = Thread(target=_work, args=(job, work), name="billing run", daemon=True)
         job.thread.start()
         return job
 
 
-def _work(job: Job, context: Context, command_id: str) -> None:
-    """The run itself, in its own thread."""
+def _work(job: Job, work: Callable[[Job], RunResult | Credited]) -> None:
+    """The work itself, in its own thread."""
     try:
-        job.result = run_billing(
-            context.engine, context.actor, now=context.now, through=job.through, issue_date=context.today,
-            command_id=command_id, progress=job.tell,
-        )  # fmt: skip
+        job.result = work(job)
     except ForbliError as refusal:
         job.refusal = refusal
     except Exception:  # whatever it was, the page must say that the run stopped

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from core.actions.crediting import Credited
 from core.actions.invoices import RunResult
 from core.domain.access import Permission
 from core.reports import billing_review as reads
@@ -142,7 +143,12 @@ def _progress(context: session.Context) -> None:
     if job is None or not job.running:
         st.rerun()
         return
-    st.progress(job.share, t("Issuing: {words} customers", words=job.words or "0"))
+    words = (
+        t("Crediting: {words} invoices", words=job.words or "0")
+        if job.credits
+        else t("Issuing: {words} customers", words=job.words or "0")
+    )
+    st.progress(job.share, words)
     st.caption(t("You may leave this page; the run goes on. Started again, it only completes."))
 
 
@@ -153,21 +159,35 @@ def _result(job: billing_job.Job) -> None:
     elif job.failure:
         st.error(t("The run stopped. What is issued is whole; start it again and it completes. Reference {id}.", id=job.failure),
                  icon=":material/error:")  # fmt: skip
-    elif job.result:
-        result = job.result
-        totals = " · ".join(parts.plain(money(minor, code)) for code, minor in result.total_minor.items())
+    elif isinstance(job.result, Credited):
         st.success(
-            t("{count} documents issued through {day}.", count=number(result.documents), day=job.through)
-            + (f" {totals}." if totals else ""), icon=":material/check_circle:",
+            t("{notes} took back what run {number} invoiced.", notes=t("{count} credit notes", count=number(job.result.documents)), number=job.credits)
+            + f" {_amounts(job.result.total_minor)}.", icon=":material/check_circle:",
         )  # fmt: skip
-        if result.run_id:
-            parts.link("invoices", t("The documents of run {number}", number=result.run_id),
-                       query={"run": str(result.run_id)}, icon=":material/receipt_long:")  # fmt: skip
-        left_out = sum(result.review.values())
-        if left_out:
-            st.warning(t("{count} customers were left out and need review.", count=number(left_out)))
-        if result.audit_hash:
-            _head(result)
+    elif job.result:
+        _issued(job.result, job.through)
+
+
+def _amounts(total_minor: dict[str, int]) -> str:
+    """Sums of each currency."""
+    return " · ".join(parts.plain(money(minor, code)) for code, minor in total_minor.items())
+
+
+def _issued(result: RunResult, through: date) -> None:
+    """What a run issued, and whom it left out."""
+    totals = _amounts(result.total_minor)
+    st.success(
+        t("{count} documents issued through {day}.", count=number(result.documents), day=through)
+        + (f" {totals}." if totals else ""), icon=":material/check_circle:",
+    )  # fmt: skip
+    if result.run_id:
+        parts.link("invoices", t("The documents of run {number}", number=result.run_id),
+                   query={"run": str(result.run_id)}, icon=":material/receipt_long:")  # fmt: skip
+    left_out = sum(result.review.values())
+    if left_out:
+        st.warning(t("{count} customers were left out and need review.", count=number(left_out)))
+    if result.audit_hash:
+        _head(result)
 
 
 def _head(result: RunResult) -> None:
@@ -199,7 +219,7 @@ def _earlier(context: session.Context) -> None:
 
 
 def _one_run(run: dict[str, Any]) -> None:
-    """The way to a run's documents, and whom it left out."""
+    """The way to a run's documents, where it can be credited, and whom it left out."""
     parts.link("invoices", t("The documents of run {number}", number=run["run_id"]), query={"run": str(run["run_id"])}, icon=":material/receipt_long:")  # fmt: skip
     found = session.frames(invoice_list.left_out, run["run_id"])
     if found.height:

@@ -17,7 +17,7 @@ from core.reports import invoice_list as reads
 from core.reports import payments
 from core.reports.invoice_list import Filters
 from core.store.engine import reading
-from core.ui import parts, session
+from core.ui import invoice_credit, parts, session
 from core.ui.format import day, money, number
 from core.ui.plan_words import day_format
 from core.ui.text import label, t
@@ -108,6 +108,8 @@ def _chips(filters: Filters) -> None:
             if value and st.button(text, icon=":material/close:", key=f"without_{key}", help=t("Show all again")):
                 st.query_params.pop(key, None)
                 st.rerun()
+        if filters.run_id:
+            invoice_credit.run_button(filters.run_id, session.current())
 
 
 def _nothing(filters: Filters) -> None:

@@ -12,7 +12,7 @@ from core.calc.pricebook import MICRO
 from core.domain.errors import NotFound
 from core.reports.explain import Reasons, explain
 from core.reports.invoices import Explained, explained
-from core.ui import invoice_reissue, invoice_side, parts, payment_forms, session
+from core.ui import invoice_credit, invoice_reissue, invoice_side, parts, payment_forms, session
 from core.ui.format import day, money, percent, period, quantity
 from core.ui.invoice_list import KEPT
 from core.ui.invoice_side import pair_row, unnamed
@@ -40,7 +40,8 @@ def show(number: str, context: session.Context) -> None:
     if view.head["kind"] == "invoice":
         with st.container(horizontal=True, gap="small"):
             invoice_reissue.button(view, context)
-            invoice_reissue.credit_button(view, context)
+            invoice_credit.amount_button(view, context)
+            invoice_credit.button(view, context)
     left, right = st.columns([2.3, 1])
     with left.container(border=True):
         _parties(view)

@@ -1,4 +1,4 @@
-"""What can be put right on an invoice: a wrong receiver in one guided step, or an amount credited on the next invoice."""
+"""A wrong receiver, put right in one guided step: the old invoice is credited, a new one goes to whom it should have gone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions.issuing import BUYER
 from core.actions.reissuing import reissue
 from core.domain.access import Permission
+from core.frames import BUYER
 from core.reports import one_customer as reads
 from core.reports.invoices import Explained
 from core.ui import parts, session
-from core.ui.desk_asides import adjust_form
-from core.ui.desk_asked import Subject
 from core.ui.format import money
 from core.ui.plan_list import permit
 from core.ui.text import t
@@ -22,32 +20,10 @@ from core.ui.text import t
 def button(view: Explained, context: session.Context) -> None:
     """The way in."""
     may = permit(context, Permission.CREDIT_INVOICES)
-    if "replaced_by" in dict(view.related):
-        said = t("{number} has been credited and issued anew already", number=view.head["number"])
-        may = {"disabled": True, "help": parts.plain(said)}
+    if view.is_taken_back:
+        may = {"disabled": True, "help": parts.plain(t("{number} was taken back already", number=view.head["number"]))}
     if st.button(t("Wrong receiver …"), icon=":material/forward_to_inbox:", key="reissue", **may):
         st.dialog(t("Wrong receiver"), width="large")(_form)(view)
-
-
-def credit_button(view: Explained, context: session.Context) -> None:
-    """The way to credit a part: it comes off the next invoice."""
-    may = permit(context, Permission.CHANGE_SUBSCRIPTIONS)
-    if st.button(t("Credit an amount …"), icon=":material/redeem:", key="credit", **may):
-        st.dialog(t("Credit an amount"), width="large")(_credit_form)(view)
-
-
-def _credit_form(view: Explained) -> None:
-    """Which subscription, where there are several, then the amount with its effect."""
-    number = parts.plain(view.head["number"])
-    st.caption(t("{number} stays as it is: the credit comes off the next invoice, or as a credit note when nothing is to be paid.", number=number))  # fmt: skip
-    plans = dict(
-        view.lines.select("subscription_id", "plan").unique("subscription_id", maintain_order=True).iter_rows()
-    )
-    chosen = next(iter(plans))
-    if len(plans) > 1:
-        chosen = st.selectbox(t("Subscription"), list(plans), format_func=plans.__getitem__, key="credit:which")
-    subject = Subject(view.head["customer_id"], view.customer, chosen)
-    adjust_form(subject, credit_for=t("Credit for invoice {number}", number=view.head["number"]))
 
 
 def _form(view: Explained) -> None:
@@ -73,18 +49,23 @@ def _form(view: Explained) -> None:
         t("A credit note of **{total}** goes to the old receiver and a new invoice of **{total}** to the new one: together nothing. {number} stays as it is, and no period is billed again.",
           total=total, number=parts.plain(head["number"]))
     )  # fmt: skip
-    paid = int(view.payments["amount_minor"].sum())
-    if paid:
-        st.warning(
-            t("{amount} was paid on it. That stays in the old receiver's favour: it pays what else is open there, or is paid back.", amount=parts.plain(money(paid, head["currency"]))),
-            icon=":material/payments:",
-        )  # fmt: skip
+    paid_on_it(view)
     why = t("It already goes there: change the customer's data or who gets the bills first.") if same else None
     if st.button(t("Credit and issue anew"), type="primary", key="reissue:go", disabled=same, help=why):
         answer = session.act(reissue, key=f"reissue:{head['number']}", number=head["number"])
         if answer:
             session.say(t("{credit} and {invoice} are issued", credit=answer["credit_note"], invoice=answer["invoice"]))
             parts.go("invoices", {"number": answer["invoice"]})
+
+
+def paid_on_it(view: Explained) -> None:
+    """What becomes of money that was paid on an invoice that is taken back."""
+    paid = int(view.payments["amount_minor"].sum())
+    if paid:
+        st.warning(
+            t("{amount} was paid on it. That stays in the old receiver's favour: it pays what else is open there, or is paid back.", amount=parts.plain(money(paid, view.head["currency"]))),
+            icon=":material/payments:",
+        )  # fmt: skip
 
 
 def _receiver(said: dict[str, Any]) -> None:

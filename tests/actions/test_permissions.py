@@ -28,6 +28,7 @@ ALLOWED = {
     "usage": "support finance admin",
     "touch_points": "support finance admin",
     "invoices": "finance admin",
+    "invoices.credit": "finance admin",
     "invoices.reissue": "finance admin",
     "invoices.hold": "support finance admin",
     "payments": "finance admin",

@@ -105,7 +105,7 @@ def test_the_same_receiver_needs_no_new_invoice(story: Story) -> None:
 
 def test_it_is_done_once_only_to_invoices_and_only_by_those_who_may(story: Story) -> None:
     send_elsewhere(story)
-    with pytest.raises(Conflict, match="issued anew already"):
+    with pytest.raises(Conflict, match="taken back already"):
         reissue(story.engine, FINN, "again", story.now, number="F2026-000001")
     with pytest.raises(Conflict, match="is a credit note"):
         reissue(story.engine, FINN, "credit", story.now, number="K2026-000001")

@@ -162,3 +162,49 @@ def test_the_list_shows_what_is_left_to_pay_and_narrows_to_what_is_overdue(
     assert app.dataframe[0].value["Number"].to_list() == ["F2026-000002"]
     app = open_page(monkeypatch, world.engine, "invoices", now="2026-01-02T10:00:00+00:00", state="overdue")
     assert "No invoice fits" in texts(app)
+
+
+def test_an_invoice_is_credited_in_full_with_what_follows_said_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def _dialog() -> None:
+        from core.reports.invoices import explained
+        from core.ui import invoice_credit, session
+
+        invoice_credit.form(session.frames(explained, "F2026-000001"))
+
+    app = click(open_page(monkeypatch, world.engine, "invoices", number="F2026-000001"), "Credit in full")
+    said = texts(app).replace("\u00a0", " ")
+    assert "A credit note of **125\\.00 kr** takes F2026\\-000001 back" in said
+    assert "The next billing run bills these days again" in said
+    AppTest.from_function(_dialog, default_timeout=60).run().button[0].click().run()
+    assert [(row.kind, row.total_minor) for row in world.documents()][-1] == ("credit_note", 12_500)
+    app = open_page(monkeypatch, world.engine, "invoices", number="F2026-000001")
+    buttons = {button.label: button.disabled for button in app.button}
+    assert (buttons["Credit in full …"], buttons["Wrong receiver …"]) == (True, True)
+
+
+def test_a_run_is_credited_after_its_number_was_typed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _dialog() -> None:
+        from core.ui import invoice_credit
+
+        invoice_credit.run_form(1)
+
+    said = texts(click(open_page(monkeypatch, world.engine, "invoices", run="1"), "Credit this run"))
+    assert "2 credit notes of **187\\.50 kr** in all." in said.replace("\u00a0", " ")
+    app = AppTest.from_function(_dialog, default_timeout=60).run()
+    assert app.button[0].disabled
+    app.text_input[0].set_value("1").run()
+    finished(app.button[0].click().run())
+    assert [row.kind for row in world.documents()].count("credit_note") == 2
+    world.bill(FEBRUARY)
+    assert_books_hold(world)
+
+
+def test_support_may_not_credit_in_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add(Person, name="Sara", email="sara@forbli.no", role="support")
+    for query in ({"number": "F2026-000001"}, {"run": "1"}):
+        app = open_page(monkeypatch, world.engine, "invoices", person=1, **query)
+        buttons = {button.label: button.disabled for button in app.button if button.label.startswith("Credit")}
+        assert buttons.pop("Credit an amount …", False) is False
+        assert list(buttons.values()) == [True]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from core.actions import subscriptions as actions
+from core.actions.crediting import credit
 from core.actions.usage import record_usage
 from core.domain.errors import ForbliError
 from core.domain.subscriptions import ChangeKind
@@ -118,11 +119,17 @@ class RandomStory:
         self.story.bill_on(day)
         assert self.story.bill(day).documents == 0, "a second run finds nothing"
 
+    def take_invoice_back(self) -> None:
+        """A full credit of a random document; refused where nothing is left of it."""
+        some = [row.id for row in self.story.documents()]
+        self.story.send(credit, document_ids=self.random.sample(some, min(1, len(some))))
+
     def step(self) -> None:
         """One random step; a refusal is fine, it changes nothing."""
         steps: list[Step] = [
             type(self).change_price, type(self).change_quantity, type(self).change_addon, type(self).pause,
             type(self).resume, type(self).cancel, type(self).coupon, type(self).undo, type(self).use,
+            type(self).take_invoice_back,
         ]  # fmt: skip
         often: list[Step] = [type(self).begin, *[type(self).wait] * 4, *[type(self).bill] * 5]
         chosen = self.random.choice([*steps, *often])

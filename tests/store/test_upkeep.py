@@ -87,7 +87,9 @@ def test_an_orphan_is_found_out(sqlite_engine):
         assert damage(session) == []
     driver = sqlite_engine.raw_connection()
     driver.driver_connection.execute("PRAGMA foreign_keys = OFF")
-    driver.driver_connection.execute("INSERT INTO billing_cursor VALUES (7, '2026-01-01', 0, 0, NULL, NULL, NULL)")
+    driver.driver_connection.execute(
+        "INSERT INTO billing_cursor VALUES (7, '2026-01-01', 0, 0, NULL, NULL, NULL, NULL)"
+    )
     driver.close()
     with reading(sqlite_engine) as session:
         assert damage(session) == ["billing_cursor row 7 refers to a missing subscription"]

@@ -34,7 +34,7 @@ def reconcile(expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFram
     by_day = _by_day(expected.filter(~once), billed.filter(~once), planned)
     by_sum = _by_sum(expected.filter(once), billed.filter(once))
     lines = pl.concat([frames.conform(by_day, frames.LINES), frames.conform(by_sum, frames.LINES)])
-    return _with_revisions(lines, billed)
+    return with_revisions(lines, billed)
 
 
 def _by_day(expected: pl.DataFrame, billed: pl.DataFrame, planned: pl.DataFrame | None) -> pl.DataFrame:
@@ -177,7 +177,7 @@ def _credited_share(delta: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
     return known.with_columns(discount_minor=back)
 
 
-def _with_revisions(lines: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
+def with_revisions(lines: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
     """Revision 0 where nothing was billed for those days, else one above what is there; credits come before new lines."""
     numbered = lines.with_row_index("_line")
     spans = billed.select(*_CLAIM, _from="service_start", _until="service_end", _revision="revision")

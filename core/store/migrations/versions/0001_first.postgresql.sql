@@ -628,6 +628,7 @@ CREATE TABLE billing_cursor (
     opening DATE,
     opening_change_id BIGINT,
     next_due_on DATE,
+    rebill_from DATE,
     CONSTRAINT pk_billing_cursor PRIMARY KEY (subscription_id),
     CONSTRAINT fk_billing_cursor_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id)
 );

@@ -938,6 +938,7 @@ CREATE TABLE billing_cursor (
     opening DATE,
     opening_change_id INTEGER,
     next_due_on DATE,
+    rebill_from DATE,
     CONSTRAINT pk_billing_cursor PRIMARY KEY (subscription_id),
     CONSTRAINT fk_billing_cursor_subscription_id_subscription FOREIGN KEY(subscription_id) REFERENCES subscription (id),
     CONSTRAINT ck_billing_cursor_subscription_id CHECK (typeof("subscription_id") = 'integer'),
@@ -946,7 +947,8 @@ CREATE TABLE billing_cursor (
     CONSTRAINT ck_billing_cursor_seen_event_id CHECK (typeof("seen_event_id") = 'integer'),
     CONSTRAINT ck_billing_cursor_opening CHECK ("opening" IS date("opening", '+0 days')),
     CONSTRAINT ck_billing_cursor_opening_change_id CHECK ("opening_change_id" IS NULL OR (typeof("opening_change_id") = 'integer')),
-    CONSTRAINT ck_billing_cursor_next_due_on CHECK ("next_due_on" IS date("next_due_on", '+0 days'))
+    CONSTRAINT ck_billing_cursor_next_due_on CHECK ("next_due_on" IS date("next_due_on", '+0 days')),
+    CONSTRAINT ck_billing_cursor_rebill_from CHECK ("rebill_from" IS date("rebill_from", '+0 days'))
 );
 
 CREATE INDEX ix_billing_cursor_next_due_on ON billing_cursor (next_due_on);
