@@ -84,12 +84,13 @@ def run_form(run_id: int) -> None:
     if made.documents.is_empty():
         st.info(t("Nothing is left to credit: every invoice of the run was taken back."), icon=":material/task_alt:")
         return
-    for (currency,), some in made.documents.group_by(["currency"], maintain_order=True):
-        total = parts.plain(money(-int(some["total_minor"].sum()), str(currency)))
+    sums = made.documents.group_by("currency").agg(pl.len(), -pl.col("total_minor").sum()).sort("len", descending=True)
+    for currency, count, minor in sums.iter_rows():
+        total = parts.plain(money(minor, currency))
         st.markdown(
             t(
                 "{notes} of {total} in all.",
-                notes=t("{count} credit notes", count=number(some.height)),
+                notes=t("{count} credit notes", count=number(count)),
                 total=f"**{total}**",
             )
         )
