@@ -77,7 +77,9 @@ def _told(
             yield words.t("{charge} is no longer charged", charge=was.name or was.code)
         elif was is None and now is not None:
             told = ", ".join(filter(None, (text(now, before.currency, words) for text in (prices_text, more_text))))
-            yield words.t("new: {charge} {prices}", charge=now.name or now.code, prices=told)
+            yield words.t(
+                "new: {charge} {prices}", charge=now.name or now.code, prices=told or words.t("without a price yet")
+            )
         elif was is not None and now is not None and edit.charge in whole:
             if edit.column in (*_SHAPES, *TIER_CELLS, *EVENT_FIELDS):
                 both = (prices_text(each, before.currency, words) for each in (was, now))

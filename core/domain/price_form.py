@@ -74,6 +74,13 @@ def fill(terms: PriceTerms, point: str = ".") -> Form:
     }  # fmt: skip
 
 
+def make_free(charge: Form) -> None:
+    """The charge stays on the list and costs nothing, whatever its quantity."""
+    first, *others = (name for name in TIER_COLUMNS[ChargeModel(charge["model"])] if name in PRICES)
+    free = {**charge["tiers"][-1], "up_to": "", first: "0", **dict.fromkeys(others, "")}
+    charge.update(tiers=[free], min_amount="", included_units="")
+
+
 def blank_charge(kind: ChargeKind, code: str) -> Form:
     """A new charge of a kind, with the model it usually has."""
     timing = Timing.ARREARS if kind is ChargeKind.USAGE else Timing.ADVANCE

@@ -27,7 +27,6 @@ from core.store import billing, catalogue, load
 from core.store.tables import Plan, PriceVersion, core_table
 
 WINDOW_MONTHS = 12
-EVERYTHING = "1000000"  # included units of an add-on that is bundled
 FIRST_IMAGINED = 10**12  # ids of charges that exist in memory only
 
 
@@ -153,8 +152,7 @@ def edited(before: PriceTerms, scenario: Scenario) -> PriceTerms:
     for code in scenario.bundled:
         if code not in charges or charges[code]["kind"] != ChargeKind.ADDON.value:
             raise InvalidInput("The prices have no add-on {charge}", code="no_addon", charge=code)
-        # All units are included: the add-on stays on the list, and whoever has it pays nothing for it.
-        charges[code].update({"included_units": EVERYTHING, "first_tier_flat_at_zero": False, "min_amount": ""})
+        price_form.make_free(charges[code])
     reading = price_form.read(form, before.interval)
     if reading.unreadable:
         finding = reading.unreadable[0]

@@ -11,7 +11,8 @@ import streamlit as st
 
 from core.calc.movements import KINDS, after_months
 from core.documents.kpi_page import kpi_page
-from core.reports import kpis, mrr
+from core.domain.invoices import Settlement
+from core.reports import kpis, mrr, payments
 from core.reports.kpis import Figures, Filters
 from core.reports.mrr import Ledger
 from core.store import billing
@@ -141,10 +142,21 @@ def chores(waiting: dict[str, int], last: dict[str, Any] | None, approvals: list
     if len(approvals) > SHOWN_APPROVALS:
         st.caption(t("and {count} more to approve", count=number(len(approvals) - SHOWN_APPROVALS)))
     if last:
-        parts.link("invoices", t("Overdue invoices"), query={"state": "overdue"}, icon=":material/payments:")
+        _overdue()
         st.caption(
             t("Last run: {documents} through {through}, by {author}.", documents=t("{count} documents", count=number(last["documents"])),
               through=last["through"], author=parts.plain(last["author"]))
         )  # fmt: skip
     else:
         st.caption(t("No billing run yet."))
+
+
+def _overdue() -> None:
+    """The way to what is overdue at once; how many are, when every payment is settled."""
+    place, text = st.empty(), t("Overdue invoices")
+    state, icon = Settlement.OVERDUE.value, ":material/payments:"
+    with place:
+        parts.link("invoices", text, query={"state": state}, icon=icon)
+    count = session.frames(payments.left_ids, state, session.current().today).len()
+    with place:
+        parts.link("invoices", f"{text}: **{number(count)}**", query={"state": state}, icon=icon)

@@ -14,7 +14,7 @@ import streamlit as st
 
 from core.domain.errors import Conflict, ForbliError, InvalidInput
 from core.domain.money import exponent_of, parse_decimal
-from core.domain.plans import TIERED, ChargeKind, ChargeModel
+from core.domain.plans import TIERED, Charge, ChargeKind, ChargeModel, Tier
 from core.domain.price_edits import applied, between
 from core.domain.price_form import PLACES_TYPED, PRICES, TIER_CELLS, TIER_COLUMNS, Form, fill
 from core.domain.price_rules import unstorable
@@ -233,7 +233,17 @@ def _today(cell: Cell, chosen: Series) -> Decimal | None:
         return None
     if charge.events is not None:
         return getattr(charge.events, cell.column, None)
-    return getattr(charge.tiers[cell.place], cell.column) if cell.place < len(charge.tiers) else None
+    tier = _tier_today(cell, charge)
+    return None if tier is None else getattr(tier, cell.column)
+
+
+def _tier_today(cell: Cell, charge: Charge) -> Tier | None:
+    """Today's tier that stands in the same place; where tiers came or went, the one that holds the last unit of this one."""
+    if len(charge.tiers) == len(cell.charge["tiers"]):
+        return charge.tiers[cell.place]
+    last = Cell(cell.charge, cell.place, "up_to").value
+    holds = (tier for tier in charge.tiers if tier.up_to is None or (last is not None and last <= tier.up_to))
+    return next(holds, None)
 
 
 # --- the whole list -------------------------------------------------------------------------------------------------------

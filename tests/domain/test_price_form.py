@@ -8,7 +8,7 @@ import pytest
 
 from core.domain.periods import QUARTERLY, Alignment, Interval, Timing, Unit
 from core.domain.plans import Charge, ChargeKind, ChargeModel, EventTerms, PriceTerms, Rounding, Tier
-from core.domain.price_form import MODELS, blank_charge, fill, read
+from core.domain.price_form import MODELS, blank_charge, fill, make_free, read
 from core.domain.price_rules import check_terms
 
 ARREARS = Timing.ARREARS
@@ -47,6 +47,20 @@ def test_every_model_goes_through_the_form_unchanged(point):
     assert reading.unreadable == []
     assert reading.terms == TERMS
     assert check_terms(reading.terms) == []
+
+
+@pytest.mark.parametrize("place", [1, 2, 5])
+def test_a_charge_made_free_is_sound_and_says_so(place):
+    form = fill(TERMS)
+    make_free(form["charges"][place])
+    reading = read(form)
+    assert reading.unreadable == []
+    assert check_terms(reading.terms) == []
+    charge = reading.terms.charges[place]
+    assert charge.model is TERMS.charges[place].model
+    (tier,) = charge.tiers
+    assert (tier.up_to, tier.unit_amount, tier.flat_amount) == (None, 0, 0)
+    assert (charge.min_amount, charge.included_units) == (None, 0)
 
 
 def test_an_interval_that_is_not_offered_stays_as_it_was():

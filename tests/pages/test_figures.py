@@ -124,6 +124,16 @@ def test_a_link_opens_the_customers_behind_a_bar_until_they_are_closed(sqlite_en
     assert "New · Mar 2024" not in [header.value for header in app.header]
 
 
+def test_what_needs_a_hand_says_how_many_invoices_are_overdue(sqlite_engine, metrics):
+    world = World(sqlite_engine)
+    world.start(world.customer(), world.plan(fixed("100")), date(2026, 6, 1))
+    world.bill(date(2026, 6, 1))
+
+    app, _ = metrics(sqlite_engine, "overview")
+
+    assert "Overdue invoices: **1**" in [link.proto.label for link in app.get("page_link")]
+
+
 def test_a_link_opens_the_customers_of_a_cohort_until_they_are_closed(sqlite_engine, metrics):
     lived(sqlite_engine, 40)
 

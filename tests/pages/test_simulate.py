@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal as D
 
 import pytest
 
 from core.actions.prices import publish
 from core.actions.scenarios import approve
+from core.domain.periods import MONTHLY
+from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms, Tier
+from core.domain.price_form import fill
 from core.reports import reaction
 from core.store.engine import reading
 from core.store.tables import Person
+from core.ui.simulate_prices import Cell, _tier_today
 from tests.apps import open_page, texts
 from tests.reports.test_simulation import APPROVER, act, effect, prepared_request, rising
 from tests.world import World, charge, fixed, tier
@@ -327,3 +332,19 @@ def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine,
     said = "\n".join(each.value for each in app.warning)
     assert "11 units cost 44.00 kr, 6.00 kr less than 10" in said.replace("\u00a0", " ").replace("\\", "")
     assert "72 looked-at bills" in said
+
+
+def test_where_a_tier_was_added_a_box_says_what_its_last_unit_costs_today():
+    tiers = (Tier(D(100), D(3)), Tier(None, D(1)))
+    today = Charge("kwh", "kWh", ChargeKind.USAGE, ChargeModel.GRADUATED, tiers, meter="kwh")
+    form = fill(PriceTerms("NOK", MONTHLY, (today,)))["charges"][0]
+    moved = {**form, "tiers": [{**form["tiers"][0], "up_to": "200"}, form["tiers"][1]]}
+    added = {**form, "tiers": [{**form["tiers"][0], "up_to": "50"}, *form["tiers"]]}
+
+    def told(charge):
+        return [
+            _tier_today(Cell(charge, place, "unit_amount"), today).unit_amount for place in range(len(charge["tiers"]))
+        ]
+
+    assert told(moved) == [3, 1], "the same tiers, in their places"
+    assert told(added) == [3, 3, 1], "a new one below: it costs what it costs today"
