@@ -131,7 +131,7 @@ def test_the_fit_of_a_survivor_table_and_of_what_is_none(run: Any, tmp_path: Pat
         code, _, refused = run("lifetime", "--table", str(table))
         assert (code, words in refused) == (REFUSED, True), content
     assert run("lifetime", "--by", "moon")[::2] == (
-        REFUSED, "Lifetimes are told apart by plan, kind, payment_option, channel, country or onboarding, not by moon\n"
+        REFUSED, "Lifetimes are told apart by plan, interval, term, kind, payment_option, channel, country or onboarding, not by moon\n"
     )  # fmt: skip
 
 

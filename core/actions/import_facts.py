@@ -11,7 +11,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.domain.subscriptions import ChangeKind
+from core.domain.subscriptions import ChangeKind, CreditChoice
 from core.exchange.rows import Findings
 from core.store import load, save
 from core.store.tables import BillingCursor, Subscription, SubscriptionChange, core_table
@@ -19,7 +19,9 @@ from core.store.tables import BillingCursor, Subscription, SubscriptionChange, c
 FACT: dict[str, Any] = {
     "kind": pl.String, "effective_on": pl.Date, "price_version_id": pl.Int64, "quantity_micro": pl.Int64,
     "item": pl.String, "coupon_id": pl.Int64, "periods_left": pl.Int32, "anchor_on": pl.Date, "cause": pl.String,
+    "credit": pl.String,
 }  # fmt: skip
+UNSAID = {"item": "", "cause": "", "credit": CreditChoice.NONE.value}
 COMPARED = [name for name in FACT if name != "anchor_on"]
 
 
@@ -43,16 +45,19 @@ def facts_of(subscriptions: pl.DataFrame, addons: pl.DataFrame, grants: pl.DataF
     coupon = grants.join(starts, on="id").select(
         "id", "coupon_id", "periods_left", kind=pl.lit(ChangeKind.COUPON.value), effective_on="start_on"
     )
+    # What another system billed is over on the day that the file says; what is to end here keeps the period that is paid.
+    over = pl.col("end") <= pl.col("billed_through")
     end = subscriptions.filter(pl.col("end").is_not_null()).select(
-        "id", kind=pl.lit(ChangeKind.CANCEL.value), effective_on="end", cause="end_cause"
-    )
+        "id", kind=pl.lit(ChangeKind.CANCEL.value), effective_on="end", cause="end_cause",
+        credit=pl.when(over).then(pl.lit(CreditChoice.CREDIT.value)).otherwise(pl.lit(CreditChoice.NONE.value)),
+    )  # fmt: skip
     parts = pl.concat([start, addon, adjusted, coupon, end], how="diagonal")
     order = pl.DataFrame({"id": subscriptions["id"]}).with_row_index("place")
     placed = parts.join(order, on="id").sort("place", maintain_order=True)
     return placed.select(
         "id",
         *(
-            pl.col(name).fill_null("") if name in ("item", "cause") else pl.col(name).cast(kind)
+            pl.col(name).fill_null(UNSAID[name]) if name in UNSAID else pl.col(name).cast(kind)
             for name, kind in FACT.items()
         ),
     )

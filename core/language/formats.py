@@ -15,7 +15,7 @@ from core.domain.money import exponent_of, to_major
 LOCALES = {"en": "en_GB", "nb": "nb_NO"}
 SIGNS = {"NOK": "kr"}
 MICRO = 10**6
-SHORT_FROM = 10_000_000
+SHORT_FROM, SHORT_FROM_IN_LETTERS = 10_000_000, 1_000_000  # a card holds fewer digits before "USD" than before "kr"
 
 
 def money(amount_minor: int | None, currency: str, language: str, *, sign: bool = False) -> str:
@@ -37,9 +37,9 @@ def whole_money(amount_minor: int, currency: str, language: str, *, sign: bool =
 
 
 def short_money(amount_minor: int, currency: str, language: str) -> str:
-    """As `whole_money`, from ten millions on with one decimal of a million or more, for small cards: "482.3M kr", "482,3 mill. kr"."""
+    """As `whole_money`, large ones with one decimal of a million or more, for small cards: "482.3M kr", "482,3 mill. kr"."""
     major = to_major(amount_minor, currency)
-    if abs(major) < SHORT_FROM:
+    if abs(major) < (SHORT_FROM if currency in SIGNS else SHORT_FROM_IN_LETTERS):
         return whole_money(amount_minor, currency, language)
     written = format_compact_decimal(abs(major), locale=LOCALES[language], fraction_digits=1)
     return f"{'−' if major < 0 else ''}{written}\u00a0{SIGNS.get(currency, currency)}"

@@ -65,7 +65,7 @@ def lifetime_of_all(session: Session, today: date, by: str = "") -> dict[str, An
     """What the lifetime page says first and, with `by`, what it tells of segments."""
     if by and by not in lifetimes.DIMENSIONS:
         raise InvalidInput(
-            "Lifetimes are told apart by plan, kind, payment_option, channel, country or onboarding, not by {by}",
+            "Lifetimes are told apart by plan, interval, term, kind, payment_option, channel, country or onboarding, not by {by}",
             code="no_dimension", by=by,
         )  # fmt: skip
     known = mrr.ledger(session, today)

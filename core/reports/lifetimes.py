@@ -18,16 +18,18 @@ from sqlalchemy.orm import Session
 from core.calc import lifetime, movements, retention, survival
 from core.calc.lifetime import Choice, Counts, Fit
 from core.calc.movements import CUSTOMER
+from core.domain.periods import Interval, Unit
+from core.domain.price_form import interval_name
 from core.reports.kpis import Filters, segment
 from core.reports.mrr import Ledger
 from core.store import load
-from core.store.tables import PlanMargin, TouchPoint, core_table
+from core.store.tables import PlanMargin, PriceVersion, Subscription, TouchPoint, core_table
 
 YEARLY_DISCOUNT = 0.10
 DRAWS, SEED = 200, 20261125
 SMALL = 30  # fewer customers: shown greyed
 FULL = 1_000_000
-DIMENSIONS = ("plan", "kind", "payment_option", "channel", "country", "onboarding")
+DIMENSIONS = ("plan", "interval", "term", "kind", "payment_option", "channel", "country", "onboarding")
 UNKNOWN = "unknown"
 ONBOARDING = "onboarding"
 
@@ -35,7 +37,8 @@ ONBOARDING = "onboarding"
 @dataclass(frozen=True)
 class People:
     """Customers as survival subjects: customer_id, since, entry, exit, cause, mrr (twelfths at the first paid day, and `now` while
-    they stay), `plan` of the first paid day, kind, payment_option, channel, country, onboarding (finished: yes, no)."""
+    they stay), `plan`, billing `interval` and `term` (bound by a minimum term or not) of the first paid day, kind, payment_option,
+    channel, country, onboarding (finished: yes, no)."""
 
     frame: pl.DataFrame
     ledger: Ledger
@@ -49,11 +52,11 @@ def people(session: Session, ledger: Ledger, filters: Filters, today: date) -> P
     subjects = retention.subjects(log, today)
     first = log.filter(pl.col("kind") == movements.NEW).select(CUSTOMER, start_mrr="after")
     now = movements.standing(log, today).select(CUSTOMER, now_mrr="mrr")
-    plan = _first_plan(part, subjects)
+    terms = _first_terms(session, part, subjects)
     done = _onboarded(session, subjects)
     frame = (
         subjects.join(part.people, on=CUSTOMER, how="inner").join(first, on=CUSTOMER, how="left")
-        .join(now, on=CUSTOMER, how="left").join(plan, on=CUSTOMER, how="left").join(done, on=CUSTOMER, how="left")
+        .join(now, on=CUSTOMER, how="left").join(terms, on=CUSTOMER, how="left").join(done, on=CUSTOMER, how="left")
         .with_columns(n=pl.lit(1, dtype=pl.Int64), onboarding=pl.col("onboarding").fill_null(UNKNOWN))
     )  # fmt: skip
     if filters.plans:
@@ -61,13 +64,35 @@ def people(session: Session, ledger: Ledger, filters: Filters, today: date) -> P
     return People(frame, part, today)
 
 
-def _first_plan(ledger: Ledger, subjects: pl.DataFrame) -> pl.DataFrame:
-    """customer_id, plan: the plan that brought most on the first paid day."""
+def _first_terms(session: Session, ledger: Ledger, subjects: pl.DataFrame) -> pl.DataFrame:
+    """customer_id, plan, interval, term: those of the subscription that brought most on the first paid day."""
     own = ledger.steps.join(subjects.select(CUSTOMER, "since"), on=CUSTOMER).filter(pl.col("day") <= pl.col("since"))
     best = own.sort("net_twelfths", descending=True).unique(CUSTOMER, keep="first")
     names = pl.DataFrame({"plan_id": list(ledger.names), "plan": list(ledger.names.values())},
                          schema={"plan_id": pl.Int64, "plan": pl.String})  # fmt: skip
-    return best.join(names, on="plan_id", how="left").select(CUSTOMER, "plan")
+    version, table = core_table(PriceVersion).c, core_table(Subscription).c
+    kinds = session.execute(select(version.interval_unit, version.interval_count).distinct())
+    words = {(unit, count): interval_name(Interval(Unit(unit), count)) for unit, count in kinds}
+    every = select(version.id.label("price_version_id"), version.interval_unit, version.interval_count)
+    intervals = load.frame(session, every, {"price_version_id": pl.Int64, "interval_unit": pl.String, "interval_count": pl.Int64}, many=True)  # fmt: skip
+    told = intervals.select(
+        "price_version_id",
+        interval=pl.struct("interval_unit", "interval_count").map_elements(
+            lambda each: words[each["interval_unit"], each["interval_count"]], return_dtype=pl.String
+        ),
+    )
+    bound = select(table.id).where(table.minimum_term_until.is_not(None))
+    with_term = pl.Series(session.execute(bound).scalars().all(), dtype=pl.Int64)
+    term = (
+        pl.when(pl.col(movements.SUB).is_in(with_term.implode()))
+        .then(pl.lit("minimum_term"))
+        .otherwise(pl.lit("no_minimum_term"))
+    )
+    return (
+        best.join(names, on="plan_id", how="left")
+        .join(told, on="price_version_id", how="left")
+        .select(CUSTOMER, "plan", "interval", term=term)
+    )
 
 
 def _onboarded(session: Session, subjects: pl.DataFrame) -> pl.DataFrame:

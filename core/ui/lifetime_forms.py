@@ -72,6 +72,9 @@ def what_if(found: People, whole: Value, currency: str) -> None:
 def contacts(frame: pl.DataFrame) -> None:
     """Lives of those who contacted customer service in their first two months, and of the others, from then on."""
     st.header(t("Early contact with customer service"), anchor=False)
+    if not frame["contacted"].any():
+        st.caption(t("No contact of a first two months is recorded, so nothing can be compared."))
+        return
     rows = []
     for contacted, name in ((True, t("Contacted us")), (False, t("Did not"))):
         own = frame.filter(pl.col("contacted") == contacted)

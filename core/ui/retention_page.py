@@ -34,7 +34,7 @@ CAUSE_COLOURS = {
 def dimension_words() -> dict[str, str]:
     """What customers can be told apart by."""
     return {
-        "plan": t("Plan"), "kind": t("Kind"), "payment_option": t("Payment option"), "channel": t("Channel"),
+        "plan": t("Plan"), "interval": t("Interval"), "term": t("Minimum term"), "kind": t("Kind"), "payment_option": t("Payment option"), "channel": t("Channel"),
         "country": t("Country"), "onboarding": t("Onboarding"),
     }  # fmt: skip
 
