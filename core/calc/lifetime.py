@@ -23,8 +23,9 @@ FEWEST_PERIODS, FEWEST_CHURNERS = 3, 30
 SERIES_END = 1e-9  # a discounted term below it ends a series
 LONGEST = 20_000  # units; a series that has not ended by then is cut there
 HORIZON_AIC = 4.0
-BOUND = 12.0  # of the logarithms of the numbers fitted to a drawn sample
-NEAR = 11.0  # where a search for one begins at most
+BOUND = 12.0  # of the logarithms of α, β and c fitted to a drawn sample
+NEAR = 11.0  # where a search for them begins at most
+FARTHEST = 60.0  # of the log-odds of a model without differences between customers: nearly all may stay each month
 
 
 class Model(StrEnum):
@@ -173,7 +174,7 @@ def fit(counts: Counts, model: Model = Model.SBG) -> Fit:
     unpack, starts = _shape(model, counts)
 
     def loss(x: np.ndarray) -> float:
-        if np.abs(x).max() > 60:
+        if np.abs(x).max() > FARTHEST:
             return 1e15
         value = -log_likelihood(counts, *unpack(x), model=model)
         return value if math.isfinite(value) else 1e15
@@ -396,13 +397,13 @@ def _fit_near(counts: Counts, found: Fit) -> Fit:
     model = found.model
     unpack, _ = _shape(model, counts)
     if model is Model.WEIBULL:
-        start = np.array([special.logit(found.beta), math.log(found.c)])
+        start, bound = np.array([special.logit(found.beta), math.log(found.c)]), FARTHEST
     else:
-        start = np.log([found.alpha, found.beta, found.c][: found.parameters])
-    start = np.clip(start, -NEAR, NEAR)
+        start = np.clip(np.log([found.alpha, found.beta, found.c][: found.parameters]), -NEAR, NEAR)
+        bound = BOUND
 
     def loss(x: np.ndarray) -> float:
-        if np.abs(x).max() > BOUND:  # a drawn sample at the boundary stays near it
+        if np.abs(x).max() > bound:  # a drawn sample at the boundary stays near it
             return 1e15
         value = -log_likelihood(counts, *unpack(x), model=model)
         return value if math.isfinite(value) else 1e15

@@ -171,6 +171,16 @@ def test_a_drawn_fit_is_as_likely_as_one_that_was_searched_for_from_far():
         assert fit.log_likelihood == pytest.approx(far.log_likelihood, abs=0.01)
 
 
+def test_the_interval_holds_the_estimate_where_nearly_all_stay():
+    late = lifetime.Fit(Model.WEIBULL, math.inf, 0.9999985, 2.68, 0.0, 72)
+    counts = lifetime.from_survivors(np.round(3_000 * late.survival(np.arange(73))).tolist())
+    found = lifetime.fit(counts, Model.WEIBULL)
+
+    low, high = lifetime.interval([lifetime.del_(fit, 0.008) for fit in lifetime.resampled(counts, found, 60, 1)])
+
+    assert low < lifetime.del_(found, 0.008) < high
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
