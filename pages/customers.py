@@ -6,7 +6,7 @@ from core.ui import customer_list, customer_page, many_page, parts, session
 from core.ui.text import t
 
 context = session.open_page()
-external_id = st.query_params.get("customer", "")
+external_id = st.query_params.get("customer", "") or customer_page.owner_of(st.query_params.get("subscription", ""))
 if external_id:
     customer_page.show(external_id, context)
     st.stop()

@@ -31,15 +31,19 @@ class Settlement(StrEnum):
     OVERDUE = "overdue"
     PAID = "paid"
     CREDITED = "credited"
+    OFFSET = "offset"
     IN_FAVOUR = "in_favour"
 
 
-def settlement(*, open_minor: int, paid_minor: int, due: date, today: date) -> Settlement:
-    """What the open amount of a document means on a day: a document is overdue from the day after it was due."""
+def settlement(*, open_minor: int, paid_minor: int, due: date, today: date, credited: bool = False) -> Settlement:
+    """What the open amount of a document means on a day: a document is overdue from the day after it was due.
+
+    `credited`: a credit note is about it. What neither a payment nor a credit names was offset by money in the payer's favour.
+    """
     if open_minor < 0:
         return Settlement.IN_FAVOUR
     if open_minor == 0:
-        return Settlement.PAID if paid_minor else Settlement.CREDITED
+        return Settlement.PAID if paid_minor else Settlement.CREDITED if credited else Settlement.OFFSET
     return Settlement.OVERDUE if today > due else Settlement.OPEN
 
 

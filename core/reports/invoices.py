@@ -84,7 +84,10 @@ class Explained:
     def settlement(self, today: date) -> Settlement:
         """How far the document is settled."""
         paid = int(self.payments["amount_minor"].sum())
-        return settlement(open_minor=self.open_minor, paid_minor=paid, due=self.head["due_date"], today=today)
+        credited = self.is_taken_back or "corrected_by" in dict(self.related)
+        return settlement(
+            open_minor=self.open_minor, paid_minor=paid, due=self.head["due_date"], today=today, credited=credited
+        )
 
 
 def explained(session: Session, number: str) -> Explained:

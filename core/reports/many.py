@@ -102,6 +102,13 @@ def named(session: Session, texts: list[str]) -> tuple[list[int], list[str]]:
     ]
 
 
+def external_ids(session: Session, customer_ids: list[int]) -> list[str]:
+    """The customers' own ids, in order."""
+    customer = core_table(Customer).c
+    statement = select(customer.external_id).where(load.among(session, customer.id, customer_ids))
+    return sorted(session.execute(statement).scalars())
+
+
 def effects(session: Session, action: str, requests: pl.DataFrame, customer_ids: load.Ids, today: date) -> Effects:
     """What the requests to the action "subscriptions.…" would do, one by one; those refused with their reason.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,11 +17,14 @@ from core.calc.recurring import monthly
 from core.calc.threads import inlined
 from core.calc.timeline import overlap, timeline
 from core.domain.errors import NotFound
-from core.reports import invoices, payments
+from core.domain.plans import ChargeKind
+from core.reports import asides, invoices, payments
 from core.reports.named_changes import named
 from core.reports.subscriber_base import twelfths
 from core.store import billing, ledger, load
 from core.store.tables import (
+    Adjustment,
+    ChargeRow,
     Coupon,
     Customer,
     CustomerVersion,
@@ -43,7 +45,7 @@ PERIODS: frames.Schema = {
 EVENTS: frames.Schema = {
     "on": pl.Date, "recorded_at": pl.Datetime("us", "UTC"), "author": pl.String, "sort": pl.String, "kind": pl.String,
     "subject": pl.String, "detail": pl.String, "quantity_micro": pl.Int64, "until_on": pl.Date, "amount_minor": pl.Int64,
-    "currency": pl.String, "undone": pl.Boolean,
+    "currency": pl.String, "undone": pl.Boolean, "text": pl.String,
 }  # fmt: skip
 INVOICES: frames.Schema = {
     "number": pl.String, "kind": pl.String, "issue_date": pl.Date, "due_date": pl.Date, "currency": pl.String,
@@ -91,11 +93,21 @@ def one_customer(session: Session, external_id: str, today: date) -> OneCustomer
     ranks = ["active", "trial", "paused", "future", "ended"]
     states = [each["status"] for each in subscriptions]
     status = next((state for state in ranks if state in states), "no_subscription")
-    documents = _invoices(session, row.id, today)
+    documents, history = _invoices(session, row.id, today), _with_payers(session, _history(versions))
     return OneCustomer(
         row.id, row.external_id, row.created_on, _bill_to(session, said.get("bill_to_id"), today), said, status, subscriptions, periods, documents,
-        _events(session, row.id, documents), _history(versions), _balance(session, row.id), billing.hold_of(session, row.id),
+        _events(session, row.id, documents, history), history, _balance(session, row.id), billing.hold_of(session, row.id),
     )  # fmt: skip
+
+
+def owner_of(session: Session, external_id: str) -> str | None:
+    """The outside id of the customer who has the subscription."""
+    table, owner = core_table(Subscription).c, core_table(Customer).c
+    statement = select(owner.external_id).join_from(
+        core_table(Subscription), core_table(Customer), owner.id == table.customer_id
+    )
+    found: str | None = session.execute(statement.where(table.external_id == external_id)).scalar()
+    return found
 
 
 def _balance(session: Session, customer_id: int) -> dict[str, int]:
@@ -120,16 +132,48 @@ def _versions(session: Session, customer_id: int) -> list[dict[str, Any]]:
 
 
 def _history(versions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What each version changed, newest first; the first one is how the customer began."""
-    found = []
-    for before, after in itertools.pairwise(versions):
-        about = {name: after[name] for name in ("effective_from", "recorded_at", "author")}
+    """What each version changed of what held on its day when it was recorded, newest day first.
+
+    What was said for an earlier day at the same time and is carried into a later version is told once, for the earlier day.
+    """
+    found: list[dict[str, Any]] = []
+    known: list[dict[str, Any]] = []
+    for after in sorted(versions, key=lambda each: each["id"]):
+        held = [each for each in known if each["effective_from"] <= after["effective_from"]]
+        before = max(held, key=lambda each: (each["effective_from"], each["id"]), default=None)
+        same_time = [
+            each
+            for each in held
+            if each["recorded_at"] == after["recorded_at"] and each["effective_from"] < after["effective_from"]
+        ]
+        known.append(after)
+        if before is None:
+            continue
+        about = {name: after[name] for name in ("id", "effective_from", "recorded_at", "author")}
         found += [
             {**about, "field": name, "before": before[name], "after": after[name]}
             for name in after
-            if name not in UNSAID and before[name] != after[name]
+            if name not in UNSAID
+            and before[name] != after[name]
+            and all(each[name] != after[name] for each in same_time)
         ]
-    return found[::-1]
+    return sorted(found, key=lambda each: (each["effective_from"], each["id"]), reverse=True)
+
+
+def _with_payers(session: Session, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The history with who gets the bills named by the outside id."""
+    asked = {row[side] for row in history if row["field"] == "bill_to_id" for side in ("before", "after")} - {None}
+    if not asked:
+        return history
+    table = core_table(Customer).c
+    names = {row.id: row.external_id for row in session.execute(select(table.id, table.external_id).where(load.among(session, table.id, asked)))}  # fmt: skip
+    return [
+        {
+            **row,
+            **({side: names.get(row[side]) for side in ("before", "after")} if row["field"] == "bill_to_id" else {}),
+        }
+        for row in history
+    ]
 
 
 def _subscription_ids(session: Session, customer_id: int) -> list[int]:
@@ -251,12 +295,15 @@ def _invoices(session: Session, customer_id: int, today: date) -> pl.DataFrame:
     ).drop("_whom")  # fmt: skip
 
 
-def _events(session: Session, customer_id: int, documents: pl.DataFrame) -> pl.DataFrame:
-    """EVENTS: changes of subscriptions, documents, payments and contacts, newest first."""
+def _events(session: Session, customer_id: int, documents: pl.DataFrame, history: list[dict[str, Any]]) -> pl.DataFrame:
+    """EVENTS: changes, one-off amounts, documents, payments, contacts, notes and changes of data, newest first."""
     rows = [
         *_changes(session, customer_id),
+        *_amounts(session, customer_id),
         *_contacts(session, customer_id),
+        *_notes(session, customer_id),
         *_payments(session, customer_id, documents["document_id"]),
+        *_data(history),
     ]
     rows += [
         {"on": row["issue_date"], "sort": "invoice", "kind": row["kind"], "subject": row["number"],
@@ -298,13 +345,63 @@ def _changes(session: Session, customer_id: int) -> list[dict[str, Any]]:
         for subscription_id in {row["subscription_id"] for row in rows}
         for each in named(row for row in in_force if row["subscription_id"] == subscription_id)
     }
+    # What was undone is called what it was when it held.
+    for row in rows:
+        if row["id"] in undone:
+            others = [each for each in in_force if each["subscription_id"] == row["subscription_id"]]
+            kinds |= {each["id"]: each["kind"] for each in named([*others, row]) if each["id"] == row["id"]}
+    names = _addon_names(session, {row["price_version_id"] for row in rows if row["price_version_id"]})
     return [
         {"on": row["effective_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "change",
          "kind": kinds.get(row["id"], row["kind"]), "subject": row["external_id"], "quantity_micro": row["quantity_micro"],
-         "detail": row["plan"] or row["coupon"] or row["item"] or row["cause"] or "", "until_on": row["until_on"],
-         "undone": row["id"] in undone}
+         "detail": row["plan"] or row["coupon"] or names.get(row["item"], row["item"]) or kinds.get(row["undoes_id"]) or row["cause"] or "",
+         "until_on": row["until_on"], "undone": row["id"] in undone, "text": row["reason"]}
         for row in rows
     ]  # fmt: skip
+
+
+def _addon_names(session: Session, version_ids: set[int]) -> dict[str, str]:
+    """What add-ons of these prices are called, by their codes."""
+    charge = core_table(ChargeRow).c
+    statement = (
+        select(charge.code, charge.name)
+        .where(charge.kind == ChargeKind.ADDON.value, load.among(session, charge.price_version_id, version_ids))
+        .order_by(charge.price_version_id)
+    )
+    return {row.code: row.name for row in session.execute(statement) if row.name}
+
+
+def _amounts(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    """One-off charges and credits, also those that wait or were declined."""
+    return [
+        {"on": row["effective_on"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "change",
+         "kind": row["kind"], "subject": row["external_id"], "detail": row["state"], "amount_minor": row["amount_minor"],
+         "currency": row["currency"], "text": row["text"]}
+        for row in asides.adjustments(session, customer_id)
+    ]  # fmt: skip
+
+
+def _notes(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    """Pinned notes, on the day on which they were written."""
+    return [
+        {"on": row["recorded_at"].date(), "recorded_at": row["recorded_at"], "author": row["author"], "sort": "contact",
+         "kind": "note", "text": row["text"]}
+        for row in asides.notes(session, customer_id)
+    ]  # fmt: skip
+
+
+def _data(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Changes of what is said about the customer, by the names of the fields."""
+    return [
+        {"on": row["effective_from"], "recorded_at": row["recorded_at"], "author": row["author"], "sort": "data",
+         "kind": "customer_data", "subject": row["field"], "detail": _plain(row["before"]), "text": _plain(row["after"])}
+        for row in history
+    ]  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    """A field's value as a word."""
+    return {None: "", True: "yes", False: "no"}[value] if value in (None, True, False) else str(value)
 
 
 def _contacts(session: Session, customer_id: int) -> list[dict[str, Any]]:
@@ -331,7 +428,7 @@ def _payments(session: Session, customer_id: int, document_ids: pl.Series) -> li
 
 @dataclass(frozen=True)
 class Upcoming:
-    """The next invoice as it would look today. `lines`: charge, plan, service_start, service_end, quantity_micro, convert_by, amounts."""
+    """The next invoice as it would look today. `lines`: charge, corrects_id, revision, service_start, service_end, quantity_micro, convert_by, amounts."""
 
     day: date
     currency: str
@@ -352,8 +449,16 @@ def upcoming(session: Session, customer_id: int, today: date) -> Upcoming | None
     lines = made.lines.filter(pl.col("document") == head["document"]).sort("position")
     prices = load.prices(session, lines["price_version_id"].unique())
     names = prices.charges.select("charge_id", charge="name", convert_by="convert_by")
-    shown = named_by_charge(lines).join(names, on="charge_id", how="left", maintain_order="left").select(
-        "subscription_id", pl.coalesce("charge", "kind").alias("charge"), "service_start", "service_end", "quantity_micro",
+    table = core_table(Adjustment).c
+    asked = select(table.id.label("adjustment_id"), table.text).where(
+        load.among(session, table.id, lines["adjustment_id"].drop_nulls())
+    )
+    texts = load.frame(session, asked, {"adjustment_id": pl.Int64, "text": pl.String})
+    told = named_by_charge(lines).join(names, on="charge_id", how="left", maintain_order="left").join(
+        texts, on="adjustment_id", how="left", maintain_order="left"
+    )  # fmt: skip
+    shown = told.select(
+        "subscription_id", "corrects_id", "revision", pl.coalesce("charge", "text", "kind").alias("charge"), "service_start", "service_end", "quantity_micro",
         "convert_by", "amount_minor", "discount_minor", "net_minor",
     )  # fmt: skip
     return Upcoming(day, head["currency"], head["net_minor"], head["tax_minor"], head["total_minor"], shown)

@@ -101,10 +101,12 @@ def _states(each: Contents) -> list[str]:
     """Trial, pause, own price, term and notice, when there is something to say."""
     now, version, said = each.now, each.version, []
     if version and version["subscription_id"]:
-        until = t("until {day}", day=version["expires_on"]) if version["expires_on"] else t("without an end")
+        until = t("through {day}", day=version["expires_on"] - DAY) if version["expires_on"] else t("without an end")
         said.append(f":violet[:material/handshake:] {t('Own price, agreed')} {until}: {parts.plain(version['reason'])}")
     if now["pause_from"]:
-        until = t("until {day}", day=now["pause_until"]) if now["pause_until"] != OPEN else t("until it is resumed")
+        until = (
+            t("through {day}", day=now["pause_until"] - DAY) if now["pause_until"] != OPEN else t("until it is resumed")
+        )
         said.append(f":orange[:material/pause_circle:] {t('Paused since {day}', day=now['pause_from'])}, {until}")
     terms = []
     if now["minimum_term_until"] and now["minimum_term_until"] > now["on"]:

@@ -22,7 +22,7 @@ def facts(view: OneCustomer) -> None:
                 continue
             with st.container(gap=None):
                 st.caption(title)
-                st.text(_value(name, value))
+                st.text(value_text(name, value))
         if view.bill_to:
             parts.link(
                 "customers",
@@ -40,14 +40,14 @@ def history(view: OneCustomer) -> None:
         for row in view.history[:20]:
             field = field_names()[row["field"]]
             st.caption(t("from {day} · {author}", day=row["effective_from"], author=parts.plain(row["author"])))
-            before, after = (_value(row["field"], row[side]) for side in ("before", "after"))
+            before, after = (value_text(row["field"], row[side]) for side in ("before", "after"))
             st.text(f"{field}: {before} → {after}")
 
 
-def _value(field: str, value: Any) -> str:
+def value_text(field: str, value: Any) -> str:
     """A field's value as it is read."""
     if value in (None, ""):
         return t("nothing")
-    if isinstance(value, bool):
-        return label("yes" if value else "no")
+    if isinstance(value, bool) or value in ("yes", "no"):
+        return label("yes" if value in (True, "yes") else "no")
     return choice_text(field, value) if field in CHOICES else str(value)

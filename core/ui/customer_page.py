@@ -32,7 +32,7 @@ from core.ui import (
 )
 from core.ui.customer_list import KEPT
 from core.ui.desk_asked import Subject
-from core.ui.format import day, instant, money, period, quantity
+from core.ui.format import day, instant, money, period, quantity, units
 from core.ui.plan_list import permit
 from core.ui.text import definition, label, sentence, t
 
@@ -72,6 +72,14 @@ def show(external_id: str, context: session.Context) -> None:
     with right:
         customer_facts.facts(view)
         customer_facts.history(view)
+
+
+def owner_of(subscription: str) -> str:
+    """Whose page a link to a subscription opens; the id itself where there is none, so that the page can say so."""
+    if not subscription:
+        return ""
+    found: str | None = session.frames(reads.owner_of, subscription)
+    return found or subscription
 
 
 def _states(view: OneCustomer, context: session.Context) -> None:
@@ -141,7 +149,7 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.C
                 st.markdown(f"**{_what(each, view)}**", width="content")
                 parts.pill(each["status"])
                 st.space("stretch")
-                st.caption(parts.plain(each["external_id"]), width="content")
+                st.code(each["external_id"], language=None, width="content")
             st.caption(" · ".join(_about(each, ahead)))
             if each["subscription_id"] in whole and each["status"] != "ended":
                 customer_contents.show(whole[each["subscription_id"]])
@@ -161,7 +169,7 @@ def _what(each: dict[str, Any], view: OneCustomer) -> str:
         return parts.plain(own["plan"][-1]) if own.height else t("Subscription")
     said = [parts.plain(now["plan"])]
     if now["quantity_micro"] != UNIT_MICRO:
-        said.append(t("{quantity} units", quantity=quantity(now["quantity_micro"])))
+        said.append(units(now["quantity_micro"]))
     if now["addons"]:
         said.append(parts.plain(now["addons"]))
     return ", ".join(said)
@@ -184,6 +192,13 @@ def _about(each: dict[str, Any], ahead: Upcoming | None) -> list[str]:
     return said
 
 
+def _line(row: dict[str, Any]) -> str:
+    """What a line is for, and whether it puts right what was billed before."""
+    if row["corrects_id"] is not None:
+        return t("{charge} · credited, billed before", charge=label(row["charge"]))
+    return t("{charge} · billed anew", charge=label(row["charge"])) if row["revision"] else label(row["charge"])
+
+
 def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
     """The next invoice, line by line, as the billing run would make it today."""
     st.header(
@@ -196,7 +211,7 @@ def _upcoming(view: OneCustomer, ahead: Upcoming | None) -> None:
     discounted = (ahead.lines["discount_minor"] != 0).any()
     rows = [
         {
-            t("Line"): label(row["charge"]), t("Period"): period(row["service_start"], row["service_end"])
+            t("Line"): _line(row), t("Period"): period(row["service_start"], row["service_end"])
             if row["service_start"] < row["service_end"] else day(row["service_start"]),
             t("Quantity"): quantity(row["quantity_micro"], row["convert_by"]),
             titles["amount"]: money(row["amount_minor"], ahead.currency),

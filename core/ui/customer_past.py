@@ -14,7 +14,9 @@ from core.calc.pricebook import MICRO
 from core.domain.money import exponent_of
 from core.reports.one_customer import OneCustomer
 from core.ui import charts, parts, session
-from core.ui.format import day, instant, money, quantity
+from core.ui.customer_facts import value_text
+from core.ui.customer_forms import field_names
+from core.ui.format import day, instant, money, quantity, units
 from core.ui.payment_forms import option_text
 from core.ui.text import label, t
 from core.ui.view import keep
@@ -121,9 +123,15 @@ def _other(row: dict[str, Any], view: OneCustomer) -> str:
 
 
 def timeline(view: OneCustomer) -> None:
-    """Changes, documents, payments and contacts, newest first."""
+    """Everything that happened, newest first."""
     st.header(t("Timeline"), anchor=False)
-    sorts = {"change": t("Changes"), "invoice": t("Invoices"), "payment": t("Payments"), "contact": t("Contacts")}
+    sorts = {
+        "change": t("Changes"),
+        "invoice": t("Invoices"),
+        "payment": t("Payments"),
+        "contact": t("Contacts"),
+        "data": t("Customer data"),
+    }
     asked = [name for name in st.query_params.get("show", "").split(",") if name in sorts]
     chosen = st.pills(
         t("Show"), list(sorts), selection_mode="multi", format_func=sorts.__getitem__, default=asked or list(sorts),
@@ -146,17 +154,19 @@ def timeline(view: OneCustomer) -> None:
 
 def _details(row: dict[str, Any]) -> str:
     """What an event says beyond its kind."""
-    subject = row["subject"] or ""
+    subject, detail, text = (row[name] or "" for name in ("subject", "detail", "text"))
+    if row["sort"] == "data":
+        return f"{field_names()[subject]}: {value_text(subject, detail)} → {value_text(subject, text)}"
     said = [
-        label(subject) if row["sort"] == "contact" else subject,
-        option_text(row["detail"]) if row["sort"] == "payment" else label(row["detail"]) if row["detail"] else "",
+        label(subject) if row["sort"] == "contact" and subject else subject,
+        option_text(detail) if row["sort"] == "payment" else label(detail) if detail else "",
     ]
     if row["quantity_micro"] is not None and (row["kind"] != "start" or row["quantity_micro"] != MICRO):
-        said.append(t("{quantity} units", quantity=quantity(row["quantity_micro"])))
+        said.append(units(row["quantity_micro"]))
     if row["until_on"]:
-        said.append(t("until {day}", day=row["until_on"]))
+        said.append(t("through {day}", day=row["until_on"] - timedelta(days=1)))
     if row["amount_minor"] is not None:
         said.append(money(row["amount_minor"], row["currency"]))
     if row["undone"]:
         said.append(t("undone"))
-    return " · ".join(filter(None, said))
+    return " · ".join(filter(None, [*said, text]))

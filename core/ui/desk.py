@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from core.domain.access import Permission
+from core.domain.subscriptions import CreditChoice
 from core.reports import change_preview, desk_choices
 from core.reports.change_preview import Effect
 from core.ui import desk_agreed, desk_asides, parts, session
@@ -20,6 +21,7 @@ from core.ui.plan_list import permit
 from core.ui.text import t
 
 AGREE, ADJUST = "agree", "adjust"
+WITHOUT_SUBSCRIPTION = ("start", "undo")  # requests that name none: they cannot say what was seen of it
 FIRST = ["change_price", "change_quantity", "change_addon", "grant_coupon", "cancel"]
 
 
@@ -103,6 +105,8 @@ def _show(asked: Asked, effects: list[Effect], key: str) -> None:
             if name:
                 st.markdown(f"{mark}**{name}**")
             show_effect(effect, lines=len(effects) == 1)
+            if dict(request).get("credit") == CreditChoice.REFUND and effect.error is None:
+                st.caption(t("What the customer has paid of what is credited is to be paid back: register the repayment under Payments once it is made."))  # fmt: skip
 
 
 def _confirm(kind: str, subject: Subject, asked: Asked, effect: Effect, key: str) -> None:
@@ -116,18 +120,22 @@ def _confirm(kind: str, subject: Subject, asked: Asked, effect: Effect, key: str
             form.confirm(), type="primary", icon=form.icon, key=f"{key}:confirm", disabled=effect.error is not None
         )
         st.caption(t("Nothing happens before you confirm. Every change can be undone as long as its month is open."))
+    choices = _choices(subject, session.current()) if kind not in WITHOUT_SUBSCRIPTION else None
+    newest = choices.seen_change_id if choices else None
+    seen = st.session_state.setdefault(f"{key}:seen", newest)
     if not go:
         return
-    if known is not None and known != shown:
+    # Where somebody else changed the subscription meanwhile, the action refuses and says who did what.
+    if known is not None and known != shown and seen == newest:
         st.warning(
             t("The effect has changed since it was shown. Read the new one, then confirm again."),
             icon=":material/sync_problem:",
         )
         return
     requests = pl.DataFrame([dict(asked.chosen)], infer_schema_length=None)
-    choices = _choices(subject, session.current())
-    if choices is not None and kind != "undo":
-        requests = requests.with_columns(seen_change_id=pl.lit(choices.seen_change_id, dtype=pl.Int64))
+    if seen is not None:
+        requests = requests.with_columns(seen_change_id=pl.lit(seen, dtype=pl.Int64))
+    st.session_state[f"{key}:seen"] = newest
     if session.act(form.action, key=key, requests=requests):
         later = effect.effective_on is not None and effect.effective_on > session.current().today
         session.say(t("{done} · from {day}", done=form.done(), day=effect.effective_on) if later else form.done())

@@ -12,7 +12,7 @@ ICONS = {
     "customer": ":material/person:", "subscription": ":material/subscriptions:", "document": ":material/receipt_long:",
     "plan": ":material/sell:",
 }  # fmt: skip
-KEY = "finder:text"
+OPENED = "finder:opened"
 # The field has the focus at once: a letter that is typed while the dialog has it is a command of Streamlit's (r runs the page
 # again). It may be drawn later than this runs, and the dialog takes the focus itself once its opening is done, so for two
 # seconds from the field's first sight it is handed on. Enter opens the first hit, as soon as the hits are those of the text.
@@ -48,14 +48,15 @@ export default function ({ parentElement, data }) {
 def button() -> None:
     """The way in, on every page."""
     if st.button(t("Find"), icon=":material/search:", key="finder", shortcut="Ctrl+K", width="stretch"):
-        st.session_state.pop(KEY, None)
+        # A field of its own each time: the browser keeps what was typed in one that was left by Esc.
+        st.session_state[OPENED] = st.session_state.get(OPENED, 0) + 1
         st.dialog(t("Find"), width="medium")(_finder)()
 
 
 def _finder() -> None:
     """What is typed is looked up as it is typed; Enter opens the first hit."""
     text = st.text_input(
-        t("Customer, e-mail, id, invoice or plan"), key=KEY, type="search", live="200ms",
+        t("Customer, e-mail, id, invoice or plan"), key=f"finder:text:{st.session_state.get(OPENED, 0)}", type="search", live="200ms",
         placeholder=t("Customer, e-mail, id, invoice or plan"), label_visibility="collapsed",
     )  # fmt: skip
     _hits(text or "")

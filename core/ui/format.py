@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from core.language import formats
-from core.ui.text import language
+from core.ui.text import language, t
 
 
 def money(amount_minor: int | None, currency: str, *, sign: bool = False) -> str:
@@ -37,6 +37,11 @@ def number(value: int | float | Decimal, *, places: int | None = None) -> str:
 def quantity(micro: int, convert_by: str | None = None) -> str:
     """A quantity kept in millionths, in billed units."""
     return formats.quantity(micro, language(), convert_by)
+
+
+def units(micro: int) -> str:
+    """ "12 units" of what is kept in millionths."""
+    return t("1 unit") if micro == formats.MICRO else t("{quantity} units", quantity=quantity(micro))
 
 
 def percent(ppm: int | None) -> str:

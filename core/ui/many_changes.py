@@ -45,7 +45,7 @@ class Prepared:
     @property
     def mark(self) -> Any:
         """Tells two preparations apart."""
-        return self.rows.hash_rows(seed=1).sum(), self.columns, self.words
+        return self.rows.select(self.columns).hash_rows(seed=1).sum(), self.columns, self.words
 
     def requests(self, some: pl.DataFrame) -> pl.DataFrame:
         """The requests of these rows."""

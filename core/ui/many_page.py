@@ -42,6 +42,9 @@ def show(context: session.Context) -> None:
     if view == "done":
         _history(context)
         return
+    if st.session_state.get("many:results"):
+        _begun(context)
+        return
     subjects = _who(context)
     if subjects.is_empty():
         parts.empty("group_off", t("Nobody is concerned"), t("Choose customers with a running subscription."))
@@ -67,6 +70,8 @@ def _who(context: session.Context) -> pl.DataFrame:
         if not ids:
             return pl.DataFrame(schema=reads.SUBJECTS)
         found = session.frames(reads.subjects, tuple(ids), context.today)
+        if way == "ids":
+            _ended(ids, found)
         return _rows(found)
 
 
@@ -91,6 +96,15 @@ def _by_ids() -> list[int]:
         listed = ", ".join(parts.plain(each) for each in unknown[:20])
         st.warning(t("{count} ids are not known: {ids}", count=len(unknown), ids=listed), icon=":material/help:")
     return found
+
+
+def _ended(ids: Sequence[int], found: pl.DataFrame) -> None:
+    """Who was named and has nothing that could be changed."""
+    with session.read() as db:
+        gone = reads.external_ids(db, sorted(set(ids) - set(found["customer_id"])))
+    if gone:
+        listed = ", ".join(parts.plain(each) for each in gone[:20])
+        st.warning(t("{count} customers have no running subscription and are left out: {ids}", count=len(gone), ids=listed), icon=":material/person_off:")  # fmt: skip
 
 
 def _rows(found: pl.DataFrame) -> pl.DataFrame:
@@ -135,14 +149,26 @@ def _effect_and_run(change: Prepared, context: session.Context) -> None:
             return
         st.session_state["many:mark"] = mark
         st.session_state["many:batch"] = uuid.uuid4().hex[:12]
-        st.session_state.pop("many:results", None)
-    if "many:results" not in st.session_state:
+    known = st.session_state.get("many:effect")
+    if known is None or known[0] != (mark, context.revision):
         with st.spinner(t("Billing everybody without and with the change …")):
-            rows = change.effect(context)
-        _table(rows, change, context)
-        st.session_state["many:ready"] = rows.filter(pl.col("reason") == "")["row"].to_list()
-    ready = change.rows.filter(pl.col("row").is_in(st.session_state["many:ready"]))
+            known = st.session_state["many:effect"] = (mark, context.revision), change.effect(context)
+    rows = known[1]
+    _table(rows, change, context)
+    ready = change.rows.join(rows.filter(pl.col("reason") == "").select("row"), on="row", how="semi")
     _run(change, ready, context)
+
+
+def _begun(context: session.Context) -> None:
+    """What was begun goes on with the same people and the same change, whatever the first ten have moved."""
+    change, ready = st.session_state["many:change"]
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{parts.plain(change.words)}**", width="stretch")
+            if st.button(t("Another change"), icon=":material/add:", key="many:another"):
+                session.forget("many:results", "many:change", "many:mark", "many:effect")
+                st.rerun()
+        _run(change, ready, context)
 
 
 def _table(rows: pl.DataFrame, change: Prepared, context: session.Context) -> None:
@@ -200,6 +226,7 @@ def _run(change: Prepared, ready: pl.DataFrame, context: session.Context) -> Non
         rest = left.height > 0 and st.button(text, type="primary", icon=":material/done_all:", key="many:all", **may)
     if first or rest:
         asked = left.head(TRIAL) if first else left
+        st.session_state["many:change"] = change, ready
         st.session_state["many:results"] = [*results, *_carry_out(change, asked, context)]
         st.rerun()
     if results:
@@ -260,7 +287,7 @@ def _history(context: session.Context) -> None:
     for each in batches:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             said = t("{count} changed, {refused} refused", count=number(len(each.ids)), refused=number(each.refused))
-            what = label(each.action.split(".")[-1])
+            what = label(each.action)
             st.markdown(
                 f"**{what}** · {said} · {parts.plain(each.actor)} · {instant(each.recorded_at)}", width="stretch"
             )

@@ -21,7 +21,7 @@ ROW = 31  # pixels of a table's row at the theme's font size
 PILLS = {
     "active": "green", "no_subscription": "gray", "published": "green", "issued": "green", "paid": "green", "trial": "blue", "future": "blue",
     "draft": "gray", "retired": "gray", "ended": "gray", "paused": "orange", "ending": "orange", "held": "orange",
-    "needs_review": "red", "overdue": "red", "open": "blue", "in_favour": "violet", "credited": "gray", "credit_note": "violet", "invoice": "blue",
+    "needs_review": "red", "overdue": "red", "open": "blue", "in_favour": "violet", "credited": "gray", "offset": "green", "credit_note": "violet", "invoice": "blue",
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from core.ui.text import label, t
 def state(view: Explained, context: session.Context) -> None:
     """How far the document is settled, as a pill."""
     settled = view.settlement(context.today)
-    if settled is Settlement.CREDITED and view.head["kind"] == "credit_note":
+    if settled in (Settlement.CREDITED, Settlement.OFFSET) and view.head["kind"] == "credit_note":
         return
     left = parts.plain(money(abs(view.open_minor), view.head["currency"]))
     words = {

@@ -52,7 +52,7 @@ def show(plan: dict[str, Any], history: pl.DataFrame, context: session.Context) 
 def _form(plan: dict[str, Any], current: dict[str, Any], context: session.Context) -> None:
     """A new policy from a day on."""
     st.header(t("Change from a day on"), anchor=False)
-    with st.form(f"policy:{plan['id']}", border=False):
+    with st.form(f"policy:{plan['id']}", border=False, enter_to_submit=False):
         effective_from = st.date_input(t("From"), context.today, format=day_format())
         policy: dict[str, Any] = {}
         columns = st.columns(2)

@@ -50,10 +50,13 @@ def day_format() -> str:
 
 
 def view_in_url(name: str, views: dict[str, str]) -> str:
-    """One of several views, chosen above it; the URL carries its name (not its words, which differ by language)."""
+    """One of several views, chosen above it; the URL carries its name (not its words, which differ by language).
+
+    A link that says another view than this page wrote there wins over what was chosen before.
+    """
     key, usual = f"view:{name}", next(iter(views))
-    wanted = st.query_params.get(name, "")
-    if key not in st.session_state:
+    wanted, written = st.query_params.get(name, ""), f"{name}:written"
+    if key not in st.session_state or st.session_state.get(written, "") != wanted:
         st.session_state[key] = wanted if wanted in views else usual
     chosen = st.segmented_control(
         t("View"), list(views), format_func=views.__getitem__, required=True, key=key, label_visibility="collapsed"
@@ -62,4 +65,5 @@ def view_in_url(name: str, views: dict[str, str]) -> str:
         st.query_params[name] = chosen
     else:
         st.query_params.pop(name, None)
+    st.session_state[written] = st.query_params.get(name, "")
     return chosen or usual

@@ -73,7 +73,7 @@ def test_an_invoice_is_overdue_from_the_day_after_it_was_due(story: Story) -> No
 
 def test_money_without_an_invoice_settles_the_oldest_and_the_rest_is_the_payers(story: Story) -> None:
     pay(story, 50_000, document_id=None, customer_id=1, currency="NOK")
-    assert (balance(story), state(story)) == ({"NOK": -12_500}, (0, "credited"))
+    assert (balance(story), state(story)) == ({"NOK": -12_500}, (0, "offset"))
 
 
 def test_a_credit_settles_what_is_open_before_anything_is_left_of_it(story: Story) -> None:
@@ -217,7 +217,7 @@ def test_who_paid_an_invoice_that_went_to_the_wrong_receiver_has_money_to_get(st
     story.send(edit_customers, requests=frame(customer_id=1, effective_from=PAID, bill_to_id=2))
     reissue(story.engine, FINN, "reissue", story.now, number="F2026-000001")
     assert [state(story, number) for number in ("F2026-000001", "K2026-000001", "F2026-000002")] == [
-        (-37_500, "in_favour"), (0, "credited"), (37_500, "open"),
+        (-37_500, "in_favour"), (0, "offset"), (37_500, "open"),
     ]  # fmt: skip
     pay(story, -37_500)
     assert state(story)[0] == 0

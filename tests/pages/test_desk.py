@@ -139,10 +139,24 @@ def test_an_effect_that_moved_is_read_again_before_it_is_confirmed(dialog, story
     )
     story.do(subscriptions.change_price, 1, price_version_id=2, effective_on=date(2026, 6, 16))
     press(app, "Change add-on")
-    assert "The effect has changed since it was shown" in texts(app)
+    assert "system has changed subscription S-000001 meanwhile (price change)" in said(app), "who did what"
     assert "addon" not in [kind for kind, _ in facts(story)]
     press(app, "Change add-on")
     assert facts(story)[-1] == ("addon", date(2026, 6, 16))
+
+
+def test_an_ended_subscription_begins_again(page, story):
+    def _dialog() -> None:
+        from core.ui import desk, desk_asked
+
+        desk.change_form("start", desk_asked.Subject(1, "Ås Ødegård", 1, "S-000001"))
+
+    story.do(subscriptions.cancel, 1, effective_on=date(2026, 6, 10), credit="credit")
+    page()
+    app = AppTest.from_function(_dialog, default_timeout=60).run()
+    app.selectbox[0].set_value(app.selectbox[0].options and 1).run()
+    press(app, next(each.label for each in app.button if each.key and each.key.endswith(":confirm")))
+    assert facts(story)[-1] == ("start", date(2026, 6, 16))
 
 
 def test_the_desk_speaks_norwegian(page):

@@ -88,6 +88,14 @@ def test_pasted_ids_name_customers_and_subscriptions_and_the_unknown_are_told(pa
     assert app.dataframe[0].value["Customer id"].to_list() == ["K1", "K2"]
 
 
+def test_who_was_named_and_has_ended_is_told(page, story):
+    story.on(date(2026, 6, 10)).do(subscriptions.cancel, 1, effective_on=date(2026, 6, 12), credit="credit")
+    app = page()
+    next(each for each in app.segmented_control if each.key == "many:way").set_value("ids").run()
+    app.text_area[0].set_value("K0 K1").run()
+    assert "1 customer has no running subscription and is left out: K0" in said(app)
+
+
 def test_those_who_cannot_be_changed_are_left_out_with_the_reason(page, story):
     story.on(date(2026, 6, 16)).do(subscriptions.grant_coupon, 1, coupon_id=1, effective_on=date(2026, 6, 16))
     app = press(page(), "Show the effect")
@@ -109,10 +117,15 @@ def test_a_channel_is_changed_for_everybody_and_taken_back(page, story):
     next(each for each in app.selectbox if each.key == "many:channel").set_value("paper").run()
     press(press(app, "Show the effect"), "Change the first 10")
     assert [row.channel for row in story.rows(CustomerVersion)].count("paper") == 10
+    assert "10 are changed" in said(app)
+    press(app, "Change the other 2")
+    assert "12 are changed" in said(app)
     with reading(story.engine) as session:
         batch = many.batches(session)[0]
         before = many.values_before(session, batch.ids, "channel", date(2026, 6, 16))
-    assert before["channel"].to_list() == ["email"] * 10
+    assert before["channel"].to_list() == ["email"] * MANY
+    press(app, "Another change")
+    assert "Show the effect" in [each.label for each in app.button]
 
 
 def test_a_batch_taken_back_is_undone_by_new_changes(page, story):

@@ -5,11 +5,17 @@ from datetime import date
 import polars as pl
 import pytest
 
+from core.actions import subscriptions
+from core.actions.adjustments import ask_adjustments
+from core.actions.customers import edit_customers
+from core.actions.notes import pin_note
 from core.domain.errors import NotFound
 from core.reports import kpis, mrr
 from core.reports.customers import Filters, alphabetical, directory, narrowed, sums
-from core.reports.one_customer import one_customer, upcoming
+from core.reports.one_customer import one_customer, owner_of, upcoming
 from core.store.engine import reading
+from core.store.tables import Customer, Subscription
+from tests.story import MICRO, Story, frame
 from tests.world import World, charge, fixed, tier
 
 JANUARY, TODAY = date(2026, 1, 1), date(2026, 3, 10)
@@ -80,6 +86,49 @@ def test_an_undone_change_stays_in_the_timeline_and_is_marked(world):
     with reading(world.engine) as session:
         events = one_customer(session, "K3", TODAY).events
     assert events.filter(events["undone"])["quantity_micro"].to_list() == [9_000_000]
+
+
+def test_the_timeline_tells_amounts_notes_data_reasons_and_what_was_undone(engine):
+    told = Story(engine)
+    extra = charge("x", "addon", "per_unit", tier(unit="39"), name="Extra box")
+    told.begin(told.plan(fixed("100"), extra), date(2026, 6, 1))
+    told.on(date(2026, 6, 5)).do(
+        subscriptions.change_addon, 1, item="x", quantity_micro=2 * MICRO, effective_on=date(2026, 6, 5)
+    )
+    cancelled = told.do(subscriptions.cancel, 1, effective_on=date(2026, 6, 20), reason="Too dear")
+    told.take_back(cancelled)
+    told.send(ask_adjustments, requests=frame(subscription_id=1, kind="goodwill", amount_minor=5_000, text="Sorry"))
+    told.send(pin_note, customer_id=1, text="Call first")
+    told.send(edit_customers, requests=frame(customer_id=1, effective_from=date(2026, 6, 5), city="Bodø"))
+    with reading(engine) as session:
+        events = one_customer(session, told.rows(Customer)[0].external_id, date(2026, 6, 5)).events
+    said = {row["kind"]: (row["detail"], row["text"]) for row in events.iter_rows(named=True)}
+    assert said["addon"][0] == "Extra box"
+    assert said["cancel"][1] == "Too dear"
+    assert said["undo"][0] == "cancel"
+    assert said["goodwill"] == ("next", "Sorry")
+    assert said["note"][1] == "Call first"
+    assert said["customer_data"] == ("", "Bodø")
+
+
+def test_what_is_carried_into_a_later_version_is_told_once(engine):
+    told = Story(engine)
+    told.customer()
+    told.on(date(2026, 6, 1)).send(
+        edit_customers, requests=frame(customer_id=1, effective_from=date(2026, 12, 1), city="Bodø")
+    )
+    told.send(edit_customers, requests=frame(customer_id=1, effective_from=date(2026, 6, 1), channel="sms"))
+    with reading(engine) as session:
+        history = one_customer(session, told.rows(Customer)[0].external_id, date(2026, 6, 1)).history
+    assert [(row["effective_from"], row["field"], row["after"]) for row in history] == [
+        (date(2026, 12, 1), "city", "Bodø"), (date(2026, 6, 1), "channel", "sms"),
+    ]  # fmt: skip
+
+
+def test_a_subscription_leads_to_its_owner(world):
+    with reading(world.engine) as session:
+        assert owner_of(session, world.rows(Subscription)[0].external_id) == world.rows(Customer)[0].external_id
+        assert owner_of(session, "nothing") is None
 
 
 def test_somebody_unknown_is_not_found(world):
