@@ -1,6 +1,6 @@
 """The list of customers: who they are today, which plans they have, what that is worth a month at list prices.
 
-One frame for everybody, read once a data revision; filters, sorting and pages are cut from it.
+One frame for everybody, brought forward by what was recorded since; filters, sorting and pages are cut from it.
 """
 
 from __future__ import annotations
@@ -9,16 +9,28 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, union
 from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc.arithmetic import divide
 from core.reports import payments
 from core.reports.mrr import owners_of
-from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_on
+from core.reports.subscriber_base import PAUSED, PAYING, TRIAL, base_of
 from core.store import load, search
-from core.store.tables import BillingCursor, Customer, Document, Plan, Subscription, core_table
+from core.store.tables import (
+    BillingCursor,
+    CompanyProfile,
+    Customer,
+    CustomerVersion,
+    Document,
+    Plan,
+    Subscription,
+    SubscriptionChange,
+    Table,
+    VatRule,
+    core_table,
+)
 
 # What a customer is worth in one currency.
 WORTH = pl.Struct({"currency": pl.String, "list_twelfths": pl.Int64, "mrr_minor": pl.Int64})
@@ -60,13 +72,67 @@ class Filters:
     country: str = ""
 
 
-def directory(session: Session, today: date) -> pl.DataFrame:
-    """DIRECTORY of all customers by name. MRR is in the customer's largest currency; `worth` has all of them."""
-    people = load.customers(session, today, schema=PEOPLE)
-    owners = owners_of(session)
-    running = base_on(session, today).standing.join(owners, on="subscription_id", how="left")
+@dataclass(frozen=True)
+class Directory:
+    """`rows`: DIRECTORY of all customers by name, as of a day; and the newest facts in it, by which it is brought forward."""
+
+    rows: pl.DataFrame
+    day: date
+    change_id: int
+    version_id: int
+    # What changes everybody's row when it changes: the plans' names, VAT and the company.
+    settled: tuple[pl.DataFrame, int, int]
+
+
+def directory(session: Session, today: date, former: Directory | None = None) -> Directory:
+    """All customers. MRR is in the customer's largest currency; `worth` has all of them.
+
+    `former`: an earlier answer that is brought forward by what was recorded since; the result is the same.
+    """
     table = core_table(Plan).c
     names = load.frame(session, select(table.id.label("plan_id"), table.name), {"plan_id": pl.Int64, "name": pl.String})
+    settled = names, _newest(session, VatRule), _newest(session, CompanyProfile)
+    change_id, version_id = _newest(session, SubscriptionChange), _newest(session, CustomerVersion)
+    rows = None
+    if former and former.day == today and former.settled[0].equals(names) and former.settled[1:] == settled[1:]:
+        rows = _brought_forward(session, former, names)
+    if rows is None:
+        rows = _rows(session, today, names)
+    return Directory(rows.sort(alphabetical("name"), "name", "customer_id"), today, change_id, version_id, settled)
+
+
+def _newest(session: Session, model: type[Table]) -> int:
+    found: int = session.execute(select(func.coalesce(func.max(core_table(model).c.id), 0))).scalar_one()
+    return found
+
+
+def _brought_forward(session: Session, former: Directory, names: pl.DataFrame) -> pl.DataFrame | None:
+    """The former rows with those anew of whom something was recorded since; None when they are many.
+
+    Facts are only ever added, so a customer without a new one stays as they were.
+    """
+    change, sub, version = (core_table(model).c for model in (SubscriptionChange, Subscription, CustomerVersion))
+    changed = (
+        select(sub.customer_id)
+        .join_from(core_table(SubscriptionChange), core_table(Subscription), sub.id == change.subscription_id)
+        .where(change.id > former.change_id)
+    )
+    described = select(version.customer_id).where(version.id > former.version_id)
+    touched = pl.Series("customer_id", session.execute(union(changed, described)).scalars().all(), dtype=pl.Int64)
+    if touched.len() > former.rows.height // 5:
+        return None
+    if touched.is_empty():
+        return former.rows
+    others = former.rows.filter(~pl.col("customer_id").is_in(touched.implode()))
+    return pl.concat([others, _rows(session, former.day, names, touched)])
+
+
+def _rows(session: Session, today: date, names: pl.DataFrame, ids: pl.Series | None = None) -> pl.DataFrame:
+    """DIRECTORY of all customers, or of some."""
+    people = load.customers(session, today, ids, PEOPLE)
+    owners = owners_of(session, ids)
+    changes = load.changes(session, None if ids is None else owners["subscription_id"])
+    running = base_of(session, changes, today).standing.join(owners, on="subscription_id", how="left")
     worth = _worth(running, names)
     ever = owners.select("customer_id", ever=pl.lit(True)).unique()
     rows = people.join(worth, on="customer_id", how="left").join(ever, on="customer_id", how="left")
@@ -74,7 +140,7 @@ def directory(session: Session, today: date) -> pl.DataFrame:
         status=pl.coalesce("status", pl.when("ever").then(pl.lit(ENDED)).otherwise(pl.lit(NOTHING))),
         plans=pl.col("plans").fill_null(""), mrr_minor=pl.col("mrr_minor").fill_null(0),
     )  # fmt: skip
-    return frames.conform(rows, DIRECTORY).sort(alphabetical("name"), "name", "customer_id")
+    return frames.conform(rows, DIRECTORY)
 
 
 def what_comes(session: Session, customer_ids: load.Ids, today: date) -> pl.DataFrame:

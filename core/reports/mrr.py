@@ -178,11 +178,13 @@ def stretches(session: Session, changes: pl.DataFrame, owners: pl.DataFrame, tod
     return recurring.stretches(changes, prices, load.coupons(session), owners, vat_eras(session, prices, today))
 
 
-def owners_of(session: Session) -> pl.DataFrame:
-    """subscription_id, customer_id of all subscriptions."""
+def owners_of(session: Session, customer_ids: load.Ids = None) -> pl.DataFrame:
+    """subscription_id, customer_id of all subscriptions, or of those of some customers."""
     table = core_table(Subscription).c
-    statement = select(table.id.label(SUB), table.customer_id)
-    return load.frame(session, statement, {SUB: pl.Int64, CUSTOMER: pl.Int64}, many=True)
+    statement = select(table.id.label(SUB), table.customer_id).where(
+        load.among(session, table.customer_id, customer_ids)
+    )
+    return load.frame(session, statement, {SUB: pl.Int64, CUSTOMER: pl.Int64}, many=load.are_many(customer_ids))
 
 
 def people_of(session: Session, today: date, ids: load.Ids = None) -> pl.DataFrame:

@@ -27,7 +27,7 @@ VIEW = View("customers")
 
 def show(context: session.Context) -> None:
     """Filters above, then the rows and what they are worth."""
-    known = session.frames(reads.directory, context.today)
+    known = session.carried(reads.directory, context.today).rows
     if known.is_empty():
         parts.empty(
             "group",

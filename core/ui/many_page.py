@@ -79,7 +79,7 @@ def _by_filter(context: session.Context) -> list[int]:
     """Everybody that the customer list shows with its filters."""
     filters, sort, words = kept_filters()
     with session.read() as db:
-        found = directory.narrowed(db, filters, sort, session.frames(directory.directory, context.today))
+        found = directory.narrowed(db, filters, sort, session.carried(directory.directory, context.today).rows)
     st.caption(t("Filter: {words}. Change it in the customer list.", words=parts.plain(words or t("all customers"))))
     return found["customer_id"].to_list()
 

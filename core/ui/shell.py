@@ -59,7 +59,7 @@ def read_ahead() -> None:
     today = session.day_of(session.clock())
     try:
         overview_page.prepare(today)
-        session.frames(customers.directory, today)
+        session.carried(customers.directory, today)
         session.frames(segment.people, Filters(), today)
     except (ForbliError, SQLAlchemyError):
         return  # whoever opens the page is told

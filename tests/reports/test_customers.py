@@ -39,7 +39,7 @@ def world(engine):
 
 def test_the_directory_knows_status_and_worth_of_everybody(world):
     with reading(world.engine) as session:
-        known = directory(session, TODAY)
+        known = directory(session, TODAY).rows
         active = narrowed(session, Filters(status="active"), "mrr", known)
     assert sorted(known["status"]) == ["active", "ended", "no_subscription"]
     assert active["mrr_minor"].to_list() == [36_000]  # 3 seats at 100 and 2 extras at 30
@@ -50,11 +50,39 @@ def test_a_customer_with_two_currencies_counts_in_both(world):
     euro = world.plan(fixed("20"), currency="EUR")
     world.start(world.customers[0], euro, JANUARY)
     with reading(world.engine) as session:
-        known = directory(session, TODAY)
+        known = directory(session, TODAY).rows
     assert sums(known).rows() == [("NOK", 36_000), ("EUR", 2_000)]
     one = known.filter(pl.col("customer_id") == world.customers[0])
     assert one.select("currency", "mrr_minor").rows() == [("NOK", 36_000)]
     assert [(each["currency"], each["mrr_minor"]) for each in one["worth"][0]] == [("NOK", 36_000), ("EUR", 2_000)]
+
+
+def test_the_directory_brought_forward_is_the_one_made_anew(engine):
+    told = Story(engine)
+    plan = told.plan(fixed("100"))
+    for _ in range(12):
+        told.begin(plan, date(2026, 6, 1))
+    day = date(2026, 6, 5)
+    told.on(day)
+
+    def read(former=None):
+        with reading(engine) as session:
+            return directory(session, day, former)
+
+    def steps():
+        yield told.do(subscriptions.cancel, 3, effective_on=date(2026, 6, 3), credit="credit")
+        yield told.begin(plan, day, customer_id=5)
+        yield told.begin(plan, day)
+        yield told.send(edit_customers, requests=frame(customer_id=7, effective_from=day, name="Ærlig AS"))
+        yield told.send(edit_customers, requests=frame(customer_id=8, effective_from=date(2026, 7, 1), name="Later"))
+        yield told.plan(fixed("50"))
+        yield told.do(subscriptions.change_price, 9, price_version_id=2, effective_on=day)
+
+    former = read()
+    for _ in steps():
+        former, anew = read(former), read()
+        assert former.rows.equals(anew.rows)
+    assert read(former).rows.equals(former.rows)
 
 
 def test_names_stand_in_the_order_of_the_alphabet():
@@ -143,7 +171,7 @@ def test_the_sum_of_the_list_is_rounded_once_and_equals_the_overview(engine):
         world.start(world.customer(), yearly, date(2026, 1, 1))
 
     with reading(engine) as session:
-        known = directory(session, date(2026, 1, 2))
+        known = directory(session, date(2026, 1, 2)).rows
         ledger = mrr.ledger(session, date(2026, 1, 2))
 
     assert known["mrr_minor"].to_list() == [17, 17, 17]  # 2.00 a year is 16.67 øre a month
