@@ -274,14 +274,12 @@ class _Maker:
         for each in running:
             name = f"{each.version['plan']}: " if each.version and len(running) > 1 else ""
             notice = max(each.now["notice_days"] or 0, each.now["agreed_notice_days"] or 0)
-            lines.append(
-                name
-                + (
-                    t("{days} days of notice", days=notice)
-                    if notice
-                    else t("no notice: you can leave at the end of any period")
-                )
+            said = (
+                t("{days} days of notice", days=notice)
+                if notice
+                else t("no notice: you can leave at the end of any period")
             )
+            lines.append(name + said if name else said[:1].upper() + said[1:])
             term = each.now["minimum_term_until"]
             if term and term > self.today:
                 lines.append(name + t("agreed through {day}", day=term - DAY))

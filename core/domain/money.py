@@ -42,6 +42,8 @@ def parse_decimal(text: str, *, places: int = PRICE_PLACES) -> Decimal:
     cleaned = text.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "").replace("\u2212", "-")
     if "," in cleaned and "." not in cleaned:
         cleaned = cleaned.replace(",", ".")
+    if not cleaned:
+        raise InvalidInput("A number is missing: fill in the empty field", code="no_number")
     try:
         value = Decimal(cleaned)
     except InvalidOperation:

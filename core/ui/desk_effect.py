@@ -55,7 +55,9 @@ def _first_bill(effect: Effect) -> None:
         "net": parts.plain(money(abs(net), first["currency"])),
         "tax": parts.plain(money(abs(tax), first["currency"])),
     }
-    if total > 0:
+    if total < 0 and not first["before_total_minor"]:
+        st.markdown(t("On {day} the customer gets a credit note of **{total}**: {net} + {tax} VAT", **named))
+    elif total > 0:
         st.markdown(t("On {day} the customer is billed **{total} more**: {net} + {tax} VAT", **named))
     else:
         st.markdown(t("On {day} the customer is billed **{total} less**: {net} + {tax} VAT", **named))
