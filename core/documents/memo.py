@@ -8,7 +8,7 @@ from typing import Any
 from core.calc.simulation.response import Reaction
 from core.documents.customer_overview import Made
 from core.documents.paper import pdf
-from core.documents.scenario_words import sentence
+from core.documents.scenario_words import edge_text, sentence
 from core.documents.words import Words
 from core.domain.price_form import read
 from core.domain.scenarios import from_json
@@ -57,6 +57,7 @@ def memo(
             t("{count} bills rise by more than 25 %, or for the second time within a year", count=exact["red"]),
             t("If everybody stays {highest} a month, if everybody takes the cheapest plan {lowest}: whatever one believes, the truth about those who stay lies between.",
               highest=amount(exact["highest_minor"], sign=False), lowest=amount(exact["lowest_minor"], sign=False)),
+            *(edge_text(edge, scenario["currency"], words) for edge in exact.get("edges", [])),
         ],
         "break_title": t("When it stops paying"),
         "breaks": [text for text in (

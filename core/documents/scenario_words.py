@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -142,3 +142,17 @@ def _limits(scenario: Scenario, words: Words) -> list[str]:
     if scenario.capped:
         said.append(words.t("{count} customers limited to {share}", count=len(scenario.capped), share=words.percent(scenario.cap_one_ppm)))  # fmt: skip
     return said
+
+
+def edge_text(edge: Mapping[str, Any], currency: str, words: Words) -> str:
+    """A bound at which the new prices fall: whoever is just below pays more than whoever is just above.
+
+    In: an edge as `reports.scenarios.exact_numbers` tells it.
+    """
+    size = edge.get("convert_by")
+    above, at = (words.quantity(edge[name], size) for name in ("above_micro", "at_micro"))
+    return words.t(
+        "{charge}: {above} units cost {less}, {fall} less than {quantity}. {bills} looked-at bills lie where more units would cost less.",
+        charge=edge["charge"], above=above, less=words.money(edge["above_minor"], currency),
+        fall=words.money(edge["at_minor"] - edge["above_minor"], currency), quantity=at, bills=words.number(edge["bills"]),
+    )  # fmt: skip

@@ -13,11 +13,15 @@ from core.reports.price_preview import Fall, book_of, falls, rated
 
 @dataclass(frozen=True)
 class Edge:
-    """A bound of a charge at which one more unit makes the whole cheaper, and how many `bills` are above what more units would cost."""
+    """A bound of a charge at which one more unit makes the whole cheaper, and how many `bills` are above what more units would cost.
+
+    `convert_by`: so many of the counted units are one billed unit.
+    """
 
     charge: str
     fall: Fall
     bills: int
+    convert_by: str | None = None
 
 
 def edges(base: Base, terms: PriceTerms) -> list[Edge]:
@@ -29,7 +33,8 @@ def edges(base: Base, terms: PriceTerms) -> list[Edge]:
         drops = falls(terms, charge.code)
         if drops:
             amounts = _amounts(base, terms, charge)
-            found += [Edge(charge.name or charge.code, fall, _dearer(amounts, fall)) for fall in drops]
+            size = None if charge.convert_by is None else str(charge.convert_by)
+            found += [Edge(charge.name or charge.code, fall, _dearer(amounts, fall), size) for fall in drops]
     return found
 
 

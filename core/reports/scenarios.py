@@ -99,7 +99,7 @@ def exact_numbers(known: Exact) -> dict[str, Any]:
         "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
         "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED, known.scenario.currency).height,
         "amber": shocks(moved, AMBER, known.scenario.currency).height, "segments": segments(moved),
-        "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills} for edge in known.edges], "why_not": _why_not(known),
+        "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills, "convert_by": edge.convert_by} for edge in known.edges], "why_not": _why_not(known),
     }  # fmt: skip
 
 
@@ -368,6 +368,18 @@ def draft(session: Session, scenario_id: int) -> str | None:
         .where(version.id == drafted_version(scenario_id), version.status == PriceStatus.DRAFT.value)
     ).scalar()  # fmt: skip
     return code
+
+
+def behind(session: Session, price_version_id: int) -> dict[str, Any] | None:
+    """The approved scenario whose prices a draft is, as id and name, and how many subscriptions its schedule moves."""
+    table, scenario = core_table(MigrationPlan).c, core_table(ScenarioRow).c
+    row = session.execute(
+        select(scenario.id, scenario.name, func.count(table.id).label("count"))
+        .join_from(core_table(MigrationPlan), core_table(ScenarioRow), scenario.id == table.scenario_id)
+        .where(table.price_version_id == price_version_id)
+        .group_by(scenario.id, scenario.name)
+    ).mappings().first()  # fmt: skip
+    return dict(row) if row else None
 
 
 def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from core.actions import plans
 from core.domain.access import Permission
 from core.domain.price_rules import check_terms
 from core.reports import plans as reads
+from core.reports import scenarios
 from core.reports.plans import Effect
 from core.ui import parts, plan_editor, session
 from core.ui.format import money, number
@@ -35,6 +36,7 @@ def _publish_form(plan: dict[str, Any], version: dict[str, Any]) -> None:
         return
     effect = session.frames(reads.effect, plan["id"], version_id, context.today)
     _effect(effect)
+    _scenario(version_id)
     if effect.second_person and version["author"] == context.actor.name:
         _second_person(context)
         return
@@ -71,6 +73,17 @@ def _effect(effect: Effect) -> None:
         )  # fmt: skip
     if effect.negotiated:
         st.caption(t("{count} more have a price of their own, which stays.", count=number(effect.negotiated)))
+
+
+def _scenario(price_version_id: int) -> None:
+    """The scenario whose prices these are: publishing them lets its roll-out begin."""
+    found = session.frames(scenarios.behind, price_version_id)
+    if found is None:
+        return
+    said = t("These are the prices of the approved scenario “{name}”. Once they are published, its roll-out can move the {count} subscriptions of its schedule, each on its day; nobody is moved before.",
+             name=parts.plain(found["name"]), count=number(found["count"]))  # fmt: skip
+    st.info(said, icon=":material/rocket_launch:")
+    parts.link("simulate", t("To the scenario"), query={"scenario": str(found["id"])}, icon=":material/science:")
 
 
 def _second_person(context: session.Context) -> None:

@@ -10,15 +10,17 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
+from core.documents.scenario_words import edge_text
+from core.documents.words import Words
 from core.domain.money import exponent_of
 from core.domain.scenarios import Scenario
 from core.reports import scenarios
 from core.reports.expected import Expected
 from core.reports.simulation import Exact
 from core.ui import charts, parts, simulate_reads
-from core.ui.format import country, day, money, month, number, quantity, share, whole_money
+from core.ui.format import country, day, money, month, number, share, whole_money
 from core.ui.simulate_reads import KEY
-from core.ui.text import label, t
+from core.ui.text import label, language, t
 
 MOST_ROWS = 300
 
@@ -166,20 +168,14 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
             st.caption(t("ten customers pay {share} of the rise", share=share(found["exact"]["top_ten_share"], 0)))
     with right:
         _shock_list(told, currency)
-    _edges(known, currency)
+    _edges(found["exact"]["edges"], currency)
     _segments(found["exact"]["segments"], currency)
 
 
-def _edges(known: Exact, currency: str) -> None:
+def _edges(found: list[dict[str, Any]], currency: str) -> None:
     """Bounds at which the new prices fall: whoever is just below pays more than whoever is just above."""
-    for edge in known.edges:
-        fall = edge.fall
-        st.warning(
-            t("{charge}: {above} units cost {less}, {fall} less than {quantity}. {bills} looked-at bills lie where more units would cost less.",
-              charge=parts.plain(edge.charge), above=quantity(fall.above_micro), less=parts.plain(money(fall.above_minor, currency)),
-              fall=parts.plain(money(fall.at_minor - fall.above_minor, currency)), quantity=quantity(fall.at_micro), bills=number(edge.bills)),
-            icon=":material/trending_down:",
-        )  # fmt: skip
+    for edge in found:
+        st.warning(parts.plain(edge_text(edge, currency, Words.of(language()))), icon=":material/trending_down:")
 
 
 def _segments(rows: list[dict[str, Any]], currency: str) -> None:

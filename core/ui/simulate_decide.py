@@ -270,7 +270,8 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
             return
         done = int(rows["moved"].sum())
         first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
-        st.markdown(t("**{done} of {all}** changes are planned; letters go out from {first} to {last}.", done=number(done), all=number(rows.height), first=first, last=last))  # fmt: skip
+        letters_on = t("letters go out on {day}", day=first) if first == last else t("letters go out from {first} to {last}", first=first, last=last)  # fmt: skip
+        st.markdown(t("**{done} of {all}** changes are planned; {letters}.", done=number(done), all=number(rows.height), letters=letters_on))  # fmt: skip
         before, after = t("Today"), t("Then")
         currency = row["scenario"].currency
         st.dataframe(
@@ -284,7 +285,11 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
             parts.download(
                 t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
             )
-            if not context.may(Permission.PUBLISH_PRICES) or row["step"] == Step.STOPPED.value:
+            if row["step"] == Step.STOPPED.value:
+                return
+            if not context.may(Permission.PUBLISH_PRICES):
+                if done < rows.height:
+                    st.caption(t("Next: whoever may publish prices publishes these and plans the changes."))
                 return
             draft = session.frames(scenarios.draft, row["id"])
             if draft is not None:

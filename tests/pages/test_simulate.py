@@ -12,7 +12,7 @@ from core.actions.scenarios import approve
 from core.domain.periods import MONTHLY
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms, Tier
 from core.domain.price_form import fill
-from core.reports import reaction
+from core.reports import reaction, scenarios
 from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_prices import Cell, _tier_today
@@ -112,6 +112,11 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     known = effect(sqlite_engine)
     made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     version = made["price_version_id"]
+    with reading(sqlite_engine) as session:
+        behind = scenarios.behind(session, version)
+    assert behind == {"id": key, "name": known.scenario.name, "count": 20}, "whoever publishes is told what follows"
+    finance = texts(page(sqlite_engine, person=ids["finance"], scenario="1"))
+    assert "Next: whoever may publish prices" in finance
     act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
 
     app = page(sqlite_engine, person=ids["admin"], scenario="1")
@@ -329,8 +334,8 @@ def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine,
     app = page(sqlite_engine)
     # Ten calls cost 50.00, eleven 44.00: whoever makes nine (45.00) or ten pays more than for eleven.
     next(box for box in app.number_input if box.key.endswith("fee:0:flat_amount")).set_value(110.0).run()
-    said = "\n".join(each.value for each in app.warning)
-    assert "11 units cost 44.00 kr, 6.00 kr less than 10" in said.replace("\u00a0", " ").replace("\\", "")
+    said = "\n".join(each.value for each in app.warning).replace("\u00a0", " ").replace("\\", "")
+    assert "11 units cost 44.00 kr, 6.00 kr less than 10" in said
     assert "72 looked-at bills" in said
 
 
