@@ -28,7 +28,6 @@ from core.reports.expected import Expected
 from core.reports.simulation import Exact, Prepared, exact_effect, prepared
 from core.store import load
 from core.store.tables import (
-    Document,
     DocumentLine,
     MigrationPlan,
     Plan,
@@ -291,6 +290,7 @@ def gap(session: Session, ready: Prepared) -> int | None:
             (change.effective_on >= oldest) | (change.until_on >= oldest)
         ),
         {SUB: pl.Int64, "effective_on": pl.Date, "until_on": pl.Date},
+        many=True,
     )
     # A pause or a trial that ends inside the period has shortened it.
     last = pl.max_horizontal("effective_on", "until_on")
@@ -300,6 +300,7 @@ def gap(session: Session, ready: Prepared) -> int | None:
         session,
         select(change.subscription_id, change.coupon_id).where(change.coupon_id.is_not(None)),
         {SUB: pl.Int64, "coupon_id": pl.Int64},
+        many=True,
     )
     held = (
         ready.base.subs.select(SUB, coupon_id=pl.col("coupons").str.split("|"))
@@ -310,14 +311,12 @@ def gap(session: Session, ready: Prepared) -> int | None:
         SUB
     ].unique()
     quiet = spans.filter(~pl.col(SUB).is_in(disturbed.implode()) & ~pl.col(SUB).is_in(over.implode()))
-    line, document = core_table(DocumentLine).c, core_table(Document).c
-    statement = (
-        select(line.subscription_id, line.period_start, func.sum(line.net_minor).label("billed"))
-        .join_from(core_table(DocumentLine), core_table(Document), document.id == line.document_id)
-        .where(line.period_start >= oldest, line.kind.not_in(["one_off", "adjustment"]), line.counts_as_billed)
-        .group_by(line.subscription_id, line.period_start)
+    line = core_table(DocumentLine).c
+    statement = select(line.subscription_id, line.period_start, line.net_minor.label("billed")).where(
+        line.period_start >= oldest, line.kind.not_in(["one_off", "adjustment"]), line.counts_as_billed
     )
-    billed = load.frame(session, statement, {SUB: pl.Int64, "period_start": pl.Date, "billed": pl.Int64})
+    lines = load.frame(session, statement, {SUB: pl.Int64, "period_start": pl.Date, "billed": pl.Int64}, many=True)
+    billed = lines.group_by(SUB, "period_start").agg(pl.col("billed").sum())
     both = quiet.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
     # Currencies never add: the worst of them decides.
     shares = both.group_by("currency").agg(
