@@ -25,19 +25,24 @@ found = session.frames(segment.people, filters, context.today)
 margin = session.frames(segment.margin, filters, context.today)
 with st.spinner(t("Fitting …")):
     whole = session.derived(lifetimes.value, found.frame, "all", margin)
-    values = session.derived(lifetimes.by_segment, found, by, margin)
 currency = found.ledger.home
-page.headline(whole, currency, by, values)
-
+# The one value and its curve stand before the segments are fitted, which takes three times as long.
+top = st.empty()
+with top.container():
+    page.headline(whole, currency, by, [])
 left, right = st.columns(2)
+with right.container(border=True, height="stretch"):
+    st.header(t("How long they stay"), anchor=False, help=definition("survival"))
+    page.projection(whole)
 with left.container(border=True, height="stretch"):
     st.header(
         t("By {dimension}, over the whole life", dimension=dimensions[by].lower()), anchor=False, help=definition("clv")
     )
+    with st.spinner(t("Fitting …")):
+        values = session.derived(lifetimes.by_segment, found, by, margin)
     page.by_segment(values, by, currency)
-with right.container(border=True, height="stretch"):
-    st.header(t("How long they stay"), anchor=False, help=definition("survival"))
-    page.projection(whole)
+with top.container():
+    page.headline(whole, currency, by, values)
 
 with st.container(border=True):
     lifetime_gap.show(found, by, values, currency)
