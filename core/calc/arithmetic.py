@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from core.domain.errors import InvalidInput
@@ -33,6 +34,13 @@ def wide_enough(*factors: int) -> pl.DataType:
     if product < 2**126:
         return pl.Int128()
     raise InvalidInput("The amount is too large to be billed exactly", code="amount_too_large")
+
+
+def sums_at(places: pl.Series, size: int, amounts: pl.Series | int) -> np.ndarray:
+    """Σ of the whole amounts at each of `size` places: a third of a group_by's work where many rows share few, known places."""
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, places.to_numpy(), amounts if isinstance(amounts, int) else amounts.to_numpy())
+    return sums
 
 
 def largest(column: pl.Series) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from core import frames
-from core.calc.arithmetic import divide
+from core.calc.arithmetic import divide, sums_at
 from core.calc.calendar import OPEN
 from core.domain.money import exponent_of
 
@@ -109,17 +109,6 @@ def _ordered(frame: pl.DataFrame, key: str) -> bool:
     return bool(frame.select(fine.all()).item())
 
 
-def _began(first: pl.Expr) -> pl.Expr:
-    """Of each row, the number of the row at which its group began; `first` is true there."""
-    return pl.when(first).then(pl.int_range(pl.len())).otherwise(0).cum_max()
-
-
-def _running_within(amount: pl.Expr, began: str) -> pl.Expr:
-    """Running sums within groups: those of all rows, less what there was before the group."""
-    whole = amount.cum_sum()
-    return whole - (whole - amount).gather(pl.col(began))
-
-
 def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
     """LOG of all customers in STEPS, in the currency `home`, by customer and day.
 
@@ -127,29 +116,55 @@ def log(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
     """
     if steps_.is_empty():
         return pl.DataFrame(schema=LOG)
+    ordered = steps_ if _ordered(steps_, CUSTOMER) else steps_.sort(CUSTOMER, "day", maintain_order=True)
+    needed = rates if rates.height and (ordered["currency"] != home).any() else rates.clear()
+    several = _several(ordered)
+    if several.is_empty():
+        return _classified(_joined_gaps(_valued(_alone(ordered), needed, home)))
+    added = pl.col(CUSTOMER).is_in(several.implode())
+    others = _added(ordered.filter(added), needed, home)
+    alone = _valued(_alone(ordered.filter(~added)), needed, home)
+    return _classified(_joined_gaps(alone.merge_sorted(others, CUSTOMER).collect().lazy()))
+
+
+def _several(ordered: pl.DataFrame) -> pl.Series:
+    """The customers with more than one subscription or currency, or more than one step on a day."""
+    again = [pl.col(name) != pl.col(name).shift(1) for name in (SUB, "currency")]
+    again.append(pl.col("day") == pl.col("day").shift(1))
+    found = ordered.lazy().filter(repeats(CUSTOMER) & pl.any_horizontal(again)).select(CUSTOMER)
+    return found.unique(maintain_order=True).collect()[CUSTOMER]
+
+
+def repeats(*names: str) -> pl.Expr:
+    """Are these as in the row before?"""
+    return pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in names).fill_null(False)
+
+
+def _alone(ordered: pl.DataFrame) -> pl.LazyFrame:
+    """The states of customers with one subscription: they pay what it is worth, nothing has to be added up."""
+    net = pl.col("net_twelfths")
+    was = pl.when(repeats(CUSTOMER)).then(net.shift(1)).otherwise(0)
+    return ordered.lazy().select(CUSTOMER, "currency", "day", "cause", "holds", net=net, was=was, list="list_twelfths")
+
+
+def _added(steps_: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.LazyFrame:
+    """The states of customers with several subscriptions: what each step changes is added up. Valued, by customer and day."""
     columns = [CUSTOMER, "currency", "day", "d_net", "d_list", "d_hold", "cause"]
-    each = _set(steps_).select(columns)
-    if not _ordered(each, CUSTOMER):
-        each = each.sort(CUSTOMER, "day", maintain_order=True)
-    if _several_currencies(each):
-        days = _together(
-            _netted(each.sort(CUSTOMER, "currency", "day", maintain_order=True), [CUSTOMER, "currency"]), rates, home
-        )
-    else:
-        days = _valued(_netted(each, [CUSTOMER]), rates, home)
-    return _classified(_joined_gaps(days))
+    each = _set(steps_).select(columns).sort(CUSTOMER, "day", maintain_order=True)
+    if not _several_currencies(each):
+        return _valued(_netted(each, [CUSTOMER]).lazy(), rates, home)
+    own = [CUSTOMER, "currency"]
+    return _together(_netted(each.sort(*own, "day", maintain_order=True), own), rates, home)
 
 
 def _several_currencies(each: pl.DataFrame) -> bool:
     """Does anybody pay in more than one?"""
-    same = (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)) & (pl.col("currency") != pl.col("currency").shift(1))
-    return bool(each.select(same.any()).item())
+    return bool(each.select((repeats(CUSTOMER) & ~repeats("currency")).any()).item())
 
 
 def _netted(each: pl.DataFrame, own: list[str]) -> pl.DataFrame:
-    """One row of `own` and day, with net, list and held after it; in order. The cause is that of the largest change of the day."""
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in [*own, "day"]).fill_null(False)
-    doubled = each.with_columns(_again=same)
+    """One row of `own` and day: net after (and what it was), list, holds; in order. The cause is that of the day's largest change."""
+    doubled = each.with_columns(_again=repeats(*own, "day"))
     if doubled["_again"].any():
         part = doubled["_again"] | doubled["_again"].shift(-1, fill_value=False)
         sums = each.filter(part).group_by(*own, "day", maintain_order=True).agg(
@@ -157,35 +172,31 @@ def _netted(each: pl.DataFrame, own: list[str]) -> pl.DataFrame:
             pl.col("d_net", "d_list", "d_hold").sum(), cause=pl.col("cause").get(pl.col("d_net").abs().arg_max()),
         )  # fmt: skip
         each = pl.concat([each.filter(~part), sums.select(each.columns)]).sort(*own, "day")
-    first = ~pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in own).fill_null(False)
-    return each.with_columns(_began=_began(first)).with_columns(
-        _running_within(pl.col(change), "_began").alias(name)
-        for name, change in (("net", "d_net"), ("list", "d_list"), ("held", "d_hold"))
-    ).drop("_began")  # fmt: skip
-
-
-def _valued(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
-    """Rows of customers with one currency each in the company's: delta, after, list_after, pays, holds, cause."""
-    day, currency = pl.col("day"), pl.col("currency")
-    if rates.is_empty() or states["currency"].unique().to_list() == [home]:
-        after, before, at_list = pl.col("net"), pl.col("net") - pl.col("d_net"), pl.col("list")
-    else:
-        after = in_home(pl.col("net"), day, rates, home, currency)
-        before = in_home(pl.col("net") - pl.col("d_net"), day, rates, home, currency)
-        at_list = in_home(pl.col("list"), day, rates, home, currency)
-    return states.select(
-        CUSTOMER,
-        "day",
-        delta=after - before,
-        after=after,
-        list_after=at_list,
-        pays=pl.col("net") > 0,
-        holds=pl.col("held") > 0,
-        cause="cause",
+    first = ~repeats(*own)
+    net, listed, held = (_running_within(pl.col(name), first) for name in ("d_net", "d_list", "d_hold"))
+    return each.select(
+        CUSTOMER, "currency", "day", "cause", net=net, was=net - pl.col("d_net"), list=listed, holds=held > 0
     )
 
 
-def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFrame:
+def _running_within(amount: pl.Expr, first: pl.Expr) -> pl.Expr:
+    """Running sums within groups, which begin where `first` is true: those of all rows, less what there was before the group."""
+    whole = amount.cum_sum()
+    return whole - pl.when(first).then(whole - amount).forward_fill()
+
+
+def _valued(states: pl.LazyFrame, rates: pl.DataFrame, home: str) -> pl.LazyFrame:
+    """Rows of customers with one currency each in the company's: delta, after, list_after, pays, holds, cause."""
+    day, currency = pl.col("day"), pl.col("currency")
+    after, before, at_list = pl.col("net"), pl.col("was"), pl.col("list")
+    if not rates.is_empty():
+        after, before, at_list = (in_home(amount, day, rates, home, currency) for amount in (after, before, at_list))
+    return states.select(
+        CUSTOMER, "day", "holds", "cause", delta=after - before, after=after, list_after=at_list, pays=pl.col("net") > 0
+    )
+
+
+def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.LazyFrame:
     """The same where some customers have several currencies: one row a customer and day over all of them."""
     some = states.join(
         states.group_by(CUSTOMER).agg(n=pl.col("currency").n_unique()).filter(pl.col("n") > 1), on=CUSTOMER, how="semi"
@@ -195,43 +206,39 @@ def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.DataFr
     filled = grid.join(some, on=[CUSTOMER, "currency", "day"], how="left").sort(CUSTOMER, "currency", "day")
     own = [CUSTOMER, "currency"]
     filled = filled.with_columns(
-        pl.col("net", "list", "held").forward_fill().over(own).fill_null(0),
-        pl.col("d_net", "d_list", "d_hold").fill_null(0),
-    )
+        pl.col("net", "list").forward_fill().over(own).fill_null(0),
+        pl.col("holds").forward_fill().over(own).fill_null(False),
+    ).with_columns(pl.col("was").fill_null(pl.col("net")))  # fmt: skip
     rest = states.join(some.select(CUSTOMER).unique(), on=CUSTOMER, how="anti")
-    valued = _valued(pl.concat([rest, filled.select(rest.columns)]), rates, home)
+    valued = _valued(pl.concat([rest, filled.select(rest.columns)]).lazy(), rates, home)
     return valued.group_by(CUSTOMER, "day").agg(
-        pl.col("delta", "after", "list_after").sum(), pl.col("pays", "holds").any(),
-        cause=pl.col("cause").get(pl.col("delta").abs().arg_max()),
+        pl.col("pays", "holds").any(), cause=pl.col("cause").get(pl.col("delta").abs().arg_max()),
+        *(pl.col(name).sum() for name in ("delta", "after", "list_after")),
     ).sort(CUSTOMER, "day")  # fmt: skip
 
 
-def _joined_gaps(days: pl.DataFrame) -> pl.DataFrame:
+def _joined_gaps(days: pl.LazyFrame) -> pl.LazyFrame:
     """A gap of at most a day is none: what ends on a day and begins on the next counts as one change on that day."""
-    mine = pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(-1)
-    stands = pl.col("pays") | pl.col("holds")
-    bridged = mine & ~stands & stands.shift(-1) & (pl.col("day").shift(-1) - pl.col("day") <= pl.duration(days=1))
-    marked = days.with_columns(_gone=bridged.fill_null(False))
-    if not marked["_gone"].any():
+    stands, day = pl.col("pays") | pl.col("holds"), pl.col("day").to_physical()
+    soon = day.shift(-1) - day <= 1
+    bridged = (repeats(CUSTOMER).shift(-1) & ~stands & stands.shift(-1) & soon).fill_null(False)
+    if not days.select(bridged.any()).collect().item():
         return days
-    moved = (
-        pl.when(pl.col("_gone").shift(1) & (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)))
-        .then(pl.col("delta").shift(1))
-        .otherwise(0)
-    )
-    return marked.with_columns(delta=pl.col("delta") + moved.fill_null(0)).filter(~pl.col("_gone")).drop("_gone")
+    marked = days.collect().with_columns(_gone=bridged)
+    moved = pl.when(pl.col("_gone").shift(1) & repeats(CUSTOMER)).then(pl.col("delta").shift(1)).otherwise(0)
+    return marked.with_columns(delta=pl.col("delta") + moved).filter(~pl.col("_gone")).drop("_gone").lazy()
 
 
-def _classified(days: pl.DataFrame) -> pl.DataFrame:
+def _classified(days: pl.LazyFrame) -> pl.DataFrame:
     """LOG: the kind of each customer-day. In, by customer and day: delta, after, list_after, pays, holds, cause."""
-    mine = (pl.col(CUSTOMER) == pl.col(CUSTOMER).shift(1)).fill_null(False)
-    known = days.lazy().with_columns(_began=_began(~mine), _mine=mine).with_columns(
-        customer_after=pl.col("pays") | (pl.col("holds") & _so_far("pays", "_began"))
-    )  # fmt: skip
-    was = (pl.col("customer_after").shift(1) & pl.col("_mine")).fill_null(False)
-    ever = _so_far("customer_after", "_began").shift(1) & pl.col("_mine")
-    told = known.with_columns(customer_before=was, _ever=ever.fill_null(False))
-    delta, before, after = pl.col("delta"), pl.col("customer_before"), pl.col("customer_after")
+    mine, payer, delta = repeats(CUSTOMER), pl.col("_payer"), pl.col("delta")
+    # Who paid last, up to a row: if it is the row's own customer, they have been paying by then.
+    paid = days.with_columns(_payer=pl.when("pays").then(CUSTOMER).forward_fill())
+    known = paid.with_columns(
+        customer_after=pl.col("pays") | (pl.col("holds") & (payer == pl.col(CUSTOMER)).fill_null(False)),
+        _ever=(payer.shift(1) == pl.col(CUSTOMER)).fill_null(False),
+    ).with_columns(customer_before=(pl.col("customer_after").shift(1) & mine).fill_null(False))  # fmt: skip
+    before, after = pl.col("customer_before"), pl.col("customer_after")
     kind = (
         pl.when(~before & after & ~pl.col("_ever")).then(_lit(NEW))
         .when(~before & after).then(_lit(REACTIVATION))
@@ -239,15 +246,12 @@ def _classified(days: pl.DataFrame) -> pl.DataFrame:
         .when(before & (delta > 0)).then(_lit(EXPANSION))
         .when(before & (delta < 0)).then(_lit(CONTRACTION))
     )  # fmt: skip
-    back = pl.col("kind") == REACTIVATION
-    gap = pl.when(back).then(pl.col("day").to_physical() - pl.col("day").shift(1).to_physical())
-    rows = told.with_columns(kind=kind, before=pl.col("after") - delta).with_columns(gap_days=gap).collect()
-    return frames.conform(rows.filter(pl.col("kind").is_not_null()) if rows["kind"].null_count() else rows, LOG)
-
-
-def _so_far(flag: str, began: str) -> pl.Expr:
-    """Was it true in this row of the group, or in one before?"""
-    return pl.when(flag).then(pl.int_range(pl.len())).otherwise(-1).cum_max() >= pl.col(began)
+    since = pl.col("day").to_physical() - pl.col("day").shift(1).to_physical()
+    told = known.with_columns(kind=kind).with_columns(
+        gap_days=pl.when(pl.col("kind") == _lit(REACTIVATION)).then(since)
+    )
+    moved_ = told.filter(pl.col("kind").is_not_null()).with_columns(before=pl.col("after") - delta)
+    return frames.conform(moved_.select(*LOG).collect(), LOG)
 
 
 def _lit(kind: str) -> pl.Expr:
@@ -303,9 +307,15 @@ def after_months(month: date, count: int) -> date:
 
 def daily(log_: pl.DataFrame) -> pl.DataFrame:
     """Σ of the log by day and kind: day, kind, delta, n. Many customers move on few days, so what is summed further begins here."""
-    return log_.lazy().group_by("day", "kind").agg(
-        pl.col("delta").sum(), n=pl.len().cast(pl.Int64)
-    ).collect(engine="streaming")  # fmt: skip
+    if log_.is_empty():
+        return pl.DataFrame(schema={"day": pl.Date, "kind": KIND, "delta": pl.Int64, "n": pl.Int64})
+    first, last = log_.select(first=pl.col("day").min(), last=pl.col("day").max()).row(0)
+    days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
+    place = (pl.col("day").to_physical() - days["day"].to_physical()[0]) * len(KINDS) + pl.col("kind").to_physical()
+    rows = log_.lazy().select("delta", place=place.cast(pl.Int64)).collect(engine="streaming")
+    every = days.join(pl.DataFrame({"kind": KINDS}, schema={"kind": KIND}), how="cross", maintain_order="left_right")
+    delta, n = (sums_at(rows["place"], every.height, amounts) for amounts in (rows["delta"], 1))
+    return every.with_columns(delta=pl.lit(delta), n=pl.lit(n)).filter(pl.col("n") > 0)
 
 
 def monthly_table(log_: pl.DataFrame, balance: pl.DataFrame, months: list[date]) -> pl.DataFrame:

@@ -11,10 +11,22 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from core.calc.movements import CHURN, CONTRACTION, CUSTOMER, EXPANSION, NEW, REACTIVATION, after_months, standing
+from core.calc.arithmetic import sums_at
+from core.calc.movements import (
+    CHURN,
+    CONTRACTION,
+    CUSTOMER,
+    EXPANSION,
+    NEW,
+    REACTIVATION,
+    after_months,
+    repeats,
+    standing,
+)
 from core.calc.survival import poisson, wilson
 
 Share = float | None
+MONTH = 32  # places for the days of a month, where days are counted by month: more than there are, a power of two
 
 
 @dataclass(frozen=True)
@@ -109,41 +121,39 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
     Age runs from each member's own first paid day. A cell exists only when the cohort's last member has reached it by the
     end of `through`: what is not reached is blank, not zero. Members who come back count again.
     """
-    start = log_.filter((pl.col("kind") == NEW) & (pl.col("day") <= through)).select(
-        CUSTOMER, since="day", start_mrr="after", cohort=pl.col("day").dt.month_start()
-    ).filter(pl.col("cohort") >= first)  # fmt: skip
-    if start.is_empty():
+    new = pl.col("kind") == NEW
+    begun = log_.lazy().filter(new & (pl.col("day") <= through)).group_by("day").agg(
+        size=pl.len().cast(pl.Int64), start_mrr=pl.col("after").sum()
+    ).with_columns(cohort=pl.col("day").dt.month_start()).filter(pl.col("cohort") >= first)  # fmt: skip
+    sizes = begun.group_by("cohort").agg(pl.col("size", "start_mrr").sum(), last=pl.col("day").max()).collect()
+    if sizes.is_empty():
         return pl.DataFrame(schema={"cohort": pl.Date, "age": pl.Int64, "size": pl.Int64, "kept": pl.Int64,
                                     "start_mrr": pl.Int64, "mrr": pl.Int64})  # fmt: skip
-    # The log is in order: a customer's rows follow that of their first paid day.
-    new = pl.col("kind") == NEW
-    own = log_.lazy().filter(pl.col("day") <= through).select(
-        "day", "delta", step=_step(), mine=pl.when(new).then(CUSTOMER).forward_fill() == pl.col(CUSTOMER),
-        since=pl.when(new).then("day").forward_fill(),
-    ).filter(pl.col("mine") & (pl.col("since") >= first)).collect(engine="streaming")  # fmt: skip
-    (since_month, since_day), (month, day) = _parts(own["since"]), _parts(own["day"])
+    begin = sizes["cohort"].min()
+    lowest, highest = (month.year * 12 + month.month for month in (begin, through))  # type: ignore[union-attr]
+    # Whoever began in the lowest month and changes in the highest may do so past a whole month.
+    width = highest - lowest + 2
+    # The log is in order: a customer's rows follow that of their first paid day; 0 before it.
+    at, since = pl.col("at"), pl.col("since")
+    dated = log_.lazy().with_columns(at=_counted(log_["day"])).with_columns(
+        since=pl.when(new).then(at).when(~repeats(CUSTOMER)).then(0).forward_fill()
+    ).filter((since >= lowest * MONTH) & (pl.col("day") <= through))  # fmt: skip
     # The first age at whose day a change counts already: full months, rounded up.
-    dated = own.lazy().select(
-        "delta", "step", cohort=since_month, age=month - since_month + (day > since_day).cast(pl.Int32)
-    )
-    moved = dated.group_by("cohort", "age").agg(pl.col("step").sum(), moved=pl.col("delta").sum()).select(
-        "step", "moved", age=pl.col("age").cast(pl.Int64),
-        cohort=pl.date((pl.col("cohort") - 1) // 12, (pl.col("cohort") - 1) % 12 + 1, 1),
+    age = (at - since + MONTH - 1) // MONTH
+    moved = dated.select(
+        step=_step(), delta="delta", place=((since // MONTH - lowest) * width + age).cast(pl.Int64)
     ).collect(engine="streaming")  # fmt: skip
-    sizes = start.group_by("cohort").agg(
-        size=pl.len().cast(pl.Int64), start_mrr=pl.col("start_mrr").sum(), last=pl.col("since").max()
+    kept, mrr = (
+        sums_at(moved["place"], (width - 1) * width, moved[name]).reshape(-1, width).cumsum(axis=1).ravel()
+        for name in ("step", "delta")
     )
     reached = _whole_months(pl.col("last"), pl.lit(through))
-    grid = sizes.with_columns(age=pl.int_ranges(0, reached + 1)).filter(reached >= 0).explode("age").drop("last")
-    cells = (
-        grid.with_columns(pl.col("age").cast(pl.Int64))
-        .join(moved, on=["cohort", "age"], how="left")
-        .fill_null(0)
-        .sort("cohort", "age")
-    )
-    return cells.with_columns(
-        kept=pl.col("step").cum_sum().over("cohort"), mrr=pl.col("moved").cum_sum().over("cohort")
-    ).select("cohort", "age", "size", "kept", "start_mrr", "mrr")  # fmt: skip
+    grid = sizes.with_columns(age=pl.int_ranges(0, reached + 1)).filter(reached >= 0).explode("age")
+    place = (_month(pl.col("cohort")) - lowest) * width + pl.col("age")
+    return grid.sort("cohort", "age").select(
+        "cohort", pl.col("age").cast(pl.Int64), "size",
+        kept=pl.lit(kept).gather(place), start_mrr="start_mrr", mrr=pl.lit(mrr).gather(place),
+    )  # fmt: skip
 
 
 def _step() -> pl.Expr:
@@ -197,13 +207,9 @@ def _month(day: pl.Expr) -> pl.Expr:
     return day.dt.year() * 12 + day.dt.month()
 
 
-def _parts(days: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Months since the year 0 and the day of the month of each day: looked up, for many rows share few days."""
+def _counted(days: pl.Series) -> pl.Expr:
+    """Of each `day` the months since the year 0, times MONTH, and its day of the month: looked up, for many rows share few days."""
     start, end = days.min(), days.max()
-    if start is None or end is None:
-        return days.cast(pl.Int32), days.cast(pl.Int32)
-    known = pl.DataFrame({"day": pl.date_range(start, end, eager=True)}).select(  # type: ignore[arg-type]
-        month=_month(pl.col("day")), of_month=pl.col("day").dt.day()
-    )
-    at = (days - start).dt.total_days()
-    return known["month"].gather(at), known["of_month"].gather(at)
+    every = pl.DataFrame({"day": pl.date_range(start, end, eager=True)})  # type: ignore[arg-type]
+    known = every.select(_month(pl.col("day")) * MONTH + pl.col("day").dt.day()).to_series()
+    return pl.lit(known).gather(pl.col("day").to_physical() - every["day"].to_physical()[0])
