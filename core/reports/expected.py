@@ -58,7 +58,10 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     """The expectation of an exact effect."""
     scenario = known.scenario
     priors, base = assumptions(scenario)
-    rows, events = _with_hazard(known, people)
+    past = _past(people, known.candidate.plan, today)
+    rows = known.rows.join(past.hazards, on="customer_id", how="left", maintain_order="left").with_columns(
+        pl.col("hazard").fill_null(past.newcomer)
+    )
     cells = _cells(rows, today, scenario.horizon_months)
     cost = to_minor(unit_cost(scenario), scenario.currency)
     months, yearly = scenario.horizon_months, scenario.discount_ppm / 1_000_000
@@ -66,10 +69,9 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     draws = value.drawn(priors, base, value.DRAWS, scenario.seed)
     with_change, without = project(cells, draws, months), project(cells, draws, months, changed=False)
     flows = with_change.revenue - cost * with_change.customers - (without.revenue - cost * without.customers)
-    sign_ups = _sign_ups(known, people, today)
     mean = float((rows["hazard"] * rows["before"]).sum()) / max(float(rows["before"].sum()), 1.0)
     stream = _Stream(
-        sign_ups, *_new_bills(known), hazard=mean, cost=cost, months=months, yearly=yearly,
+        past.sign_ups, *_new_bills(known), hazard=mean, cost=cost, months=months, yearly=yearly,
         begins=_months_until(scenario.from_on, today),
     )  # fmt: skip
     acquisition = stream.gain(draws)
@@ -113,7 +115,7 @@ def expected(known: Exact, people: People, today: date) -> Expected:
         break_even_loss=value.break_even_loss(*sums, unit_cost=cost * moved.height) if rise else None,
         break_even_churn=value.break_even_churn(sums[0] - cost * moved.height, sums[1] - cost * moved.height, mean, months, yearly) if rise and sums[0] > cost * moved.height else None,
         break_even_kappa=kappa, loss_chance_kappa=value.chance_above(kappa, priors["kappa"]) if kappa else None,
-        tornado=[(name, round(low), round(high)) for name, low, high in decided], base_churn=mean, events=events, sign_ups=sign_ups,
+        tornado=[(name, round(low), round(high)) for name, low, high in decided], base_churn=mean, events=past.events, sign_ups=past.sign_ups,
         reaction=middle,
     )  # fmt: skip
 
@@ -134,50 +136,50 @@ def assumptions(scenario: Scenario) -> tuple[dict[str, Prior], Reaction]:
     return priors, base
 
 
-def _with_hazard(known: Exact, people: People) -> tuple[pl.DataFrame, int]:
-    """The rows with each customer's monthly chance of leaving as it is: by plan and tenure, small bands drawn to their plan's mean."""
-    table = survival.life_table(people.frame, ["plan"])
+@dataclass(frozen=True)
+class _Past:
+    """What the past says of a plan, the same for all its prices: `hazards`, each customer's monthly chance of leaving as it is
+    (customer_id, hazard), `newcomer` that of somebody not seen before, `events`, how many left, and new customers a month."""
+
+    hazards: pl.DataFrame
+    newcomer: float
+    events: int
+    sign_ups: float
+
+
+def _past(people: People, plan: str, today: date) -> _Past:
+    """Worked out when a plan is first asked for."""
+    if (plan, today) not in people.pasts:
+        people.pasts[plan, today] = _seen(people, plan, today)
+    found: _Past = people.pasts[plan, today]
+    return found
+
+
+def _seen(people: People, plan: str, today: date) -> _Past:
+    """Chances of leaving by tenure, small bands drawn to the plan's mean."""
+    own = people.frame.filter(pl.col("plan") == plan)
     band = pl.lit(len(BANDS) - 1)
     for place, (_, last) in reversed(list(enumerate(BANDS[:-1]))):
         band = pl.when(pl.col("time") <= last).then(place).otherwise(band)
-    at_risk = _exposed(people.frame)
-    sums = table.with_columns(band=band).group_by("plan", "band").agg(pl.col("events").sum())
-    joined = (
-        at_risk.with_columns(band=band)
-        .group_by("plan", "band")
-        .agg(exposure=pl.col("at_risk").sum())
-        .join(sums, on=["plan", "band"], how="left")
-        .fill_null(0)
-    )
-    plans = joined.group_by("plan").agg(
-        mean=(pl.col("events").sum() + 0.5) / (pl.col("exposure").sum() + SHRINK_MONTHS)
-    )
-    rates = joined.join(plans, on="plan").with_columns(
-        hazard=(pl.col("events") + SHRINK_MONTHS * pl.col("mean")) / (pl.col("exposure") + SHRINK_MONTHS)
-    )
-    plan = known.candidate.plan
+    events = survival.life_table(own).group_by(band=band).agg(pl.col("events").sum())
+    exposed = _exposed(own).group_by(band=band).agg(exposure=pl.col("at_risk").sum())
+    both = exposed.join(events, on="band", how="left").fill_null(0)
+    left, months = int(both["events"].sum()), int(both["exposure"].sum())
+    mean = pl.lit((left + 0.5) / (months + SHRINK_MONTHS) if months else 0.02)
+    rates = both.select("band", hazard=(pl.col("events") + SHRINK_MONTHS * mean) / (pl.col("exposure") + SHRINK_MONTHS))
     tenure = people.frame.select("customer_id", time=pl.col("exit") + 1)
-    rows = known.rows.join(tenure, on="customer_id", how="left", maintain_order="left").with_columns(
-        pl.col("time").fill_null(1)
-    )
-    mean = plans.filter(pl.col("plan") == plan)["mean"]
-    usual = float(mean[0]) if mean.len() else 0.02
-    told = rows.with_columns(band=band, plan=pl.lit(plan)).join(
-        rates.select("plan", "band", "hazard"), on=["plan", "band"], how="left", maintain_order="left"
-    )
-    events = int(sums.filter(pl.col("plan") == plan)["events"].sum())
-    return told.with_columns(pl.col("hazard").fill_null(usual).clip(1e-6, 0.9)), events
+    seen = pl.concat([tenure, pl.DataFrame({"customer_id": None, "time": 1}, schema=tenure.schema)])
+    told = seen.with_columns(band=band).join(rates, on="band", how="left", maintain_order="left").select(
+        "customer_id", pl.col("hazard").fill_null(mean).clip(1e-6, 0.9)
+    )  # fmt: skip
+    return _Past(told[:-1], float(told["hazard"][-1]), int(events["events"].sum()), _sign_ups(people, own, today))
 
 
 def _exposed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Customers at risk in every month of tenure: plan, time, at_risk."""
-    some = survival.counted(frame, ["plan"]).filter(pl.col("exit") > pl.col("entry"))
-    return (
-        some.with_columns(time=pl.int_ranges(pl.col("entry") + 1, pl.col("exit") + 1))
-        .explode("time")
-        .group_by("plan", "time")
-        .agg(at_risk=pl.col("n").sum())
-    )
+    """Customers at risk in every month of tenure: time, at_risk."""
+    some = survival.counted(frame).filter(pl.col("exit") > pl.col("entry"))
+    months = some.with_columns(time=pl.int_ranges(pl.col("entry") + 1, pl.col("exit") + 1)).explode("time")
+    return months.group_by("time").agg(at_risk=pl.col("n").sum())
 
 
 def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
@@ -223,13 +225,12 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
     )
 
 
-def _sign_ups(known: Exact, people: People, today: date) -> float:
-    """New customers of the plan a month, over the last half year."""
+def _sign_ups(people: People, own: pl.DataFrame, today: date) -> float:
+    """New ones among these customers a month, over the last half year."""
     since = after_months(today.replace(day=1), -SIGN_UP_MONTHS)
     new = people.ledger.log.filter(
         (pl.col("kind") == NEW) & (pl.col("day") >= since) & (pl.col("day") < today.replace(day=1))
     )
-    own = people.frame.filter(pl.col("plan") == known.candidate.plan).select("customer_id")
     return new.join(own, on="customer_id", how="semi").height / SIGN_UP_MONTHS
 
 

@@ -6,7 +6,7 @@ units of the company's currency.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -38,11 +38,13 @@ ONBOARDING = "onboarding"
 class People:
     """Customers as survival subjects: customer_id, since, entry, exit, cause, mrr (twelfths at the first paid day, and `now` while
     they stay), `plan`, billing `interval` and `term` (bound by a minimum term or not) of the first paid day, kind, payment_option,
-    channel, country, onboarding (finished: yes, no)."""
+    channel, country, onboarding (finished: yes, no). `pasts`: what the simulation reads from them of a plan, kept when it is first
+    asked for."""
 
     frame: pl.DataFrame
     ledger: Ledger
     as_of: date
+    pasts: dict[tuple[str, date], Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def people(session: Session, ledger: Ledger, filters: Filters, today: date) -> People:

@@ -90,14 +90,17 @@ def exact_numbers(known: Exact) -> dict[str, Any]:
     """The numbers that rest on no assumption."""
     rows, moved = known.rows, known.moved
     before, after = int(rows["before"].sum()), int(rows["after"].sum())
+    red, amber = (
+        _shock(share, known.scenario.currency).sum().alias(name) for name, share in (("red", RED), ("amber", AMBER))
+    )
+    shocked = share_of(moved).select(red, amber).row(0, named=True)
     return {
         "subscriptions": rows.height, "moved": moved.height, "changed": int((moved["after"] != moved["before"]).sum()), "before_minor": monthly(before), "after_minor": monthly(after),
         "delta_minor": monthly(after) - monthly(before), "delta_share": (after - before) / before if before else None,
         "lowest_minor": monthly(_lowest(rows)), "highest_minor": monthly(after), "addons_given_up_minor": monthly(int(rows["addon"].sum())),
         "limits_minor": monthly(int(rows["limit"].sum())), "coupled_share": known.coupled / rows.height if rows.height else 0.0,
         "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
-        "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), "red": shocks(moved, RED, known.scenario.currency).height,
-        "amber": shocks(moved, AMBER, known.scenario.currency).height, "segments": segments(moved),
+        "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), **shocked, "segments": segments(moved),
         "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills, "convert_by": edge.convert_by} for edge in known.edges], "why_not": _why_not(known),
     }  # fmt: skip
 
@@ -157,24 +160,13 @@ def share_of(rows: pl.DataFrame) -> pl.DataFrame:
 def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
     """Customers and money by relative change: from, to (None = open), customers, delta_minor; the newly charged have no share."""
     known = share_of(moved)
-    edges = [None, *EDGES, None]
+    above = pl.sum_horizontal((pl.col("share") > edge).cast(pl.Int64) for edge in EDGES)
+    sums = known.drop_nulls("share").group_by(above=above).agg(pl.col("customer_id").n_unique(), pl.col("delta").sum())
+    of_band = {number: (customers, delta) for number, customers, delta in sums.iter_rows()}
     found = []
-    for low, high in itertools.pairwise(edges):
-        inside = pl.col("share").is_not_null()
-        inside = (
-            inside
-            & (pl.col("share") > low if low is not None else pl.lit(True))
-            & (pl.col("share") <= high if high is not None else pl.lit(True))
-        )
-        part = known.filter(inside)
-        found.append(
-            {
-                "from": low,
-                "to": high,
-                "customers": part["customer_id"].n_unique(),
-                "delta_minor": monthly(int(part["delta"].sum())),
-            }
-        )
+    for number, (low, high) in enumerate(itertools.pairwise([None, *EDGES, None])):
+        customers, delta = of_band.get(number, (0, 0))
+        found.append({"from": low, "to": high, "customers": customers, "delta_minor": monthly(delta)})
     newly = known.filter(pl.col("share").is_null() & (pl.col("after") > 0))
     if newly.height:
         found.append(
@@ -231,13 +223,12 @@ def _top(moved: pl.DataFrame) -> float | None:
 
 def shocks(moved: pl.DataFrame, share: float, currency: str) -> pl.DataFrame:
     """Bills that rise by more than a share, or for the second time within a year, and by more than a small amount, the largest share first."""
-    return (
-        share_of(moved)
-        .filter(
-            ((pl.col("share") > share) | pl.col("again")) & (pl.col("delta") > 12 * SHOCK * 10 ** exponent_of(currency))
-        )
-        .sort("share", descending=True)
-    )
+    return share_of(moved).filter(_shock(share, currency)).sort("share", descending=True)
+
+
+def _shock(share: float, currency: str) -> pl.Expr:
+    rises = (pl.col("share") > share) | pl.col("again")
+    return rises & (pl.col("delta") > pl.lit(12 * SHOCK * 10 ** exponent_of(currency)))
 
 
 def recognised(moved: pl.DataFrame, today: date) -> int:

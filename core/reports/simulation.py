@@ -50,7 +50,8 @@ class Prepared:
 @dataclass(frozen=True)
 class Standing:
     """Who has a plan in a currency and interval, as it is today: `subs`, their `base`, what they are billed (`before`), and the
-    cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today."""
+    cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today; `newest`: what all
+    would pay at the prices sold today; `days`: when the prices of whom change, and for which wishes that was worked out."""
 
     subs: pl.DataFrame
     base: Base
@@ -58,6 +59,7 @@ class Standing:
     cheapest: pl.Series
     idle: int
     newest: int
+    days: dict[str, tuple[Any, pl.DataFrame]] = field(default_factory=dict, compare=False, repr=False)
 
 
 def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
@@ -261,7 +263,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         raise InvalidInput("Nobody is left in the scope", code="empty_scope")
     moved = pl.col("moved")
     scoped = scoped.join(ready.risen, on="subscription_id", how="left", maintain_order="left")
-    dated = _staying(_dated(scoped, scenario, _least_notice(session, ready.today), ready.today))
+    dated = _staying(scoped.hstack(_days(session, standing, scenario, ready.today)))
     _require_addons(dated.filter("moved"), new)
     told = dated.with_columns(
         priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
@@ -397,8 +399,21 @@ def _least_notice(session: Session, today: date) -> dict[str, int]:
         return {"consumer": 0, "business": 0}
 
 
+def _days(session: Session, standing: Standing, scenario: Scenario, today: date) -> pl.DataFrame:
+    """When whose prices change, kept until it is asked for otherwise: they do not depend on the prices."""
+    least = _least_notice(session, today)
+    asked = (
+        least, today, scenario.notice_days, scenario.existing, scenario.existing_on, scenario.from_on, scenario.waves,
+        scenario.wave_months,
+    )  # fmt: skip
+    known = standing.days.get("last")
+    if known is None or known[0] != asked:
+        known = standing.days["last"] = asked, _dated(standing.subs, scenario, least, today)
+    return known[1]
+
+
 def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today: date) -> pl.DataFrame:
-    """Adds starts_on (first changed bill), notice_on and wave. Waves share out the customers evenly by their ids."""
+    """Each one's notice_days, wave, starts_on (first changed bill) and notice_on. Waves share out the customers evenly by their ids."""
     days = pl.max_horizontal(
         pl.lit(scenario.notice_days), pl.col("kind").replace_strict(least, default=0, return_dtype=pl.Int64)
     ).cast(pl.Int64)
@@ -416,10 +431,8 @@ def _dated(rows: pl.DataFrame, scenario: Scenario, least: dict[str, int], today:
         anchor, months, step = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
         n = index_on(anchor, months, step, pl.col("_from") - pl.duration(days=1)) + 1
         starts = boundary(anchor, months, step, n)
-    return (
-        from_day.with_columns(starts_on=starts)
-        .with_columns(notice_on=pl.col("starts_on") - pl.duration(days=pl.col("notice_days")))
-        .drop("_from")
+    return from_day.with_columns(starts_on=starts).select(
+        "notice_days", "wave", "starts_on", notice_on=pl.col("starts_on") - pl.duration(days=pl.col("notice_days"))
     )
 
 

@@ -200,14 +200,18 @@ def _histogram(told: pl.DataFrame) -> None:
     shown = told.filter(pl.col("share").is_not_null()).select(
         share=(pl.col("share") * 50).round(0) / 50, addon=pl.when(pl.col("addon") > 0).then(pl.lit(t("has a bundled add-on"))).otherwise(pl.lit(t("others")))
     ).group_by("share", "addon").agg(customers=pl.len())  # fmt: skip
-    bars = alt.Chart(shown).mark_bar(cornerRadius=1, size=10).encode(
+    st.vega_lite_chart(
+        charts.filled(_bars_of_change, shown=shown), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
+    )  # fmt: skip
+
+
+def _bars_of_change() -> Any:
+    bars = alt.Chart(alt.NamedData("shown")).mark_bar(cornerRadius=1, size=10).encode(
         x=alt.X("share:Q", title=t("Change of the bill"), axis=alt.Axis(format="+.0%")), y=alt.Y("sum(customers):Q", title=None),
         color=alt.Color("addon:N", scale=alt.Scale(domain=[t("others"), t("has a bundled add-on")], range=[charts.COLOURS["contraction"], charts.COLOURS["price"]])),
         tooltip=[alt.Tooltip("share:Q", format="+.0%", title=t("Change")), alt.Tooltip("addon:N", title=" "), alt.Tooltip("sum(customers):Q", title=t("Subscriptions"))],
     )  # fmt: skip
-    st.altair_chart(
-        charts.styled(bars, height=230), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
-    )
+    return charts.styled(bars, height=230)
 
 
 def _shock_list(told: pl.DataFrame, currency: str) -> None:
@@ -304,18 +308,10 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     frame = pl.DataFrame(rows, schema=["what", "amount", "start", "end", "colour", "mark"], orient="row")
     left, right = st.columns(2)
     with left:
-        chart = alt.Chart(frame).mark_bar(cornerRadius=2).encode(
-            x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=alt.Axis(format="~s")), y2="end:Q",
-            color=alt.Color("colour:N", scale=None), strokeDash=alt.condition(alt.datum.mark == t("Data"), alt.value([1, 0]), alt.value([4, 3])),
-            stroke=alt.value("#5A6374"), strokeWidth=alt.condition(alt.datum.mark == t("Data"), alt.value(0), alt.value(1)),
-            tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
-        )  # fmt: skip
-        st.altair_chart(
-            charts.styled(chart, height=240),
-            width="stretch",
-            key="why",
+        st.vega_lite_chart(
+            charts.filled(_steps_to_expected, currency, steps=frame), width="stretch", key="why",
             alt=t("From the exact uplift to what is expected"),
-        )
+        )  # fmt: skip
         st.caption(
             t(
                 "Discounted, over {count} months. Solid: data. Dashed: assumption, at its median.",
@@ -333,6 +329,17 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
         _tornado(hoped, currency)
 
 
+def _steps_to_expected(currency: str) -> Any:
+    known = alt.datum.mark == t("Data")
+    chart = alt.Chart(alt.NamedData("steps")).mark_bar(cornerRadius=2).encode(
+        x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=alt.Axis(format="~s")), y2="end:Q",
+        color=alt.Color("colour:N", scale=None), strokeDash=alt.condition(known, alt.value([1, 0]), alt.value([4, 3])),
+        stroke=alt.value("#5A6374"), strokeWidth=alt.condition(known, alt.value(0), alt.value(1)),
+        tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
+    )  # fmt: skip
+    return charts.styled(chart, height=240)
+
+
 def _tornado(hoped: Expected, currency: str) -> None:
     """Each assumption at its 10 % and 90 % point."""
     scale = 10 ** exponent_of(currency)
@@ -340,12 +347,18 @@ def _tornado(hoped: Expected, currency: str) -> None:
     if not rows:
         return
     frame = pl.DataFrame(rows, schema=["what", "low", "high"], orient="row")
-    chart = alt.Chart(frame).mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
+    st.vega_lite_chart(
+        charts.filled(_bars_of_assumptions, currency, ends=frame), width="stretch", key="tornado", alt=t("Which assumption decides")
+    )  # fmt: skip
+    st.caption(t("The longest bar is the assumption that decides."))
+
+
+def _bars_of_assumptions(currency: str) -> Any:
+    chart = alt.Chart(alt.NamedData("ends")).mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
         y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210)), x=alt.X("low:Q", title=currency, axis=alt.Axis(format="~s")), x2="high:Q",
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("low:Q", title=t("at its 10 % point"), format=",.0f"), alt.Tooltip("high:Q", title=t("at its 90 % point"), format=",.0f")],
     )  # fmt: skip
-    st.altair_chart(charts.styled(chart, height=240), width="stretch", key="tornado", alt=t("Which assumption decides"))
-    st.caption(t("The longest bar is the assumption that decides."))
+    return charts.styled(chart, height=240)
 
 
 def months_chart(hoped: Expected, currency: str) -> None:
@@ -356,27 +369,24 @@ def months_chart(hoped: Expected, currency: str) -> None:
         name=pl.col("month").replace_strict(names, return_dtype=pl.String),
         **{name: pl.col(name) / scale for name in ("before", "after", "low", "high")},
     )
-    x = alt.X("name:N", sort=list(names.values()), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap="greedy"))
-    band = (
-        alt.Chart(frame)
-        .mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
-        .encode(
-            x=x, y=alt.Y("low:Q", title=currency, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False)), y2="high:Q"
-        )
-    )
     words = {"before": t("Without"), "after": t("With the change")}
     long = frame.unpivot(["before", "after"], index="name", variable_name="what", value_name="amount").with_columns(
         pl.col("what").replace_strict(words)
     )
-    lines = alt.Chart(long).mark_line(strokeWidth=2).encode(
-        x=x, y="amount:Q", color=alt.Color("what:N", scale=alt.Scale(domain=list(words.values()), range=[charts.COLOURS["today"], charts.COLOURS["assumption"]])),
-        strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(words.values()), range=[[1, 0], [5, 4]])),
+    st.vega_lite_chart(
+        charts.filled(_band_and_lines, currency, tuple(names.values()), tuple(words.values()), band=frame, lines=long),
+        width="stretch", key="months", alt=t("Revenue of today's customers by month"),
+    )  # fmt: skip
+    st.caption(t("Today's customers only. Band: 8 of 10 cases."))
+
+
+def _band_and_lines(currency: str, months: tuple[str, ...], words: tuple[str, ...]) -> Any:
+    x = alt.X("name:N", sort=list(months), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap="greedy"))
+    y = alt.Y("low:Q", title=currency, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False))
+    band = alt.Chart(alt.NamedData("band")).mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
+    lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeWidth=2).encode(
+        x=x, y="amount:Q", color=alt.Color("what:N", scale=alt.Scale(domain=list(words), range=[charts.COLOURS["today"], charts.COLOURS["assumption"]])),
+        strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(words), range=[[1, 0], [5, 4]])),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f")],
     )  # fmt: skip
-    st.altair_chart(
-        charts.styled(band + lines, height=240),
-        width="stretch",
-        key="months",
-        alt=t("Revenue of today's customers by month"),
-    )
-    st.caption(t("Today's customers only. Band: 8 of 10 cases."))
+    return charts.styled(band.encode(x=x, y=y, y2="high:Q") + lines, height=240)

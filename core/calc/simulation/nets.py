@@ -92,6 +92,13 @@ class Nets:
 
     def of(self, rows: pl.DataFrame) -> pl.Series:
         """Net of each of these rows of Base.invoices."""
+        if self.limit is None and self.base.uses.is_empty():
+            # Without usage and limits, whoever has the same terms has the same invoice.
+            first = rows.unique("state", maintain_order=True)
+            if first.height < rows.height:
+                return pl.zeros(self.states.height, dtype=pl.Int64, eager=True).scatter(
+                    first["state"], self.of(first)
+                ).gather(rows["state"])  # fmt: skip
         net, limit = (
             self._plainly(rows),
             None if self.limit is None else self.limit.select(pl.all().gather(rows["row"])),
@@ -114,7 +121,8 @@ class Nets:
             {name: pl.zeros(rows.height, dtype=pl.Int64, eager=True) for name in ("advance", "arrears")}
         )
         own = rows.hstack(nothing if limit is None else limit)
-        return net.scatter(coupled, made_whole(self, own[coupled]))
+        whole = inline(lambda: made_whole(self, own[coupled]), rows=coupled.len())
+        return net.scatter(coupled, whole)
 
     def percentage_off(self, rows: pl.DataFrame) -> pl.Series:
         """What the running percentage takes from each of these rows of Base.invoices, which are of `reduced` states.

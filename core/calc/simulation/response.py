@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
 CLASSES = np.array([0.25, 1.0, 2.5])  # sensitivity of a customer, by share below; mean 1
 SHARES = np.array([0.4, 0.4, 0.2])
+BLOCK = 1 << 16  # numbers in an array of `project`
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,23 @@ class Cells:
     told: np.ndarray
     others: np.ndarray
 
+    @cached_property
+    def x(self) -> np.ndarray:
+        """Logarithm of the bill with the change ÷ without; 0 where either is nothing."""
+        pays = (self.before > 0) & (self.after > 0)
+        return np.asarray(np.log(np.divide(self.after, self.before, out=np.ones(self.n.size), where=pays)))
+
+    @cached_property
+    def alike(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cells that differ in number, hazard and bill only feel the same: the first of each such group, and the group of each cell."""
+        same = [self.x, self.before != self.after, self.told, self.start, self.term, self.renewal]
+        _, first, group = np.unique(np.column_stack(same), axis=0, return_index=True, return_inverse=True)
+        return first, group.reshape(-1)
+
+    def of_some(self, chosen: np.ndarray) -> Cells:
+        """Some of the cells."""
+        return Cells(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
     @staticmethod
     def of(before: float, after: float, hazard: float, n: float = 1.0, *, start: int = 0, told: bool = True) -> Cells:
         """One cell of monthly customers without another plan to go to."""
@@ -114,10 +133,15 @@ def log_hazard_ratio(
     x: np.ndarray, since: np.ndarray, sensitivity: np.ndarray | float, told: np.ndarray | bool, r: Reaction
 ) -> np.ndarray:
     """κ·m·[x⁺ + λ·x⁻]·d(t) + ν·2^(−t/T½), d(t) = ρ + (1 − ρ)·2^(−t/T½); nothing where the bill stays and nobody is told."""
-    fade = np.power(2.0, -np.maximum(since, 0) / r.half_life)
-    lasting = r.rho + (1 - r.rho) * fade
+    effect, notice = _effects(x, since, told, r)
+    return np.asarray(sensitivity * effect + notice)
+
+
+def _effects(x: np.ndarray, since: np.ndarray, told: np.ndarray | bool, r: Reaction) -> tuple[np.ndarray, np.ndarray]:
+    """The two parts of the log hazard ratio: of the other bill at a sensitivity of 1, and of being told."""
+    fade = np.exp2(-np.maximum(since, 0) / r.half_life)
     felt = np.maximum(x, 0) + r.cuts * np.minimum(x, 0)
-    return np.asarray(r.kappa * sensitivity * felt * lasting + np.where(told, r.notice * fade, 0.0))
+    return r.kappa * felt * (r.rho + (1 - r.rho) * fade), np.where(told, r.notice * fade, 0.0)
 
 
 def mean_hazard_ratio(x: float, r: Reaction | None = None, since: float = 0.0) -> float:
@@ -133,85 +157,90 @@ def tilted(hazard: np.ndarray | float, log_ratio: np.ndarray | float) -> np.ndar
 
 def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> Path:
     """Expected customers and revenue of today's base over the months; without the change when not `changed`."""
-    r = _columned(r)
-    ratio = np.divide(cells.after, cells.before, out=np.ones_like(cells.after, dtype=float), where=cells.before > 0)
-    x = np.where(changed & (cells.before > 0) & (cells.after > 0), np.log(np.maximum(ratio, 1e-9)), 0.0)
+    numbers = [np.atleast_1d(getattr(r, f.name)) for f in fields(r)]
+    draws = max(value.size for value in numbers)
+    columns = [np.broadcast_to(value, draws)[:, None] for value in numbers]
+    # So many draws at once as leave every array in the processor's cache.
+    block = max(1, BLOCK // max(cells.n.size * months, 1))
+    parts = [
+        _projected(cells, Reaction(*(column[at : at + block] for column in columns)), months, changed)
+        for at in range(0, draws, block)
+    ]
+    whole = (np.concatenate(column, axis=1).T for column in zip(*parts, strict=True))
+    single = all(np.ndim(getattr(r, f.name)) == 0 for f in fields(r))
+    return Path(*(column[0] if single else column for column in whole))
+
+
+def _projected(cells: Cells, r: Reaction, months: int, changed: bool) -> tuple[np.ndarray, ...]:
+    """The columns of a Path for some draws, month × draw. Arrays within are month × draw × cell."""
+    month = np.arange(months)[:, None, None]
     moves = changed & (cells.before != cells.after)
-    told = cells.told & moves
-    chance = tilted(cells.hazard, r.hazard_shift)
-    if not moves.any() and not (changed and np.any(r.spill_over)):
-        return _unmoved(cells, chance, r, months)
-    stay = (
-        cells.n
-        * SHARES[:, None]
-        * np.ones_like(np.broadcast_to(r.kappa * 0.0, np.broadcast_shapes(np.shape(r.kappa), (1, 1))))[..., :1, :1]
-    )
-    stay = np.array(np.broadcast_to(stay, (*stay.shape[:-2], SHARES.size, cells.n.size)))
-    gone_over = np.zeros_like(stay)  # customers on another plan
-    over_bill = np.zeros(stay.shape)  # what those are billed in all
-    rows: list[tuple[np.ndarray, ...]] = []
-    picked, picked_bill = _choice(cells, r) if changed else (np.zeros_like(cells.after), cells.after)
-    whole_term = _of_a_term(chance, cells)
-    for month in range(months):
-        charged = np.where(moves & (month >= cells.start), cells.after, cells.before)
-        revenue = (stay * charged).sum(axis=(-2, -1)) + over_bill.sum(axis=(-2, -1))
-        begin, over = stay.sum(axis=(-2, -1)), gone_over.sum(axis=(-2, -1))
-        due = (month + 1 - cells.renewal) % cells.term == 0
-        # The decision at a month's end is about the months that follow it: a term is renewed at the coming bill.
-        since = np.where(cells.term > 1, month + 1 - cells.start, month - cells.start)
-        felt = moves & (since >= 0)
-        log_ratio = np.where(felt, log_hazard_ratio(x, since, CLASSES[:, None], told, r), 0.0)
-        beside = changed & ~moves
-        log_ratio = log_ratio + np.where(beside, r.spill_over, 0.0)
-        leave = np.where(due, tilted(whole_term, log_ratio), 0.0)
-        base_leave = np.where(due, whole_term, 0.0)
-        churned = stay * leave
-        left_over = gone_over * base_leave
-        stay = stay - churned
-        looks = np.where(
-            felt,
-            r.attention
-            + np.where(told, r.attention_after_notice, 0.0) * np.power(2.0, -np.maximum(since, 0) / r.half_life),
-            0.0,
-        )
-        switching = stay * np.where(due, looks, 0.0) * picked
-        stay = stay - switching
-        over_bill = over_bill * (1 - base_leave) + switching * picked_bill
-        gone_over = gone_over - left_over + switching
-        rows.append((begin, over, (churned + left_over).sum(axis=(-2, -1)), switching.sum(axis=(-2, -1)), revenue))
-    return Path(*(np.stack(column, axis=-1) for column in zip(*rows, strict=True)))
+    charged = cells.n * np.where(moves & (month >= cells.start), cells.after, cells.before)
+    # Logarithm of the chance to stay after a term as it is; the hazard ratios of all terms so far multiply it.
+    a_term = np.exp(r.hazard_shift) * (cells.term * np.log1p(-np.minimum(cells.hazard, 1 - 1e-12)))
+    first, group = cells.alike
+    ratios, looks = _felt(cells.of_some(first), r, month, changed)
+    # The share of each cell that is on the plan at the beginning of each month, and at the end of the last.
+    there = np.zeros((months + 1, *a_term.shape))
+    there[0] = 1.0
+    stays = there[1:]
+    for share, ratio in ratios:
+        part = np.take(ratio, group, axis=-1)  # rows as they lie in memory, unlike ratio[..., group]
+        part *= a_term
+        np.exp(part, out=part)
+        part *= share
+        stays += part
+    out = np.flatnonzero(moves & np.isfinite(cells.others).any(axis=1))
+    if not out.size:
+        on_plan, none = there @ cells.n, np.zeros(stays.shape[:2])
+        return on_plan[:-1], none, -np.diff(on_plan, axis=0), none, _billed(there, charged)
+    beside, none = cells.of_some(out), np.zeros((1, stays.shape[1], out.size))
+    picked, bill = _choice(beside, r)
+    switches = np.take(looks, group[out], axis=-1) * picked
+    kept = np.concatenate([np.ones_like(none), np.cumprod(1 - switches, axis=0)])
+    switched = beside.n * np.take(stays, out, axis=-1) * kept[:-1] * switches  # whoever leaves does not look any more
+    there[..., out] *= kept
+    leaves = np.where((month + 1 - beside.renewal) % beside.term == 0, -np.expm1(np.take(a_term, out, axis=-1)), 0.0)
+    over = np.concatenate([none, switched])
+    for at in range(months):
+        over[at + 1] += over[at] * (1 - leaves[at])
+    on_plan, over = there @ cells.n, over[:-1]
+    moved_on = switched.sum(axis=-1)
+    churned = -np.diff(on_plan, axis=0) - moved_on + (over * leaves).sum(axis=-1)
+    revenue = _billed(there, charged) + (over * bill).sum(axis=-1)
+    return on_plan[:-1], over.sum(axis=-1), churned, moved_on, revenue
 
 
-def _of_a_term(chance: np.ndarray, cells: Cells) -> np.ndarray:
-    """The chance of leaving at the end of a whole term."""
-    return np.asarray(-np.expm1(cells.term * np.log1p(-np.minimum(chance, 1 - 1e-12))))
+def _billed(there: np.ndarray, charged: np.ndarray) -> np.ndarray:
+    """What is billed to those who are there at the beginning of each month: month × draw."""
+    return np.asarray(np.matmul(there[:-1], charged.swapaxes(1, 2))[..., 0])
 
 
-def _unmoved(cells: Cells, chance: np.ndarray, r: Reaction, months: int) -> Path:
-    """Nothing changes for anybody: customers leave as they do, whatever their sensitivity."""
-    chance = chance[..., 0, :] if chance.ndim > 1 else chance
-    whole_term = _of_a_term(chance, cells)
-    stay = np.array(
-        np.broadcast_to(cells.n, np.broadcast_shapes((*np.shape(r.kappa)[:1], 1), whole_term.shape)), dtype=float
-    )
-    if not np.ndim(r.kappa):
-        stay = stay.reshape(-1)
-    rows: list[tuple[np.ndarray, ...]] = []
-    for month in range(months):
-        churned = stay * np.where((month + 1 - cells.renewal) % cells.term == 0, whole_term, 0.0)
-        rows.append((stay.sum(axis=-1), churned.sum(axis=-1), (stay * cells.before).sum(axis=-1)))
-        stay = stay - churned
-    on_plan, left, revenue = (np.stack(column, axis=-1) for column in zip(*rows, strict=True))
-    return Path(on_plan, np.zeros_like(on_plan), left, np.zeros_like(on_plan), revenue)
+def _felt(
+    cells: Cells, r: Reaction, month: np.ndarray, changed: bool
+) -> tuple[list[tuple[float, np.ndarray]], np.ndarray]:
+    """What customers feel who are told of the same change at the same time, whatever their hazard and their bill.
 
-
-def _columned(r: Reaction) -> Reaction:
-    """Arrays of draws broadcast against class × cell."""
-    return Reaction(**{f.name: _wide(getattr(r, f.name)) for f in fields(r)})
-
-
-def _wide(value: float | np.ndarray) -> float | np.ndarray:
-    return value[:, None, None] if isinstance(value, np.ndarray) else value
+    For each class of sensitivity its share and the sum of the hazard ratios of all terms that have ended by the end of a month (one
+    class where nothing changes), and the share of those still there that then looks at other plans: month × draw × cell.
+    """
+    moves = changed & (cells.before != cells.after)
+    due = (month + 1 - cells.renewal) % cells.term == 0
+    unrest = np.where(changed & ~moves, r.spill_over, 0.0)
+    if not moves.any():
+        return [(1.0, np.cumsum(due * np.exp(unrest), axis=0))], np.zeros((1, 1, 1))
+    # The decision at a month's end is about the months that follow it: a term is renewed at the coming bill.
+    since = month + (cells.term > 1) - cells.start
+    felt = moves & (since >= 0)
+    effect, notice = _effects(np.where(felt, cells.x, 0.0), since, felt & cells.told, r)
+    ratios = []
+    for share, sensitivity in zip(SHARES, CLASSES, strict=True):
+        ratio = due * np.exp(np.minimum(sensitivity * effect + (notice + unrest), 300.0))
+        for at in range(1, len(ratio)):  # a third of the time of np.cumsum, which is slow along the first axis
+            ratio[at] += ratio[at - 1]
+        ratios.append((share, ratio))
+    after_notice = r.attention_after_notice * np.exp2(-np.maximum(since, 0) / r.half_life)
+    return ratios, np.where(felt & due, r.attention + np.where(cells.told, after_notice, 0.0), 0.0)
 
 
 def _choice(cells: Cells, r: Reaction) -> tuple[np.ndarray, np.ndarray]:
