@@ -7,7 +7,6 @@ only from tenure `entry` on (an imported base) is at risk at t while `entry < t 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,11 @@ import numpy as np
 import polars as pl
 from scipy import special  # scipy.stats would say the same and takes a second to load
 
+from core.calc.arithmetic import sums_at
+
 Z95 = 1.959963984540054
 MIN_AT_RISK = 10  # below it a curve is noise and is not shown
+CLOSE = 1_000  # whole numbers that lie within are counted without being sorted
 SUBJECTS = {"entry": pl.Int64, "exit": pl.Int64, "cause": pl.String, "n": pl.Int64}  # cause null: still a customer
 
 
@@ -49,22 +51,74 @@ def life_table(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
 
     Someone whose exit is not after their entry was never at risk and is left out.
     """
-    left = pl.col("n") * pl.col("cause").is_not_null()
-    some = _subjects(subjects).filter(pl.col("exit") > pl.col("entry")).group_by(*by, "entry", "exit").agg(
-        events=left.sum(), entered=pl.col("n").sum()
+    return _flows(subjects, by).table()
+
+
+@dataclass(frozen=True)
+class _Flows:
+    """Who leaves, for a cause (`events`) or not, and who is at risk, segment × time from `first` on; the segments in order."""
+
+    names: pl.DataFrame
+    first: int
+    left: np.ndarray
+    events: np.ndarray
+    at_risk: np.ndarray
+
+    def table(self, **more: np.ndarray) -> pl.DataFrame:
+        """The life table, and more columns of the same shape whose NaN are null."""
+        segment, place = np.nonzero(self.left)
+        own = {name: self.names[name].gather(segment) for name in self.names.columns}
+        counts = {"at_risk": self.at_risk, "events": self.events, "censored": self.left - self.events, **more}
+        columns = {name: values[segment, place] for name, values in counts.items()}
+        return pl.DataFrame({**own, "time": place + self.first, **columns}, nan_to_null=True)
+
+
+def _flows(subjects: pl.DataFrame, by: Sequence[str]) -> _Flows:
+    """Durations are small whole numbers, so all is counted by its place on the grid of segments and times."""
+    some, names = _numbered(subjects, by)
+    have = some.collect_schema().names()
+    first, last = some.select(
+        first=pl.col("entry").min() if "entry" in have else 0, last=pl.col("exit").max()
+    ).collect().row(0)  # fmt: skip
+    first, last = first or 0, last or 0
+    segments, width = names.height or 1, max(last - first, 0) + 1
+    entry = pl.col("entry") if "entry" in have else pl.lit(0)
+    begin = pl.col("_number") * width - first
+    rows = some.filter(pl.col("exit") > entry).select(
+        *(["n"] if "n" in have else []), *([(begin + entry).alias("come")] if "entry" in have else []),
+        out=(begin + pl.col("exit")) * 2 + pl.col("_gone"),
     ).collect(engine="streaming")  # fmt: skip
-    out = some.select(*by, time="exit", events="events", censored=pl.col("entered") - pl.col("events"))
-    come = some.select(*by, "entered", time="entry")
-    flows = pl.concat([out, come], how="diagonal").group_by(*by, "time").agg(
-        pl.col("events", "censored", "entered").sum()
-    ).sort(*by, "time")  # fmt: skip
+    n = rows["n"] if "n" in have else 1
+    stays, events = sums_at(rows["out"], segments * width * 2, n).reshape(segments, width, 2).transpose(2, 0, 1)
+    left = stays + events
+    if "entry" in have:
+        come = sums_at(rows["come"], segments * width, n).reshape(segments, width)
+    else:
+        come = np.zeros_like(left)
+        come[:, 0] = left.sum(axis=1)
     # At risk at t: everybody who entered before t less everybody who left before t.
-    stock = (pl.col("entered") - pl.col("events") - pl.col("censored")).cum_sum() - (
-        pl.col("entered") - pl.col("events") - pl.col("censored")
-    )
-    at_risk = stock.over(list(by)) if by else stock
-    table = flows.with_columns(at_risk=at_risk).filter(pl.col("events") + pl.col("censored") > 0)
-    return table.select(*by, "time", "at_risk", "events", "censored")
+    stock = come - left
+    return _Flows(names, first, left, events, stock.cumsum(axis=1) - stock)
+
+
+def _numbered(subjects: pl.DataFrame, by: Sequence[str]) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """The subjects, `_gone` or not, with the `_number` of their segment, and the segments in that order.
+
+    A whole number is one already where they lie close together. Of anything else equal rows are counted first: few can be sorted.
+    """
+    cause = pl.col("cause") if "cause" in subjects.columns else pl.lit(None)
+    gone = cause.is_not_null().alias("_gone")
+    if not by:
+        return subjects.lazy().with_columns(gone, _number=pl.lit(0, dtype=pl.Int64)), pl.DataFrame()
+    column = subjects[by[0]]
+    if len(by) == 1 and column.dtype.is_integer() and column.len() and not column.null_count():
+        low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
+        if high - low < CLOSE:
+            own = pl.DataFrame({by[0]: range(low, high + 1)}, schema={by[0]: column.dtype})
+            return subjects.lazy().with_columns(gone, _number=pl.col(by[0]).cast(pl.Int64) - low), own
+    alike = _subjects(subjects).group_by(*by, "entry", "exit", gone).agg(pl.col("n").sum()).collect(engine="streaming")
+    some = alike.sort(*by).with_columns(_number=pl.struct(by).rle_id().cast(pl.Int64))
+    return some.lazy(), some.unique("_number", keep="first", maintain_order=True).select(by)
 
 
 def kaplan_meier(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -72,23 +126,17 @@ def kaplan_meier(subjects: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame
 
     S(t) = Π (1 − d/n); V = S² Σ d/(n(n−d)); interval S^exp(±z·√V/(S·ln S)).
     """
-    table = life_table(subjects, by)
-    d, n = pl.col("events"), pl.col("at_risk")
-    steps = table.with_columns(
-        _step=1 - d / n, _part=pl.when(n > d).then(d / (n * (n - d)).cast(pl.Float64)).otherwise(math.inf)
-    )
-    total, spread = pl.col("_step").cum_prod(), pl.col("_part").cum_sum()
-    if by:
-        total, spread = total.over(list(by)), spread.over(list(by))
-    curve = steps.with_columns(survival=total, _sum=spread)
-    s = pl.col("survival")
-    width = Z95 * pl.col("_sum").sqrt() / s.log()
-    inside = (s > 0) & (s < 1)
-    return curve.with_columns(
-        se=pl.when(s > 0).then(s * pl.col("_sum").sqrt()),
-        low=pl.when(inside).then(s.pow((-width).exp())).when(s >= 1).then(1.0),
-        high=pl.when(inside).then(s.pow(width.exp())).when(s >= 1).then(1.0),
-    ).drop("_step", "_part", "_sum")
+    flows = _flows(subjects, by)
+    d, n = flows.events.astype(float), flows.at_risk.astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        s = np.where(d > 0, 1 - d / n, 1.0).cumprod(axis=1)
+        total = np.where(d > 0, d / (n * (n - d)), 0.0).cumsum(axis=1)
+        width = np.where(s < 1, Z95 * np.sqrt(total) / np.log(s), 0.0)
+        se, low, high = s * np.sqrt(total), s ** np.exp(-width), s ** np.exp(width)
+    known = s > 0
+    return flows.table(survival=s, **{
+        name: np.where(known, values, np.nan) for name, values in (("se", se), ("low", low), ("high", high))
+    })  # fmt: skip
 
 
 def survival_at(curve: pl.DataFrame, times: Sequence[int]) -> list[float | None]:
