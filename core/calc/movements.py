@@ -212,8 +212,8 @@ def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.LazyFr
     rest = states.join(some.select(CUSTOMER).unique(), on=CUSTOMER, how="anti")
     valued = _valued(pl.concat([rest, filled.select(rest.columns)]).lazy(), rates, home)
     return valued.group_by(CUSTOMER, "day").agg(
-        pl.col("delta", "after", "list_after").sum(), pl.col("pays", "holds").any(),
-        cause=pl.col("cause").get(pl.col("delta").abs().arg_max()),
+        pl.col("holds").any(), pl.col("cause").get(pl.col("delta").abs().arg_max()),
+        pl.col("delta", "after", "list_after").sum(), pl.col("pays").any(),
     ).sort(CUSTOMER, "day")  # fmt: skip
 
 
