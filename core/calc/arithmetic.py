@@ -37,7 +37,7 @@ def wide_enough(*factors: int) -> pl.DataType:
 
 
 def sums_at(places: pl.Series, size: int, amounts: pl.Series | int) -> np.ndarray:
-    """Σ of the whole amounts at each of `size` places: a third of a group_by's work where many rows share few, known places."""
+    """Σ of the whole amounts at each of `size` places, exact: a bincount with weights would add them up as floats."""
     sums = np.zeros(size, dtype=np.int64)
     np.add.at(sums, places.to_numpy(), amounts if isinstance(amounts, int) else amounts.to_numpy())
     return sums

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from core import frames
-from core.calc.arithmetic import divide, sums_at
+from core.calc.arithmetic import divide
 from core.calc.calendar import OPEN
 from core.domain.money import exponent_of
 
@@ -212,8 +212,8 @@ def _together(states: pl.DataFrame, rates: pl.DataFrame, home: str) -> pl.LazyFr
     rest = states.join(some.select(CUSTOMER).unique(), on=CUSTOMER, how="anti")
     valued = _valued(pl.concat([rest, filled.select(rest.columns)]).lazy(), rates, home)
     return valued.group_by(CUSTOMER, "day").agg(
-        pl.col("delta", "after", "list_after").sum(), pl.col("pays", "holds").any(),
-        cause=pl.col("cause").get(pl.col("delta").abs().arg_max()),
+        pl.col("holds").any(), pl.col("cause").get(pl.col("delta").abs().arg_max()),
+        pl.col("delta", "after", "list_after").sum(), pl.col("pays").any(),
     ).sort(CUSTOMER, "day")  # fmt: skip
 
 
@@ -251,7 +251,8 @@ def _classified(days: pl.LazyFrame) -> pl.DataFrame:
         gap_days=pl.when(pl.col("kind") == _lit(REACTIVATION)).then(since)
     )
     moved_ = told.filter(pl.col("kind").is_not_null()).with_columns(before=pl.col("after") - delta)
-    return frames.conform(moved_.select(*LOG).collect(), LOG)
+    # Shifts over whole columns: streamed they take a fifth more.
+    return frames.conform(moved_.select(*LOG).collect(engine="in-memory"), LOG)
 
 
 def _lit(kind: str) -> pl.Expr:
@@ -307,15 +308,13 @@ def after_months(month: date, count: int) -> date:
 
 def daily(log_: pl.DataFrame) -> pl.DataFrame:
     """Σ of the log by day and kind: day, kind, delta, n. Many customers move on few days, so what is summed further begins here."""
-    if log_.is_empty():
-        return pl.DataFrame(schema={"day": pl.Date, "kind": KIND, "delta": pl.Int64, "n": pl.Int64})
-    first, last = log_.select(first=pl.col("day").min(), last=pl.col("day").max()).row(0)
-    days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
-    place = (pl.col("day").to_physical() - days["day"].to_physical()[0]) * len(KINDS) + pl.col("kind").to_physical()
-    rows = log_.lazy().select("delta", place=place.cast(pl.Int64)).collect(engine="streaming")
-    every = days.join(pl.DataFrame({"kind": KINDS}, schema={"kind": KIND}), how="cross", maintain_order="left_right")
-    delta, n = (sums_at(rows["place"], every.height, amounts) for amounts in (rows["delta"], 1))
-    return every.with_columns(delta=pl.lit(delta), n=pl.lit(n)).filter(pl.col("n") > 0)
+    # One number for day and kind: grouped by two columns it takes a third more.
+    place = pl.col("day").to_physical() * len(KINDS) + pl.col("kind").to_physical().cast(pl.Int32)
+    sums = log_.lazy().group_by(place=place).agg(pl.col("delta").sum(), n=pl.len().cast(pl.Int64))
+    kind = pl.lit(pl.Series(KINDS, dtype=KIND)).gather(pl.col("place") % len(KINDS))
+    return sums.select(
+        day=(pl.col("place") // len(KINDS)).cast(pl.Date), kind=kind, delta="delta", n="n"
+    ).collect(engine="streaming")  # fmt: skip
 
 
 def monthly_table(log_: pl.DataFrame, balance: pl.DataFrame, months: list[date]) -> pl.DataFrame:

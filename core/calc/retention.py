@@ -142,7 +142,7 @@ def cohorts(log_: pl.DataFrame, first: date, through: date) -> pl.DataFrame:
     age = (at - since + MONTH - 1) // MONTH
     moved = dated.select(
         step=_step(), delta="delta", place=((since // MONTH - lowest) * width + age).cast(pl.Int64)
-    ).collect(engine="streaming")  # fmt: skip
+    ).group_by("place").agg(pl.col("step", "delta").sum()).collect(engine="streaming")  # fmt: skip
     kept, mrr = (
         sums_at(moved["place"], (width - 1) * width, moved[name]).reshape(-1, width).cumsum(axis=1).ravel()
         for name in ("step", "delta")

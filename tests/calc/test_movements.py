@@ -113,6 +113,20 @@ def test_movements_count_at_their_days_rate_and_the_rest_is_currency():
     assert table.select("opening", "fx", "closing").rows() == [(0, 0, 11_000), (11_000, 1_000, 18_000)]
 
 
+def test_one_customer_with_two_currencies_stands_beside_one_with_one():
+    both = steps((1, 1, 0, 100), (2, 2, 0, 100), (2, 3, 5, 100, 1, "EUR"), (2, 2, 9, 0), (3, 4, 1, 10, 1, "EUR"))
+
+    log = movements.log(both, RATES, "NOK")
+
+    assert log.select("customer_id", "kind", "delta", "after").rows() == [
+        (1, NEW, 100, 100),
+        (2, NEW, 100, 100),
+        (2, EXPANSION, 1100, 1200),
+        (2, CONTRACTION, -100, 1100),
+        (3, NEW, 110, 110),
+    ]
+
+
 def test_a_currency_without_a_rate_is_named_and_left_out():
     some, missing = movements.convertible(steps((1, 1, 0, 100), (2, 2, 0, 100, 1, "SEK")), RATES, "NOK")
 
