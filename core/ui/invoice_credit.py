@@ -15,7 +15,7 @@ from core.ui import billing_job, parts, session
 from core.ui.desk_asides import adjust_form
 from core.ui.desk_asked import Subject
 from core.ui.format import day, money, number
-from core.ui.invoice_reissue import paid_on_it
+from core.ui.invoice_reissue import may_take_back, paid_on_it
 from core.ui.plan_list import permit
 from core.ui.text import t
 
@@ -24,9 +24,7 @@ SAMPLE = 4
 
 def button(view: Explained, context: session.Context) -> None:
     """The way to take the whole invoice back."""
-    may = permit(context, Permission.CREDIT_INVOICES)
-    if view.is_taken_back:
-        may = {"disabled": True, "help": parts.plain(t("{number} was taken back already", number=view.head["number"]))}
+    may = may_take_back(view, context)
     if st.button(t("Credit in full …"), icon=":material/undo:", key="credit_in_full", **may):
         st.dialog(t("Credit in full"), width="medium")(form)(view)
 

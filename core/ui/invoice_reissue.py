@@ -19,11 +19,16 @@ from core.ui.text import t
 
 def button(view: Explained, context: session.Context) -> None:
     """The way in."""
-    may = permit(context, Permission.CREDIT_INVOICES)
-    if view.is_taken_back:
-        may = {"disabled": True, "help": parts.plain(t("{number} was taken back already", number=view.head["number"]))}
+    may = may_take_back(view, context)
     if st.button(t("Wrong receiver …"), icon=":material/forward_to_inbox:", key="reissue", **may):
         st.dialog(t("Wrong receiver"), width="large")(_form)(view)
+
+
+def may_take_back(view: Explained, context: session.Context) -> dict[str, Any]:
+    """How a button that takes an invoice back whole is disabled, with the reason; that can be done once."""
+    if view.is_taken_back:
+        return {"disabled": True, "help": parts.plain(t("{number} was taken back already", number=view.head["number"]))}
+    return permit(context, Permission.CREDIT_INVOICES)
 
 
 def _form(view: Explained) -> None:
