@@ -61,6 +61,11 @@ def short_axis(**more: Any) -> alt.Axis:
     return alt.Axis(format="~s", labelExpr=said, **more)
 
 
+def line_legend() -> alt.Legend:
+    """The legend of lines some of which are dashed: a square would hide that."""
+    return alt.Legend(symbolType="stroke", symbolSize=300)
+
+
 def ink() -> str:
     """The colour of words inside a chart, on either ground."""
     return "#E9ECF2" if st.context.theme.type == "dark" else "#1B2A4A"

@@ -130,7 +130,7 @@ def projection(whole: Value) -> None:
     chart = alt.Chart(frame).mark_line(strokeWidth=2).encode(
         x=alt.X("time:Q", title=t("Months since the first paid day")),
         y=alt.Y("share:Q", title=None, axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)),
-        color=alt.Color("name:N", legend=alt.Legend(symbolType="stroke", symbolSize=300), scale=alt.Scale(domain=[words["seen"], words["fit"], words["ahead"]], range=[charts.COLOURS["today"], charts.COLOURS["estimate"], charts.COLOURS["estimate"]])),
+        color=alt.Color("name:N", legend=charts.line_legend(), scale=alt.Scale(domain=[words["seen"], words["fit"], words["ahead"]], range=[charts.COLOURS["today"], charts.COLOURS["estimate"], charts.COLOURS["estimate"]])),
         strokeDash=alt.StrokeDash("name:N", scale=alt.Scale(domain=[words["seen"], words["fit"], words["ahead"]], range=[[1, 0], [1, 0], [5, 4]])),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("time:Q", title=t("Month")), alt.Tooltip("share:Q", title=t("Still customers"), format=".1%")],
     )  # fmt: skip

@@ -332,7 +332,7 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
 def _steps_to_expected(currency: str) -> Any:
     known = alt.datum.mark == t("Data")
     chart = alt.Chart(alt.NamedData("steps")).mark_bar(cornerRadius=2).encode(
-        x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=alt.Axis(format="~s")), y2="end:Q",
+        x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=charts.short_axis()), y2="end:Q",
         color=alt.Color("colour:N", scale=None), strokeDash=alt.condition(known, alt.value([1, 0]), alt.value([4, 3])),
         stroke=alt.value("#5A6374"), strokeWidth=alt.condition(known, alt.value(0), alt.value(1)),
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
@@ -355,7 +355,7 @@ def _tornado(hoped: Expected, currency: str) -> None:
 
 def _bars_of_assumptions(currency: str) -> Any:
     chart = alt.Chart(alt.NamedData("ends")).mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
-        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210)), x=alt.X("low:Q", title=currency, axis=alt.Axis(format="~s")), x2="high:Q",
+        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210)), x=alt.X("low:Q", title=currency, axis=charts.short_axis()), x2="high:Q",
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("low:Q", title=t("at its 10 % point"), format=",.0f"), alt.Tooltip("high:Q", title=t("at its 90 % point"), format=",.0f")],
     )  # fmt: skip
     return charts.styled(chart, height=240)
@@ -382,10 +382,10 @@ def months_chart(hoped: Expected, currency: str) -> None:
 
 def _band_and_lines(currency: str, months: tuple[str, ...], words: tuple[str, ...]) -> Any:
     x = alt.X("name:N", sort=list(months), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap="greedy"))
-    y = alt.Y("low:Q", title=currency, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False))
+    y = alt.Y("low:Q", title=currency, axis=charts.short_axis(), scale=alt.Scale(zero=False))
     band = alt.Chart(alt.NamedData("band")).mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
     lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeWidth=2).encode(
-        x=x, y="amount:Q", color=alt.Color("what:N", scale=alt.Scale(domain=list(words), range=[charts.COLOURS["today"], charts.COLOURS["assumption"]])),
+        x=x, y="amount:Q", color=alt.Color("what:N", legend=charts.line_legend(), scale=alt.Scale(domain=list(words), range=[charts.COLOURS["today"], charts.COLOURS["assumption"]])),
         strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(words), range=[[1, 0], [5, 4]])),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f")],
     )  # fmt: skip
