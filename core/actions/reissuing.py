@@ -20,8 +20,8 @@ from core.domain.access import Permission
 from core.domain.errors import Conflict, NotFound
 from core.domain.invoices import DocumentKind, Purpose
 from core.frames import BUYER
-from core.store import billing, load
-from core.store.tables import Document, DocumentBuyer, DocumentLine, DocumentTax, core_table
+from core.store import billing, issued, load
+from core.store.tables import Document, DocumentLine, DocumentTax, core_table
 
 _SIGNED = [
     "quantity_micro",
@@ -79,16 +79,14 @@ def _document(work: Work, number: str) -> dict[str, Any]:
 
 def _old_buyer(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     """What the document says about its buyer, as `load.customers` says it."""
-    table = core_table(DocumentBuyer)
-    buyer = work.session.execute(select(table).where(table.c.document_id == row["id"])).mappings().first()
-    if buyer is None:
+    found = issued.buyers(work.session, [row["id"]])
+    if found.is_empty():
         raise Conflict(
             "The receiver of {number} was erased by law; it cannot be issued anew",
             code="buyer_erased",
             number=row["number"],
         )
-    choices = {name: row[name] for name in ("payment_option", "channel", "language")}
-    return {**{name: buyer[name] for name in BUYER}, **choices, "customer_id": row["bill_to_id"]}
+    return found.row(0, named=True)
 
 
 def _as_draft(work: Work, row: dict[str, Any]) -> Draft:

@@ -73,16 +73,8 @@ def _first_terms(session: Session, ledger: Ledger, subjects: pl.DataFrame) -> pl
     names = pl.DataFrame({"plan_id": list(ledger.names), "plan": list(ledger.names.values())},
                          schema={"plan_id": pl.Int64, "plan": pl.String})  # fmt: skip
     version, table = core_table(PriceVersion).c, core_table(Subscription).c
-    kinds = session.execute(select(version.interval_unit, version.interval_count).distinct())
-    words = {(unit, count): interval_name(Interval(Unit(unit), count)) for unit, count in kinds}
-    every = select(version.id.label("price_version_id"), version.interval_unit, version.interval_count)
-    intervals = load.frame(session, every, {"price_version_id": pl.Int64, "interval_unit": pl.String, "interval_count": pl.Int64}, many=True)  # fmt: skip
-    told = intervals.select(
-        "price_version_id",
-        interval=pl.struct("interval_unit", "interval_count").map_elements(
-            lambda each: words[each["interval_unit"], each["interval_count"]], return_dtype=pl.String
-        ),
-    )
+    sold = session.execute(select(version.id, version.interval_unit, version.interval_count))
+    intervals = {row.id: interval_name(Interval(Unit(row.interval_unit), row.interval_count)) for row in sold}
     bound = select(table.id).where(table.minimum_term_until.is_not(None))
     with_term = pl.Series(session.execute(bound).scalars().all(), dtype=pl.Int64)
     term = (
@@ -90,11 +82,8 @@ def _first_terms(session: Session, ledger: Ledger, subjects: pl.DataFrame) -> pl
         .then(pl.lit("minimum_term"))
         .otherwise(pl.lit("no_minimum_term"))
     )
-    return (
-        best.join(names, on="plan_id", how="left")
-        .join(told, on="price_version_id", how="left")
-        .select(CUSTOMER, "plan", "interval", term=term)
-    )
+    interval = pl.col("price_version_id").replace_strict(intervals, default=None, return_dtype=pl.String)
+    return best.join(names, on="plan_id", how="left").select(CUSTOMER, "plan", interval=interval, term=term)
 
 
 def _onboarded(session: Session, subjects: pl.DataFrame) -> pl.DataFrame:
