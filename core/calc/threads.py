@@ -19,6 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 FEW = 10_000  # rows (or customers) up to which waking threads costs more than they save
+MANY = 100_000  # rows from which one step on a column takes longer than starting a thread for it
 _PLAN = pl.LazyFrame({"step": [0]})
 
 
@@ -43,8 +44,8 @@ def inline(work: Callable[[], R], *, rows: int = 1) -> R:
 
 
 def side_by_side(one: Callable[[], R], other: Callable[[], S], *, rows: int) -> tuple[R, S]:
-    """Both answers; above FEW rows the second is worked out on a thread of its own, for single steps on columns use one only."""
-    if rows <= FEW:
+    """Both answers; from MANY rows the second is worked out on a thread of its own, for single steps on columns use one only."""
+    if rows < MANY:
         return one(), other()
     with ThreadPoolExecutor(1) as aside:
         second = aside.submit(other)

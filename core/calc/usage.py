@@ -74,9 +74,17 @@ def percentage_fees(book: PriceBook, events: pl.DataFrame) -> pl.DataFrame:
     if events.is_empty():
         return events.select(*key, amount_minor=pl.lit(None, dtype=pl.Int64))
     refuse_wrapping_sums(events, key, ["amount_micro"])
+    events = events.sort(key, maintain_order=True)
     priced = events.hstack(_terms(book, events["charge_id"]))
-    counted = priced.with_columns(
-        number=pl.int_range(1, pl.len() + 1).over(key), running=pl.col("amount_micro").cum_sum().over(key)
+    # Numbers and running sums from where each line begins: a tenth of the time of a window. A sum may wrap, its differences do not.
+    begins = (
+        pl.col("line").ne_missing(pl.col("line").shift()) | pl.col("charge_id").ne_missing(pl.col("charge_id").shift())
+    ).alias("begins")
+    placed = priced.with_columns(begins, number=pl.int_range(pl.len()), running=pl.col("amount_micro").cum_sum())
+    before = [pl.col("number") - 1, pl.col("running") - pl.col("amount_micro")]
+    counted = placed.with_columns(
+        pl.col(name) - pl.when("begins").then(upto).forward_fill()
+        for name, upto in zip(("number", "running"), before, strict=True)
     )
     some = pl.col("free_events").is_not_null() | pl.col("free_amount").is_not_null()
     within_events = some & (pl.col("number") <= pl.col("free_events").fill_null(2**62))

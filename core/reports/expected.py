@@ -196,15 +196,18 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
         way_out=pl.when(moved & (pl.col("cheapest") < pl.col("felt"))).then(pl.col("cheapest") / pl.col("felt")),
     ).with_columns(
         renewal=pl.when(pl.col("term") > 1).then(renewal).otherwise(0),
-        x_bin=(pl.col("x") * 100).round(0), out_bin=(pl.col("way_out") * 20).round(0), hazard_bin=(pl.col("hazard") * 1000).round(0),
+        x_bin=(pl.col("x") * 100).round(0), out_bin=(pl.col("way_out") * 20).round(0),
+    ).with_columns(
+        # Whose bills change nearly alike feel the same, as one customer with all their bills would.
+        x=pl.when(pl.col("x") != 0).then((pl.col("felt").sum() / pl.col("before").sum()).log().over("x_bin", "moved", "pays")).otherwise(0.0),
     )  # fmt: skip
     alike = known.group_by(
-        "hazard_bin", "x_bin", "start", "term", "renewal", "out_bin", "moved", "pays", maintain_order=True
+        "hazard", "x_bin", "start", "term", "renewal", "out_bin", "moved", "pays", maintain_order=True
     ).agg(
         n=pl.len(),
         before=pl.col("before").mean() / 12,
         after=pl.col("felt").mean() / 12,
-        hazard=pl.col("hazard").mean(),
+        x=pl.col("x").first(),
         cheapest=(pl.col("cheapest").filter(pl.col("way_out").is_not_null())).mean() / 12,
     )
 
@@ -222,6 +225,7 @@ def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
         column("renewal", int),
         column("moved", bool),
         others,
+        column("x"),
     )
 
 

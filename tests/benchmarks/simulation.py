@@ -111,7 +111,8 @@ def base_of(count: int, seed: int = 1) -> tuple[Base, float]:
     key = ["price_version_id", "quantity_micro"]
     pairs = (
         rows.select(key)
-        .unique(maintain_order=True)
+        .unique()
+        .sort(key)
         .with_row_index("pair")
         .with_columns(meter=pl.lit("calls"), amount_micro=pl.lit(0, dtype=pl.Int64))
     )
@@ -159,6 +160,11 @@ def one_by_one(base: Base, known: frames.Prices) -> int:
     return int(part.select(left.sum()).item())
 
 
+def sums(answer: exact.Rerated) -> tuple[int, int]:
+    """What all subscriptions pay in the window, and all invoices: a period is a month here, so worth × 12 of it are the whole."""
+    return int(answer.worth.sum()) * PERIODS // 12, int(answer.invoices.sum())
+
+
 def dearer_calls(known: frames.Prices, plan: int, unit: str) -> frames.Prices:
     """The prices with another first price of a plan's usage."""
     moved = (pl.col("charge_id") == plan * 10 + 3) & (pl.col("position") == 0)
@@ -173,14 +179,14 @@ def slider(base: Base, rounds: int = 20) -> None:
     began = time.perf_counter()
     own = narrowed(base, positions)
     prepare, known = time.perf_counter() - began, prices(0.0)
-    assert int(exact.rerate(own, known).invoices.sum()) == one_by_one(own, known)
+    assert sums(exact.rerate(own, known)) == (one_by_one(own, known),) * 2
     times: list[tuple[float, float]] = []
     for step in range(rounds):
         moved = dearer_calls(known, plan, f"{0.5 + step / 100:.2f}")
         wall, cpu = time.perf_counter(), time.process_time()
         answer = exact.rerate(own, moved)
         times.append((time.process_time() - cpu, time.perf_counter() - wall))
-        assert step % 5 or int(answer.invoices.sum()) == one_by_one(own, moved)
+        assert step % 5 or sums(answer) == (one_by_one(own, moved),) * 2
     began = time.perf_counter()
     one_by_one(base, known)
     whole = time.perf_counter() - began
@@ -196,8 +202,8 @@ def main(arguments: list[str]) -> None:
     for count in [int(text) for text in arguments] or [100_000, 1_000_000]:
         base, prepare = base_of(count)
         today, dearer = prices(0.0), prices(0.1)
-        assert int(exact.rerate(base, today).invoices.sum()) == one_by_one(base, today)
-        assert int(exact.rerate(base, dearer).invoices.sum()) == one_by_one(base, dearer)
+        for known in (today, dearer):
+            assert sums(exact.rerate(base, known)) == (one_by_one(base, known),) * 2
         times: dict[str, list[tuple[float, float]]] = {"prepared": [], "one by one": []}
         for turn in range(ROUNDS):
             known = prices(0.01 * turn)

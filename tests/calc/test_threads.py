@@ -7,7 +7,7 @@ import threading
 import polars as pl
 import pytest
 
-from core.calc.threads import FEW, inline, inlined, side_by_side
+from core.calc.threads import FEW, MANY, inline, inlined, side_by_side
 from core.domain.errors import Conflict
 
 
@@ -33,7 +33,7 @@ def test_what_is_raised_arrives_as_it_is_however_deep() -> None:
         inline(lambda: (_ for _ in ()).throw(KeyboardInterrupt()))
 
 
-@pytest.mark.parametrize(("rows", "threads"), [(FEW, 1), (FEW + 1, 2)])
+@pytest.mark.parametrize(("rows", "threads"), [(MANY - 1, 1), (MANY, 2)])
 def test_two_halves_are_both_answered_each_on_a_thread_of_its_own_when_they_are_large(rows: int, threads: int) -> None:
     one, other = side_by_side(lambda: ("a", threading.get_ident()), lambda: ("b", threading.get_ident()), rows=rows)
 
@@ -41,7 +41,7 @@ def test_two_halves_are_both_answered_each_on_a_thread_of_its_own_when_they_are_
     assert len({one[1], other[1]}) == threads
 
 
-@pytest.mark.parametrize("rows", [1, FEW + 1])
+@pytest.mark.parametrize("rows", [1, MANY])
 def test_what_either_half_raises_arrives_as_it_is(rows: int) -> None:
     def refuse() -> None:
         raise Conflict("not today", code="test")

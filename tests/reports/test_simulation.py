@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
@@ -30,15 +31,16 @@ NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
 ASKER, APPROVER = Actor("Kari", Role.PRODUCT, 1), Actor("Ola", Role.ADMIN, 2)
 
 
-def company(engine, customers=12):
+def company(engine, customers=12, *, amounts_off=False, **version):
     """A plan of every kind of charge, some with coupons and add-ons, usage every month; and a cheaper plan."""
     world = World(engine, NOW)
     plan = world.plan(
         fixed("299"), charge("seat", "seat", "volume", tier("5", unit="40"), tier(unit="30")), charge("x", "addon", "per_unit", tier(unit="39")),
-        charge("calls", "usage", "graduated", tier("100", unit="0.5"), tier(unit="0.25"), meter="calls", included_units="20"), code="pro",
+        charge("calls", "usage", "graduated", tier("100", unit="0.5"), tier(unit="0.25"), meter="calls", included_units="20"), code="pro", **version,
     )  # fmt: skip
     small = world.plan(fixed("99"), code="small")
     half = world.coupon(kind="percent", rate_ppm=300_000, duration="forever", scope="plan")
+    off = world.coupon(kind="amount", amount_minor=7_000, currency="NOK", duration="forever", scope="plan")
     subscriptions = []
     for number in range(customers):
         who = world.customer(kind="business" if number % 2 else "consumer")
@@ -47,6 +49,8 @@ def company(engine, customers=12):
             world.change(subscription, "addon", date(2025, 2, 1), item="x", quantity_micro=10**6)
         if number % 4 == 0:
             world.change(subscription, "coupon", date(2025, 1, 1 + number % 9), coupon_id=half)
+        if amounts_off and number % 4 == 1:
+            world.change(subscription, "coupon", date(2025, 1, 1 + number % 9), coupon_id=off)
         for month in range(1, 13):
             world.use(
                 subscription,
@@ -67,8 +71,12 @@ def effect(engine, scenario=SCENARIO, today=TODAY):
         return exact_effect(session, prepared(session, ledger(session, today), today), scenario)
 
 
-def test_the_looked_at_invoices_are_those_that_were_billed(engine):
-    world, _, subscriptions = company(engine)
+@pytest.mark.parametrize(
+    "version", [{}, {"minimum_minor": 60_000}, {"tax_inclusive": True}, {"minimum_minor": 60_000, "tax_inclusive": True}],
+    ids=["plain", "minimum", "VAT included", "minimum, VAT included"],
+)  # fmt: skip
+def test_the_looked_at_invoices_are_those_that_were_billed(engine, version):
+    world, _, subscriptions = company(engine, amounts_off=True, **version)
     for month in (3, 4, 5, 6):
         world.bill(date(2026, month, 14))
     with reading(engine) as session:
@@ -89,6 +97,8 @@ def test_the_looked_at_invoices_are_those_that_were_billed(engine):
     )
     newest = invoices.filter((pl.col("k") == 0) & pl.col("subscription_id").is_in(subscriptions))
     assert newest.height == len(subscriptions)
+    sums = invoices.group_by("position").agg(pl.col("net").sum(), n=pl.len()).sort("position")
+    assert rated.worth.to_list() == [round(Fraction(net * 12, n)) for net, n in sums.select("net", "n").iter_rows()]
     for row in newest.iter_rows(named=True):
         start = row["renews_on"].replace(month=row["renews_on"].month - 2)
         assert row["net"] == billed[row["subscription_id"], start], row
@@ -105,6 +115,44 @@ def test_a_candidate_rated_for_the_base_is_each_subscription_rated_alone(sqlite_
         row = known.rows.filter(pl.col("subscription_id") == one.subs["subscription_id"][0])
         if row.height:
             assert row["priced"][0] == alone
+
+
+USAGE = charge("calls", "usage", "graduated", tier("100", unit="0.5"), tier(unit="0.25"), meter="calls")
+TRAFFIC = charge("traffic", "usage", "per_unit", tier(unit="0.013"), meter="traffic")
+LATER = charge("seat", "seat", "per_unit", tier(unit="33.33")) | {"timing": "in_arrears"}
+
+
+@pytest.mark.parametrize("interval", [{}, {"interval_count": 3}, {"interval_unit": "week", "interval_count": 2}])
+@pytest.mark.parametrize(
+    "charges", [(USAGE,), (USAGE, TRAFFIC), (USAGE, LATER), (LATER,), ()],
+    ids=["one meter", "two meters", "seats and a meter in arrears", "seats in arrears", "only a fee"],
+)  # fmt: skip
+def test_what_a_subscription_pays_a_month_is_the_mean_of_its_invoices(sqlite_engine, charges, interval):
+    """Added up at once where nothing couples the lines, percentages too; the invoices are made one by one."""
+    world = World(sqlite_engine, NOW)
+    plan = world.plan(fixed("99.99"), *charges, code="pro", **interval)
+    third = world.coupon(kind="percent", rate_ppm=333_333, duration="forever", scope="plan")
+    off = world.coupon(kind="amount", amount_minor=5_000, currency="NOK", duration="forever", scope="plan")
+    for number in range(9):
+        subscription = world.start(world.customer(), plan, date(2025, 3 + number, 1 + number), quantity=1 + number % 4)
+        if number % 3:
+            coupon = third if number % 3 == 1 else off
+            world.change(subscription, "coupon", date(2025, 3 + number, 1 + number), coupon_id=coupon)
+        for month in range(number % 2, 6):
+            world.use(subscription, "calls", date(2026, 1 + month, 2), 41.37 * (number + 1))
+            world.use(subscription, "traffic", date(2026, 1 + month, 3), 1_001 * month)
+    with reading(sqlite_engine) as session:
+        ready = prepared(session, ledger(session, TODAY), TODAY)
+    rated = exact.rerate(ready.base, ready.prices)
+
+    sums = (
+        ready.base.invoices.with_columns(net=rated.invoices).group_by("position").agg(pl.col("net").sum(), n=pl.len())
+    )
+    worth = ready.base.subs.with_columns(worth=rated.worth).join(sums, on="position")
+    assert worth.height == 9
+    for row in worth.iter_rows(named=True):
+        months = Fraction(row["interval_months"] * row["n"]) or Fraction(row["interval_days"] * row["n"] * 12, 364)
+        assert row["worth"] == int(row["net"] * 12 / months + Fraction(1, 2)), row
 
 
 def test_a_bundled_add_on_takes_its_line_from_those_who_hold_it(sqlite_engine):

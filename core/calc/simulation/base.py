@@ -10,10 +10,12 @@ from datetime import date
 from functools import cached_property
 
 import polars as pl
+from scipy.sparse import csr_array
 
 from core import frames
 from core.calc import timeline as tl
 from core.calc.calendar import boundary, index_on
+from core.calc.simulation.sums import Sums, picked, summed
 from core.domain.coupons import CouponKind, Scope
 from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
 
@@ -57,7 +59,7 @@ class Base:
             chosen = states.gather(self.subs["state"])
             rows = self.invoices.filter(chosen.gather(self.invoices["position"]))
             ends = rows["position"].search_sorted(self.subs["position"].filter(chosen), side="right").cast(pl.Int64)
-            known = self.kept[why] = states, Apart(chosen.arg_true(), rows, ends)
+            known = self.kept[why] = states, Apart(self, chosen.arg_true(), rows, ends)
         return known[1]
 
     @cached_property
@@ -80,14 +82,44 @@ class Base:
         return self.pairs.join(self.meters, on=key, how="left", maintain_order="left")["meter_id"]
 
     @cached_property
-    def position_use_ends(self) -> pl.Series:
-        """Where the uses of each subscription end."""
-        return self.position_ends if self.use_ends is None else self.use_ends.gather(self.position_ends - 1)
+    def sums(self) -> Sums:
+        """Of each subscription: over what its pairs come to and over what its state comes to, that one in every looked-at period."""
+        ends = self.position_ends if self.use_ends is None else self.use_ends.gather(self.position_ends - 1)
+        used = picked(self.uses["pair"], ends, self.pairs.height)
+        return Sums.laid_out(used, self.in_states(self.subs), near=self.subs["price_version_id"])
+
+    def in_states(self, subs: pl.DataFrame) -> csr_array:
+        """The state of each of these subscriptions, once a looked-at period."""
+        return picked(subs["state"], pl.int_range(1, subs.height + 1, eager=True), self.states.height, subs["periods"])
 
     @cached_property
     def position_ends(self) -> pl.Series:
         """Where the invoices of each subscription end."""
         return self.invoices["position"].search_sorted(self.subs["position"], side="right").cast(pl.Int64)
+
+    @cached_property
+    def held(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What recurring.recurring_lines needs of each state in place of a subscription: its terms, and its add-ons."""
+        of_state = pl.col("state").cast(pl.Int64).alias(SUB)
+        parts = self.states.filter(pl.col("addons") != "").select(of_state, part=pl.col("addons").str.split("|"))
+        split = pl.col("part").str.split("×")
+        addons = parts.explode("part").select(
+            SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64)
+        )
+        return self.states.select("price_version_id", "quantity_micro", of_state), addons
+
+    @cached_property
+    def shares_of_month(self) -> pl.DataFrame:
+        """Whose invoices in all are not already twelfths of a month, as twelve months of them are: position, top, below (the quotient)."""
+        months, days = pl.col("interval_months"), pl.col("interval_days")
+        top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365).cast(pl.Int64)
+        below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64) * pl.col("periods")
+        return self.subs.select("position", top=top, below=below).filter(pl.col("top") != pl.col("below"))
+
+    @cached_property
+    def heads(self) -> pl.Series:
+        """How many subscriptions are in each state."""
+        return summed(self.states.height, self.subs["state"], pl.ones(self.subs.height, dtype=pl.Int64, eager=True))
 
     @cached_property
     def percent_off(self) -> pl.Series:
@@ -103,9 +135,21 @@ class Base:
 class Apart:
     """Some subscriptions of a base: their places in `subs`, their rows of `invoices`, and where each one's rows end."""
 
+    base: Base
     places: pl.Series
     rows: pl.DataFrame
     ends: pl.Series
+
+    @cached_property
+    def shares(self) -> tuple[pl.DataFrame, Sums]:
+        """Where each invoice has one use: what their percentages are of (pair, percent), and sums over these and over states."""
+        base, subs = self.base, self.base.subs[self.places]
+        percent = base.percent_off.gather(self.rows["state"])
+        own = pl.DataFrame({"pair": base.uses["pair"].gather(self.rows["row"]), "percent": percent})
+        alike = own.unique().sort("pair", "percent").with_row_index("share")
+        at = own.join(alike, on=["pair", "percent"], how="left", maintain_order="left")["share"]
+        each = picked(at, self.ends, alike.height)
+        return alike, Sums.laid_out(each, base.in_states(subs), near=subs["price_version_id"])
 
 
 def prepare(
@@ -192,7 +236,8 @@ def _used(
         pl.col("quantity_micro", "amount_micro").fill_null(0)
     ).with_columns(own=pl.when("by_event").then(pl.col("row").cast(pl.Int64)).otherwise(-1))  # fmt: skip
     key = ["price_version_id", "meter", "quantity_micro", "amount_micro", "own"]
-    pairs = filled.select(key).unique(maintain_order=True).with_row_index("pair")
+    # What is close together in price and quantity is kept close together: sums over pairs read them in this order.
+    pairs = filled.select(key).unique().sort(key).with_row_index("pair")
     uses = (
         filled.select("row", *key)
         .join(pairs, on=key, how="left", maintain_order="left")

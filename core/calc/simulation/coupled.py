@@ -47,7 +47,7 @@ def made_whole(parts: Nets, rows: pl.DataFrame) -> pl.Series:
     fees = alike.select("invoice", "state").join(parts.recurring, on="state")
     uses = alike.select("invoice", "state", "pair").explode("pair").drop_nulls("pair").join(parts.used, on="pair")
     numbered = pl.concat([fees, uses.select(fees.columns)])
-    own_lines = numbered.join(parts.charges, on="charge", maintain_order="left").select("invoice", "state", *LINE)
+    own_lines = numbered.join(prices.charges, on="charge_id", maintain_order="left").select("invoice", "state", *LINE)
     known = parts.states.select("state", "price_version_id", "tax_inclusive", "minimum_minor", "coupons")
     used = own_lines.group_by("invoice").agg(used=pl.col("amount_minor").sum())
     missing = (

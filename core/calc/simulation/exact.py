@@ -49,23 +49,16 @@ def rerate(base: Base, prices: frames.Prices, limit: pl.DataFrame | None = None)
 
 def _rerated(base: Base, prices: frames.Prices, limit: pl.DataFrame | None) -> Rerated:
     nets = Nets.under(base, prices, limit)
-    total, off = side_by_side(lambda: _summed(nets), lambda: _reduced(nets), rows=base.subs.height)
+    total, off = side_by_side(
+        lambda: base.sums.of(nets.pair_sums, nets.recurring_sums), lambda: _reduced(nets), rows=base.invoices.height
+    )
     if off is not None:
         total = total.scatter(off[0], total.gather(off[0]) - off[1])
     whole = ~(nets.added | nets.reduced)
     if whole.any():
         others = base.apart("whole", whole)
         total = total.scatter(others.places, between(nets.of(others.rows), others.ends))
-    return Rerated(_monthly(base, total), int((~nets.plain.gather(base.subs["state"])).sum()), nets)
-
-
-def _summed(nets: Nets) -> pl.Series:
-    """Of each position: the sum of the lines of all its invoices."""
-    base = nets.base
-    fees = nets.recurring_sums.gather(base.subs["state"]) * base.subs["periods"].cast(pl.Int64)
-    if not base.uses.height:
-        return fees
-    return fees + between(nets.pair_sums(None).gather(base.uses["pair"]), base.position_use_ends)
+    return Rerated(_monthly(base, total), int(base.heads.filter(~nets.plain).sum()), nets)
 
 
 def _reduced(nets: Nets) -> tuple[pl.Series, pl.Series] | None:
@@ -73,16 +66,15 @@ def _reduced(nets: Nets) -> tuple[pl.Series, pl.Series] | None:
     if not nets.reduced.any():
         return None
     given = nets.base.apart("reduced", nets.reduced)
-    return given.places, between(nets.percentage_off(given.rows), given.ends)
+    return given.places, nets.percentage_off(given)
 
 
 def _monthly(base: Base, total: pl.Series) -> pl.Series:
     """Twelfths of a minor unit a month of each position: the mean of its invoices (`total` is their sum), spread over their periods."""
-    known = base.subs.select("periods", "interval_months", "interval_days").with_columns(total.alias("total"))
-    months, days = pl.col("interval_months"), pl.col("interval_days")
-    top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365).cast(pl.Int64)
-    below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64) * pl.col("periods")
-    return known.select(worth=divide(pl.col("total") * top, below))["worth"]
+    shares = base.shares_of_month
+    each = shares.with_columns(total=total.gather(shares["position"]))
+    worth = each.select(divide(pl.col("total") * pl.col("top"), pl.col("below"))).to_series()
+    return total.scatter(shares["position"], worth).alias("worth")
 
 
 def responding(base: Base, before: frames.Prices, after: frames.Prices, elasticity: float) -> Base:
@@ -93,7 +85,7 @@ def responding(base: Base, before: frames.Prices, after: frames.Prices, elastici
     more = replace(base, pairs=base.pairs.with_columns(pl.col("quantity_micro") + MICRO))
 
     def one_more(prices: frames.Prices) -> pl.Series:
-        return Nets.under(more, prices).pair_sums(None) - Nets.under(base, prices).pair_sums(None)
+        return Nets.under(more, prices).pair_sums - Nets.under(base, prices).pair_sums
 
     known = base.pairs.with_columns(one_more(before).alias("_before"), one_more(after).alias("_after"))
     told = (pl.col("_before") > 0) & (pl.col("_after") > 0)

@@ -28,7 +28,7 @@ def stated(base: Base, prices: frames.Prices, *, held: bool = False) -> pl.DataF
     """What each invoice comes to before coupons, with its minimum; `held`: with the limits that hold today."""
     nets, state = Nets.under(base, prices), base.invoices["state"]
     ahead, later = (nets.recurring_of(timing).gather(state) for timing in (Timing.ADVANCE, Timing.ARREARS))
-    used = base.uses.select("row", amount=nets.pair_sums(None).gather(base.uses["pair"]))
+    used = base.uses.select("row", amount=nets.pair_sums.gather(base.uses["pair"]))
     arrears = later + summed(base.invoices.height, used["row"], used["amount"])
     both = pl.DataFrame({"advance": ahead, "arrears": arrears, "minimum": _minimum(base, prices)})
     missing = (pl.col("minimum") - pl.col("advance") - pl.col("arrears")).clip(lower_bound=0)

@@ -18,24 +18,22 @@ from core.calc.billing.discounts import percentage
 from core.calc.billing.tax import net_of
 from core.calc.pricebook import PriceBook, compile_book
 from core.calc.rating import component_of, rate_components
-from core.calc.simulation.base import SUB, Base
-from core.calc.simulation.coupled import LINE, made_whole
+from core.calc.simulation.base import SUB, Apart, Base
+from core.calc.simulation.coupled import made_whole
 from core.calc.simulation.sums import between, summed
-from core.calc.threads import inline
+from core.calc.threads import inline, side_by_side
 from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel
 
 
 @dataclass(frozen=True)
 class Nets:
-    """What invoices come to under a set of prices. `states`: with the head of their prices; `recurring`: state, charge, amount_minor;
-    `used`: pair, charge, amount_minor; `charges`: the charge's number, code, kind, vat_category, timing; `limit`: advance, arrears of
-    each row of Base.invoices."""
+    """What invoices come to under a set of prices. `states`: with the head of their prices; `recurring`: state, charge_id, amount_minor;
+    `used`: pair, charge_id, amount_minor; `limit`: advance, arrears of each row of Base.invoices."""
 
     base: Base
     prices: frames.Prices
     states: pl.DataFrame
-    charges: pl.DataFrame
     recurring: pl.DataFrame
     used: pl.DataFrame
     limit: pl.DataFrame | None = None
@@ -47,16 +45,21 @@ class Nets:
         book = compile_book(*prices)
         head = prices.versions.select("price_version_id", "tax_inclusive", "minimum_minor")
         states = base.states.join(head, on="price_version_id", how="left", maintain_order="left")
-        charges, recurring_ = inline(lambda: _state_lines(base, prices, book), rows=states.height)
-        return cls(base, prices, states, charges, recurring_, _pair_lines(base, prices, charges, book), limit)
+        used, recurring_ = side_by_side(
+            lambda: _pair_lines(base, prices, book),
+            lambda: inline(lambda: _state_lines(base, prices, book), rows=states.height),
+            rows=base.pairs.height,
+        )
+        return cls(base, prices, states, recurring_, used, limit)
 
     @cached_property
     def plain(self) -> pl.Series:
-        """Of each state: are its lines independent of each other, but for one percentage on everything?"""
-        # Included VAT shares the percentage out over several rates.
-        percent = self.base.percent_off
-        whole = (pl.col("minimum_minor") == 0) & percent.is_not_null() & ((percent == 0) | ~pl.col("tax_inclusive"))
-        return self.states.select(whole.alias("plain"))["plain"]
+        """Of each state: are its lines independent of each other, but for one percentage on everything, or for a minimum?"""
+        # Included VAT shares the percentage out over several rates, and a minimum that is made up for takes part in both.
+        percent, inclusive = self.base.percent_off, pl.col("tax_inclusive")
+        free = percent.is_not_null() & ((percent == 0) | ~inclusive)
+        whole = pl.when(pl.col("minimum_minor") == 0).then(free).otherwise(free & (percent == 0) & ~inclusive)
+        return self.states.select(plain=whole)["plain"]
 
     @cached_property
     def added(self) -> pl.Series:
@@ -70,8 +73,8 @@ class Nets:
 
     @cached_property
     def _separable(self) -> pl.Series:
-        """Of each state: are its invoices summed line by line, without VAT to take out and without limits?"""
-        alone = self.plain & ~self.states["tax_inclusive"]
+        """Of each state: are its invoices summed line by line, without VAT to take out, without a minimum and without limits?"""
+        alone = self.plain & ~self.states["tax_inclusive"] & (self.states["minimum_minor"] == 0)
         return alone if self.limit is None else alone & False
 
     @cached_property
@@ -81,14 +84,13 @@ class Nets:
 
     def recurring_of(self, timing: Timing) -> pl.Series:
         """Of each state: the sum of its recurring lines that are billed so."""
-        wanted = self.charges.filter(pl.col("timing") == timing)["charge"]
-        lines = self.recurring.filter(pl.col("charge").is_in(wanted.implode()))
+        lines = self._of(self.recurring, pl.col("timing") == timing)
         return summed(self.states.height, lines["state"], lines["amount_minor"])
 
-    def pair_sums(self, categories: list[str] | None) -> pl.Series:
-        """Of each pair: the sum of its usage lines of these VAT categories, of all when None."""
-        lines = self._of(self.used, categories)
-        return summed(self.base.pairs.height, lines["pair"], lines["amount_minor"])
+    @cached_property
+    def pair_sums(self) -> pl.Series:
+        """Of each pair: the sum of its usage lines."""
+        return summed(self.base.pairs.height, self.used["pair"], self.used["amount_minor"])
 
     def of(self, rows: pl.DataFrame) -> pl.Series:
         """Net of each of these rows of Base.invoices."""
@@ -103,7 +105,9 @@ class Nets:
             self._plainly(rows),
             None if self.limit is None else self.limit.select(pl.all().gather(rows["row"])),
         )
-        apart = ~self.plain.gather(rows["state"])
+        apart, least = ~self.plain.gather(rows["state"]), self.states["minimum_minor"]
+        if (least > 0).any():
+            net = pl.select(pl.max_horizontal(net, least.gather(rows["state"]))).to_series()
         if limit is not None:
             net = net + limit["advance"] + limit["arrears"]
             apart = apart | self.states["tax_inclusive"].gather(rows["state"])
@@ -124,20 +128,20 @@ class Nets:
         whole = inline(lambda: made_whole(self, own[coupled]), rows=coupled.len())
         return net.scatter(coupled, whole)
 
-    def percentage_off(self, rows: pl.DataFrame) -> pl.Series:
-        """What the running percentage takes from each of these rows of Base.invoices, which are of `reduced` states.
+    def percentage_off(self, given: Apart) -> pl.Series:
+        """What the running percentage takes from all invoices of each of these subscriptions, which are of `reduced` states.
 
         Of what is paid ahead and of what is billed in arrears, each rounded on its own; the first is alike for all of a state.
         """
-        state, percent = rows["state"], self.base.percent_off.fill_null(0)
-        ahead = self.recurring_of(Timing.ADVANCE)
-        later = self.recurring_sums - ahead
-        if not self.base.uses.height:
-            arrears = later.gather(state)
-        else:
-            arrears = self._usage(None, rows["row"])
-            arrears = arrears + later.gather(state) if (later != 0).any() else arrears
-        return _percentage(ahead, percent).gather(state) + _percentage(arrears, percent.gather(state))
+        percent, ahead = self.base.percent_off.fill_null(0), self.recurring_of(Timing.ADVANCE)
+        off, later = _percentage(ahead, percent), self.recurring_sums - ahead
+        if self.base.use_ends is None and not ((later != 0) & self.reduced).any():
+            # Then what is billed in arrears is one use, and alike uses are shared out once.
+            alike, sums = given.shares
+            return sums.of(_percentage(self.pair_sums.gather(alike["pair"]), alike["percent"]), off)
+        state = given.rows["state"]
+        arrears = self._usage(None, given.rows["row"]) + later.gather(state)
+        return between(off.gather(state) + _percentage(arrears, percent.gather(state)), given.ends)
 
     def _plainly(self, rows: pl.DataFrame) -> pl.Series:
         """As if no line depended on another: VAT taken out once a rate and invoice where it is included."""
@@ -145,10 +149,10 @@ class Nets:
         rates = _categories(self.base, self.prices) if inclusive.any() else {0: None}
         parts = []
         for rate_ppm, categories in rates.items():
-            lines = self._of(self.recurring, categories)
+            taxed = None if categories is None else pl.col("vat_category").is_in(categories)
+            lines = self._of(self.recurring, taxed)
             net = summed(self.states.height, lines["state"], lines["amount_minor"]).gather(rows["state"])
-            if self.base.uses.height:
-                net = net + self._usage(categories, rows["row"])
+            net = net + self._usage(taxed, rows["row"])
             if inclusive.any():
                 gross = pl.DataFrame({"amount": net, "inclusive": inclusive})
                 free = net_of(pl.col("amount"), pl.lit(rate_ppm, dtype=pl.Int64))
@@ -156,19 +160,24 @@ class Nets:
             parts.append(net)
         return reduce(add, parts) if parts else pl.zeros(rows.height, dtype=pl.Int64, eager=True)
 
-    def _usage(self, categories: list[str] | None, rows: pl.Series) -> pl.Series:
-        """Usage of these rows of Base.invoices."""
-        sums, pair = self.pair_sums(categories), self.base.uses["pair"]
+    def _usage(self, wanted: pl.Expr | None, rows: pl.Series) -> pl.Series:
+        """Usage of these rows of Base.invoices, by what is `wanted` of the charges."""
+        if self.base.uses.is_empty():
+            return pl.zeros(rows.len(), dtype=pl.Int64, eager=True)
+        sums, pair = self.pair_sums, self.base.uses["pair"]
+        if wanted is not None:
+            lines = self._of(self.used, wanted)
+            sums = summed(self.base.pairs.height, lines["pair"], lines["amount_minor"])
         if self.base.use_ends is None:
             return sums.gather(pair.gather(rows))
         return between(sums.gather(pair), self.base.use_ends).gather(rows)
 
-    def _of(self, lines: pl.DataFrame, categories: list[str] | None) -> pl.DataFrame:
-        """The lines of these VAT categories."""
-        if categories is None:
+    def _of(self, lines: pl.DataFrame, wanted: pl.Expr | None) -> pl.DataFrame:
+        """The lines of these charges."""
+        if wanted is None:
             return lines
-        wanted = self.charges.filter(pl.col("vat_category").is_in(categories))["charge"]
-        return lines.filter(pl.col("charge").is_in(wanted.implode()))
+        charges = self.prices.charges.filter(wanted)["charge_id"]
+        return lines.filter(pl.col("charge_id").is_in(charges.implode()))
 
 
 def _percentage(amount: pl.Series, ppm: pl.Series) -> pl.Series:
@@ -194,51 +203,38 @@ def _needed(base: Base, prices: frames.Prices) -> frames.Prices:
     return frames.Prices(prices.versions.filter(used), charges, tiers)
 
 
-def _state_lines(base: Base, prices: frames.Prices, book: PriceBook) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Nets.charges, and the recurring lines of every state: state, charge, amount_minor."""
-    held = base.states.select("price_version_id", "quantity_micro", pl.col("state").cast(pl.Int64).alias(SUB))
-    parts = base.states.filter(pl.col("addons") != "").select(
-        pl.col("state").cast(pl.Int64).alias(SUB), part=pl.col("addons").str.split("|")
-    ).explode("part")  # fmt: skip
-    split = pl.col("part").str.split("×")
-    addons = parts.select(SUB, code=split.list.get(0), quantity_micro=split.list.get(1).cast(pl.Int64))
-    lines = recurring.recurring_lines(held, addons, prices, book)
-    names = LINE[:-1]
-    charges = pl.concat([lines.select(names), prices.charges.select(names)]).unique(maintain_order=True)
-    charges = charges.with_row_index("charge")
-    told = lines.join(charges, on=names, how="left", maintain_order="left")
-    return charges, told.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "charge", "amount_minor")
+def _state_lines(base: Base, prices: frames.Prices, book: PriceBook) -> pl.DataFrame:
+    """The recurring lines of every state: state, charge_id, amount_minor."""
+    lines = recurring.recurring_lines(*base.held, prices, book)
+    return lines.select(pl.col(SUB).cast(pl.UInt32).alias("state"), "charge_id", "amount_minor")
 
 
-def _pair_lines(base: Base, prices: frames.Prices, charges: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Usage lines of every pair: pair, charge, amount_minor."""
-    metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE).join(charges, on=LINE[:-1])
+def _pair_lines(base: Base, prices: frames.Prices, book: PriceBook) -> pl.DataFrame:
+    """Usage lines of every pair: pair, charge_id, amount_minor."""
+    metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE)
     key = ["price_version_id", "meter"]
-    billed = base.meters.join(metered.select(*key, "charge_id", "charge", "model"), on=key, maintain_order="left")
+    billed = base.meters.join(metered.select(*key, "charge_id", "model"), on=key, maintain_order="left")
     if billed.is_empty():
-        return pl.DataFrame(schema={"pair": pl.UInt32, "charge": pl.UInt32, "amount_minor": pl.Int64})
-    pair, at = _billed_pairs(base, billed["meter_id"])
-    quantity = base.pairs["quantity_micro"].gather(pair)
+        return pl.DataFrame(schema={"pair": pl.UInt32, "charge_id": pl.Int64, "amount_minor": pl.Int64})
+    pairs, at = _billed_pairs(base, billed["meter_id"])
+    quantity = pairs["quantity_micro"]
     on_money = billed["model"] == ChargeModel.GRADUATED_PERCENTAGE
     if on_money.any():
-        quantity = quantity.zip_with(~on_money.gather(at), base.pairs["amount_micro"].gather(pair))
+        quantity = quantity.zip_with(~on_money.gather(at), pairs["amount_micro"])
     amount = rate_components(book, component_of(book, billed["charge_id"]).gather(at), quantity)
-    lines = pl.DataFrame({"pair": pair, "charge": billed["charge"].gather(at), "amount_minor": amount})
-    by_event = (billed["model"] == ChargeModel.PERCENTAGE).gather(at).arg_true()
-    if by_event.is_empty():
+    lines = pl.DataFrame({"pair": pairs["pair"], "charge_id": billed["charge_id"].gather(at), "amount_minor": amount})
+    fee = billed["model"] == ChargeModel.PERCENTAGE
+    if not fee.any():
         return lines
-    own = pl.DataFrame(
-        {"line": by_event, "pair": pair[by_event], "charge_id": billed["charge_id"].gather(at[by_event])}
-    )
-    each = own.join(base.events, on="pair", maintain_order="left_right")
-    fees = usage.percentage_fees(book, each)
+    each = lines.select("pair", "charge_id").with_row_index("line").filter(fee.gather(at))
+    fees = usage.percentage_fees(book, each.join(base.events, on="pair", maintain_order="left_right"))
     return lines.with_columns(lines["amount_minor"].scatter(fees["line"], fees["amount_minor"]))
 
 
-def _billed_pairs(base: Base, meters: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The pair of each line, and which of these charges' meters it is of: nearly always each meter has one charge."""
+def _billed_pairs(base: Base, meters: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """The pairs line by line, and which of these charges' meters each is of: nearly always each meter has one charge."""
     if meters.len() == base.meters.height and bool((meters == base.meters["meter_id"]).all()):
-        return base.pairs["pair"], base.pair_meters
+        return base.pairs, base.pair_meters
     places = pl.DataFrame({"meter_id": meters}).with_row_index("at")
-    told = base.pairs.select("pair", base.pair_meters).join(places, on="meter_id", maintain_order="left")
-    return told["pair"], told["at"]
+    told = base.pairs.with_columns(base.pair_meters).join(places, on="meter_id", maintain_order="left")
+    return told, told["at"]

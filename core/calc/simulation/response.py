@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,8 @@ class Cells:
     `n`; `before`, `after`: the bill of one of them without and with the change; `hazard`: monthly chance of leaving as it is;
     `start`: month of the first changed bill (beyond the horizon: never); `term`: months between two chances to leave, `renewal`:
     the month at whose beginning the next term begins; `told`: is anybody told of a change; `others`: bills of the plans that they
-    may change to, one column a plan, NaN where there is none.
+    may change to, one column a plan, NaN where there is none. `ratio`: the logarithm of the change that is felt where many cells are
+    to feel the same; None: that of their own bills.
     """
 
     n: np.ndarray
@@ -77,23 +79,40 @@ class Cells:
     renewal: np.ndarray
     told: np.ndarray
     others: np.ndarray
+    ratio: np.ndarray | None = None
 
     @cached_property
     def x(self) -> np.ndarray:
         """Logarithm of the bill with the change ÷ without; 0 where either is nothing."""
+        if self.ratio is not None:
+            return self.ratio
         pays = (self.before > 0) & (self.after > 0)
         return np.asarray(np.log(np.divide(self.after, self.before, out=np.ones(self.n.size), where=pays)))
 
     @cached_property
     def alike(self) -> tuple[np.ndarray, np.ndarray]:
         """Cells that differ in number, hazard and bill only feel the same: the first of each such group, and the group of each cell."""
-        same = [self.x, self.before != self.after, self.told, self.start, self.term, self.renewal]
-        _, first, group = np.unique(np.column_stack(same), axis=0, return_index=True, return_inverse=True)
-        return first, group.reshape(-1)
+        return _groups(self.x, self.before != self.after, self.told, self.start, self.term, self.renewal)
+
+    @cached_property
+    def fates(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cells that feel the same and have the same hazard stay alike: the first of each such group, and the group of each cell."""
+        return _groups(self.alike[1], self.hazard)
+
+    @cached_property
+    def as_they_are(self) -> Cells:
+        """All of them without the change: then whoever has the same hazard and term leaves alike, whatever the bill."""
+        first, group = _groups(self.hazard, self.term, self.renewal)
+        n = np.bincount(group, self.n)
+        bill = np.divide(np.bincount(group, self.n * self.before), n, out=np.zeros(n.size), where=n > 0)
+        here = self.of_some(first)
+        return replace(here, n=n, before=bill, after=bill, others=here.others[:, :0], ratio=None)
 
     def of_some(self, chosen: np.ndarray) -> Cells:
         """Some of the cells."""
-        return Cells(*(getattr(self, f.name)[chosen] for f in fields(self)))
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        some: dict[str, Any] = {name: None if each is None else each[chosen] for name, each in columns.items()}
+        return Cells(**some)
 
     @staticmethod
     def of(before: float, after: float, hazard: float, n: float = 1.0, *, start: int = 0, told: bool = True) -> Cells:
@@ -110,6 +129,12 @@ class Cells:
             np.array([told]),
             np.full((1, 0), np.nan),
         )
+
+
+def _groups(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first of each group of cells that are equal in all columns, and the group of each cell."""
+    _, first, group = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
+    return first, group.reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -160,6 +185,7 @@ def project(cells: Cells, r: Reaction, months: int, *, changed: bool = True) -> 
     numbers = [np.atleast_1d(getattr(r, f.name)) for f in fields(r)]
     draws = max(value.size for value in numbers)
     columns = [np.broadcast_to(value, draws)[:, None] for value in numbers]
+    cells = cells if changed else cells.as_they_are
     # So many draws at once as leave every array in the processor's cache.
     block = max(1, BLOCK // max(cells.n.size * months, 1))
     parts = [
@@ -176,20 +202,21 @@ def _projected(cells: Cells, r: Reaction, months: int, changed: bool) -> tuple[n
     month = np.arange(months)[:, None, None]
     moves = changed & (cells.before != cells.after)
     charged = cells.n * np.where(moves & (month >= cells.start), cells.after, cells.before)
+    (first, group), (own, fate) = cells.alike, cells.fates
     # Logarithm of the chance to stay after a term as it is; the hazard ratios of all terms so far multiply it.
-    a_term = np.exp(r.hazard_shift) * (cells.term * np.log1p(-np.minimum(cells.hazard, 1 - 1e-12)))
-    first, group = cells.alike
+    a_term = np.exp(r.hazard_shift) * (cells.term * np.log1p(-np.minimum(cells.hazard, 1 - 1e-12)))[own]
     ratios, looks = _felt(cells.of_some(first), r, month, changed)
-    # The share of each cell that is on the plan at the beginning of each month, and at the end of the last.
+    # The share of each fate that is on the plan at the beginning of each month, and at the end of the last; then of each cell.
     there = np.zeros((months + 1, *a_term.shape))
     there[0] = 1.0
-    stays = there[1:]
     for share, ratio in ratios:
-        part = np.take(ratio, group, axis=-1)  # rows as they lie in memory, unlike ratio[..., group]
+        part = np.take(ratio, group[own], axis=-1)  # rows as they lie in memory, unlike ratio[..., group]
         part *= a_term
         np.exp(part, out=part)
         part *= share
-        stays += part
+        there[1:] += part
+    there = np.take(there, fate, axis=-1)
+    stays = there[1:]
     out = np.flatnonzero(moves & np.isfinite(cells.others).any(axis=1))
     if not out.size:
         on_plan, none = there @ cells.n, np.zeros(stays.shape[:2])
@@ -200,7 +227,9 @@ def _projected(cells: Cells, r: Reaction, months: int, changed: bool) -> tuple[n
     kept = np.concatenate([np.ones_like(none), np.cumprod(1 - switches, axis=0)])
     switched = beside.n * np.take(stays, out, axis=-1) * kept[:-1] * switches  # whoever leaves does not look any more
     there[..., out] *= kept
-    leaves = np.where((month + 1 - beside.renewal) % beside.term == 0, -np.expm1(np.take(a_term, out, axis=-1)), 0.0)
+    leaves = np.where(
+        (month + 1 - beside.renewal) % beside.term == 0, -np.expm1(np.take(a_term, fate[out], axis=-1)), 0.0
+    )
     over = np.concatenate([none, switched])
     for at in range(months):
         over[at + 1] += over[at] * (1 - leaves[at])

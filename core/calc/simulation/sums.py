@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
+from scipy.sparse import csr_array, hstack
+
+from core.calc.threads import side_by_side
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums of picked amounts: laid out once, then any amounts are picked and added up in one pass."""
+
+    halves: tuple[csr_array, csr_array]
+    places: pl.Series
+
+    @classmethod
+    def laid_out(cls, *picks: csr_array, near: pl.Series) -> Sums:
+        """One sum a row, over amounts that stand behind each other as the `picks` do side by side.
+
+        Rows that are alike in `near` pick amounts that lie close together, so they are worked out after each other.
+        """
+        order, rows = near.arg_sort(), hstack(picks, format="csr")
+        rows, half = rows[order.to_numpy()], order.len() // 2
+        return cls((rows[:half], rows[half:]), order.arg_sort())
+
+    def of(self, *amounts: pl.Series) -> pl.Series:
+        """Every sum of these amounts, in the order of `picks`."""
+        each = np.concatenate([part.to_numpy() for part in amounts])
+        one, other = self.halves
+        sums = np.concatenate(side_by_side(lambda: one @ each, lambda: other @ each, rows=one.nnz))
+        return pl.Series(sums).gather(self.places)
+
+
+def picked(at: pl.Series, ends: pl.Series, size: int, times: pl.Series | None = None) -> csr_array:
+    """Row i picks the amounts at `at` up to ends[i] since the end before, out of so many, and counts them so many times (once)."""
+    number = np.int32 if max(at.len(), size) < 2**31 else np.int64
+    counts = np.ones(at.len(), dtype=np.int64) if times is None else times.cast(pl.Int64).to_numpy()
+    upto = np.concatenate(([0], ends.to_numpy())).astype(number)
+    return csr_array((counts, at.to_numpy().astype(number), upto), shape=(ends.len(), size))
 
 
 def between(amounts: pl.Series, ends: pl.Series) -> pl.Series:
