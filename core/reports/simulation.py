@@ -51,7 +51,8 @@ class Prepared:
 class Standing:
     """Who has a plan in a currency and interval, as it is today: `subs`, their `base`, what they are billed (`before`), and the
     cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today; `newest`: what all
-    would pay at the prices sold today; `days`: when the prices of whom change, and for which wishes that was worked out."""
+    would pay at the prices sold today; `days`: when the prices of whom change, and for which wishes that was worked out; `bundles`:
+    what each pays for add-ons that a scenario includes, by the add-ons."""
 
     subs: pl.DataFrame
     base: Base
@@ -60,6 +61,7 @@ class Standing:
     idle: int
     newest: int
     days: dict[str, tuple[Any, pl.DataFrame]] = field(default_factory=dict, compare=False, repr=False)
+    bundles: dict[tuple[str, ...], pl.Series] = field(default_factory=dict, compare=False, repr=False)
 
 
 def prepared(session: Session, known: mrr.Ledger, today: date, window_months: int = WINDOW_MONTHS) -> Prepared:
@@ -256,7 +258,7 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
         felt = _limited(ready, base, answering, new, known) or exact.rerate(answering, new.prices)
     rows = known.drop("position").with_columns(
         before=before.worth, priced=after.worth, limited=limited.worth, felt=felt.worth,
-        addon=_bundled_worth(base, ready.prices, scenario),
+        addon=_bundled_worth(standing, ready.prices, scenario.bundled),
     )  # fmt: skip
     scoped = _scoped(rows, new, scenario)
     if not scoped["moved"].any() and scenario.existing is not Existing.NEVER:
@@ -354,11 +356,17 @@ def _family(session: Session, plan_id: int, scenario: Scenario) -> list[int]:
     return list(session.execute(statement).scalars())
 
 
-def _bundled_worth(base: Base, prices: frames.Prices, scenario: Scenario) -> pl.Series:
-    """What each pays a month for the add-ons that are bundled, before discounts: twelfths."""
-    if not scenario.bundled:
+def _bundled_worth(standing: Standing, prices: frames.Prices, bundled: tuple[str, ...]) -> pl.Series:
+    """What each pays a month for the add-ons that are bundled, before discounts: twelfths. Worked out when they are first asked for."""
+    if bundled not in standing.bundles:
+        standing.bundles[bundled] = _addon_worth(standing.base, prices, bundled)
+    return standing.bundles[bundled]
+
+
+def _addon_worth(base: Base, prices: frames.Prices, codes: tuple[str, ...]) -> pl.Series:
+    if not codes:
         return pl.zeros(base.subs.height, dtype=pl.Int64, eager=True)
-    own = prices.charges.filter(pl.col("code").is_in(list(scenario.bundled)) & (pl.col("kind") == ChargeKind.ADDON))
+    own = prices.charges.filter(pl.col("code").is_in(list(codes)) & (pl.col("kind") == ChargeKind.ADDON))
     heads = prices.versions.with_columns(minimum_minor=pl.lit(0, dtype=pl.Int64))
     only = frames.Prices(heads, own, prices.tiers.join(own.select("charge_id"), on="charge_id", how="semi"))
     plain = replace(
