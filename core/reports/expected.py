@@ -5,6 +5,8 @@ Amounts in minor units of the scenario's currency; rates are fractions. Everythi
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -34,6 +36,7 @@ class Expected:
     acquisition of the ΔNPV at the medians. `months`: month, before, after, low, high (revenue of today's base), customers_before,
     customers_after. `nrr`: expected revenue of month 12 ÷ today's. `break_even_loss`, `break_even_churn`, `break_even_kappa`. `tornado`:
     (assumption, gain at its 10 % point, at its 90 % point). `base_churn`: mean monthly chance of leaving as it is, with `events` behind it.
+    `draws`: the gain under each drawn reaction, to which chance adds `noise` (a standard deviation).
     """
 
     gain: Range
@@ -52,6 +55,8 @@ class Expected:
     events: int
     sign_ups: float
     reaction: Reaction
+    draws: np.ndarray
+    noise: float
 
 
 def expected(known: Exact, people: People, today: date) -> Expected:
@@ -116,8 +121,17 @@ def expected(known: Exact, people: People, today: date) -> Expected:
         break_even_churn=value.break_even_churn(sums[0] - cost * moved.height, sums[1] - cost * moved.height, mean, months, yearly) if rise and sums[0] > cost * moved.height else None,
         break_even_kappa=kappa, loss_chance_kappa=value.chance_above(kappa, priors["kappa"]) if kappa else None,
         tornado=[(name, round(low), round(high)) for name, low, high in decided], base_churn=mean, events=past.events, sign_ups=past.sign_ups,
-        reaction=middle,
+        reaction=middle, draws=gains, noise=noise,
     )  # fmt: skip
+
+
+def together(scenarios: Sequence[Scenario], found: Sequence[Expected]) -> Range | None:
+    """The gain of scenarios of different plans in one currency, carried out together: the same people in the same world, so their gains
+    are added draw by draw, while chance is their own. None where their worlds differ: other assumptions, horizon, discount or seed."""
+    worlds = {(each.assumptions, each.horizon_months, each.discount_ppm, each.seed) for each in scenarios}
+    if len(worlds) > 1:
+        return None
+    return value.range_of(np.sum([each.draws for each in found], axis=0), math.hypot(*(each.noise for each in found)))
 
 
 def assumptions(scenario: Scenario) -> tuple[dict[str, Prior], Reaction]:

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from core.actions import scenarios as actions
+from core.calc.simulation.value import Range
 from core.documents.letters import letter
 from core.documents.memo import memo, said
 from core.documents.words import Words
@@ -19,6 +20,7 @@ from core.domain.money import exponent_of
 from core.domain.scenarios import Scenario, Step, same, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
+from core.reports.expected import together
 from core.reports.letters import letters
 from core.store import billing
 from core.store.engine import reading
@@ -84,9 +86,7 @@ def compare(scenario: Scenario | None, context: session.Context) -> None:
             exact, hoped, currency = found["exact"], found["expected"], each.currency
             rows.append({
                 t("Scenario"): each.name, t("A month"): money(exact["delta_minor"], currency, sign=True), t("Change"): share(exact["delta_share"], sign=True),
-                t("Expected"): money(round(hoped["gain"]["middle"]), currency, sign=True),
-                t("8 of 10 cases"): f"{money(round(hoped['gain']['low']), currency, sign=True)} – {money(round(hoped['gain']['high']), currency, sign=True)}",
-                t("Chance of a loss"): share(1 - hoped["gain"]["above_zero"], 0), t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
+                **_hoped(Range(**hoped["gain"]), currency), t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
             })  # fmt: skip
         together = _together(compared, context)
         st.dataframe([*rows, *together], hide_index=True)
@@ -96,7 +96,7 @@ def compare(scenario: Scenario | None, context: session.Context) -> None:
 
 
 def _together(compared: list[Scenario], context: session.Context) -> list[dict[str, str]]:
-    """The sum of scenarios of different plans in one currency: nobody is in two of them. What is expected of each does not add up."""
+    """The sum of scenarios of different plans in one currency: nobody is in two of them."""
     about = {(each.plan, each.currency, each.interval) for each in compared}
     if len(compared) < 2 or len(about) < len(compared) or len({each.currency for each in compared}) > 1:
         return []
@@ -104,12 +104,23 @@ def _together(compared: list[Scenario], context: session.Context) -> list[dict[s
         found = [session.frames(simulate_reads.outcome, each, context.today)["exact"] for each in compared]
     except ForbliError:
         return []
+    currency = compared[0].currency
     before, delta = (sum(each[name] for each in found) for name in ("before_minor", "delta_minor"))
+    gain = together(compared, [session.frames(simulate_reads.hoped, each, context.today) for each in compared])
     return [{
-        t("Scenario"): t("Together"), t("A month"): money(delta, compared[0].currency, sign=True),
+        t("Scenario"): t("Together"), t("A month"): money(delta, currency, sign=True),
         t("Change"): share(delta / before if before else None, sign=True), t("Bill shocks"): number(sum(each["red"] for each in found)),
-        **dict.fromkeys((t("Expected"), t("8 of 10 cases"), t("Chance of a loss"), "NRR"), "–"),
+        **_hoped(gain, currency), "NRR": "–",
     }]  # fmt: skip
+
+
+def _hoped(gain: Range | None, currency: str) -> dict[str, str]:
+    """The columns of what is expected, empty where there is no common range."""
+    names = t("Expected"), t("8 of 10 cases"), t("Chance of a loss")
+    if gain is None:
+        return dict.fromkeys(names, "–")
+    low, middle, high = (money(round(each), currency, sign=True) for each in (gain.low, gain.middle, gain.high))
+    return dict(zip(names, (middle, f"{low} – {high}", share(1 - gain.above_zero, 0)), strict=True))
 
 
 def kept_ones(context: session.Context) -> dict[str, Any] | None:

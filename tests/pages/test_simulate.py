@@ -327,6 +327,7 @@ def test_scenarios_of_different_plans_have_a_sum(sqlite_engine, page):
     table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
     together = table[table["Scenario"] == "Together"]
     assert together["A month"].to_list() == ["+1,010.00\u00a0kr"]
+    assert all("kr" in told for told in (together["Expected"].item(), together["8 of 10 cases"].item()))
 
 
 def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine, page):

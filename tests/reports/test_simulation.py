@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from sqlalchemy import select, text
@@ -18,7 +19,7 @@ from core.calc.simulation import exact
 from core.domain.access import Actor, Role
 from core.domain.errors import Conflict, ForbliError, InvalidInput, NotPermitted
 from core.domain.scenarios import Edit, Existing, Scenario, from_toml, to_json
-from core.reports import reaction, scenarios, simulation
+from core.reports import expected, kpis, lifetimes, reaction, scenarios, simulation
 from core.reports.mrr import ledger
 from core.reports.simulation import exact_effect, prepared
 from core.store.engine import reading
@@ -228,6 +229,24 @@ def test_another_plan_to_go_to_never_raises_the_lowest(sqlite_engine):
     world.start(world.customer(), world.plan(fixed("59"), code="tiny"), date(2025, 1, 1))
 
     assert outcome(sqlite_engine)["exact"]["lowest_minor"] <= before
+
+
+def test_two_plans_together_are_expected_in_one_world(sqlite_engine):
+    """The sum lies inside the sums of the ends, for where people are more sensitive both lose more; chance is each one's own."""
+    company(sqlite_engine)
+    both = SCENARIO, Scenario("Small", "small", "NOK", edits=(Edit("fee", "flat_amount", "129"),), notice_days=0)
+    with reading(sqlite_engine) as session:
+        known = ledger(session, TODAY)
+        ready = prepared(session, known, TODAY)
+        people = lifetimes.people(session, known, kpis.Filters(), TODAY)
+        found = [expected.expected(exact_effect(session, ready, each), people, TODAY) for each in both]
+    one, other = (each.gain for each in found)
+    told = expected.together(both, found)
+
+    assert expected.together(both[:1], found[:1]) == one
+    assert told.middle == pytest.approx(float(np.median(found[0].draws + found[1].draws)))
+    assert one.low + other.low - 1 <= told.low < told.middle < told.high <= one.high + other.high + 1
+    assert expected.together((both[0], replace(both[1], horizon_months=12)), found) is None
 
 
 def test_only_new_customers_leaves_everybody_as_they_are(sqlite_engine):
