@@ -128,7 +128,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
             scenario_id=pl.lit(scenario_id, dtype=pl.Int64), price_version_id=pl.lit(version_id, dtype=pl.Int64),
             recorded_at=pl.lit(work.now),
         ))  # fmt: skip
-    _step(work, scenario_id, Step.APPROVED, note)
+    _step(work, scenario_id, Step.APPROVED, note, price_version_id=version_id)
     work.audit(f"price_version:{version_id}", "terms")
     return {"price_version_id": version_id, "planned": moves.height}
 
@@ -296,8 +296,9 @@ def _require_step(work: Work, scenario_id: int, step: Step, refusal: str) -> Any
     return last
 
 
-def _step(work: Work, scenario_id: int, step: Step, note: str) -> None:
-    said = {"scenario_id": scenario_id, "decision": step.value, "note": readable(note), "command_id": work.command_id}
+def _step(work: Work, scenario_id: int, step: Step, note: str, *, price_version_id: int | None = None) -> None:
+    said = {"scenario_id": scenario_id, "decision": step.value, "price_version_id": price_version_id,
+            "note": readable(note), "command_id": work.command_id}  # fmt: skip
     add_row(work, ScenarioDecision, said)
 
 

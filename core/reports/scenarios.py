@@ -318,7 +318,7 @@ def gap(session: Session, ready: Prepared) -> int | None:
 
 def drafted_version(scenario_id: int) -> Any:
     """The price version that was drafted when the scenario was approved last, as a subquery."""
-    table = core_table(MigrationPlan).c
+    table = core_table(ScenarioDecision).c
     return select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
 
 
@@ -362,12 +362,12 @@ def draft(session: Session, scenario_id: int) -> str | None:
 
 def behind(session: Session, price_version_id: int) -> dict[str, Any] | None:
     """The approved scenario whose prices a draft is, as id and name, and how many subscriptions its schedule moves."""
-    table, scenario = core_table(MigrationPlan).c, core_table(ScenarioRow).c
+    approved, scenario, move = core_table(ScenarioDecision).c, core_table(ScenarioRow).c, core_table(MigrationPlan).c
+    count = select(func.count(move.id)).where(move.price_version_id == price_version_id).scalar_subquery()
     row = session.execute(
-        select(scenario.id, scenario.name, func.count(table.id).label("count"))
-        .join_from(core_table(MigrationPlan), core_table(ScenarioRow), scenario.id == table.scenario_id)
-        .where(table.price_version_id == price_version_id)
-        .group_by(scenario.id, scenario.name)
+        select(scenario.id, scenario.name, count.label("count"))
+        .join_from(core_table(ScenarioDecision), core_table(ScenarioRow), scenario.id == approved.scenario_id)
+        .where(approved.price_version_id == price_version_id)
     ).mappings().first()  # fmt: skip
     return dict(row) if row else None
 

@@ -890,12 +890,13 @@ class ScenarioResult(Table, table=True):
 
 
 class ScenarioDecision(Table, table=True):
-    """A step of a scenario's way: requested, approved, declined, rolled out, stopped."""
+    """A step of a scenario's way: requested, approved, declined, rolled out, stopped. `price_version_id`: what approving it drafted."""
 
     __tablename__ = "scenario_decision"
     id: int | None = key()
     scenario_id: int = ref("scenario.id")
     decision: str = string()
+    price_version_id: int | None = ref("price_version.id", nullable=True)
     note: str = string()
     recorded_at: dt.datetime
     author: str = string()

@@ -80,8 +80,12 @@ def _scenario(price_version_id: int) -> None:
     found = session.frames(scenarios.behind, price_version_id)
     if found is None:
         return
-    said = t("These are the prices of the approved scenario “{name}”. Once they are published, its roll-out can move the {count} subscriptions of its schedule, each on its day; nobody is moved before.",
-             name=parts.plain(found["name"]), count=number(found["count"]))  # fmt: skip
+    name = parts.plain(found["name"])
+    if found["count"]:
+        said = t("These are the prices of the approved scenario “{name}”. Once they are published, its roll-out can move the {count} subscriptions of its schedule, each on its day; nobody is moved before.",
+                 name=name, count=number(found["count"]))  # fmt: skip
+    else:
+        said = t("These are the prices of the approved scenario “{name}”. They are for new customers only.", name=name)
     st.info(said, icon=":material/rocket_launch:")
     parts.link("simulate", t("To the scenario"), query={"scenario": str(found["id"])}, icon=":material/science:")
 

@@ -326,6 +326,18 @@ def prepared_request(engine, scenario=SCENARIO):
     return key
 
 
+def test_prices_for_new_customers_only_are_known_as_an_approved_scenario_too(sqlite_engine):
+    company(sqlite_engine)
+    nobody = replace(SCENARIO, existing=Existing.NEVER)
+    key = prepared_request(sqlite_engine, nobody)
+    known = effect(sqlite_engine, nobody)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    with reading(sqlite_engine) as session:
+        told = scenarios.behind(session, made["price_version_id"])
+        assert told == {"id": key, "name": nobody.name, "count": 0}
+        assert scenarios.draft(session, key) == "pro"
+
+
 def test_simulating_saving_and_asking_write_nothing_else(engine):
     company(engine, 4)
     before = fingerprint(engine)

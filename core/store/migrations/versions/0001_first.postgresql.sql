@@ -512,22 +512,6 @@ CREATE TABLE run_chunk (
 
 CREATE INDEX ix_run_chunk_run_id ON run_chunk (run_id);
 
-CREATE TABLE scenario_decision (
-    id BIGSERIAL NOT NULL,
-    scenario_id BIGINT NOT NULL,
-    decision TEXT NOT NULL,
-    note TEXT NOT NULL,
-    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    author TEXT NOT NULL,
-    command_id TEXT NOT NULL,
-    CONSTRAINT pk_scenario_decision PRIMARY KEY (id),
-    CONSTRAINT fk_scenario_decision_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id)
-);
-
-CREATE INDEX ix_scenario_decision_command_id ON scenario_decision (command_id);
-
-CREATE INDEX ix_scenario_decision_scenario_id ON scenario_decision (scenario_id);
-
 CREATE TABLE scenario_result (
     id BIGSERIAL NOT NULL,
     scenario_id BIGINT NOT NULL,
@@ -725,6 +709,26 @@ CREATE INDEX ix_ledger_entry_customer_id ON ledger_entry (customer_id);
 CREATE INDEX ix_ledger_entry_document_id ON ledger_entry (document_id);
 
 CREATE INDEX ix_ledger_entry_on_date ON ledger_entry (on_date);
+
+CREATE TABLE scenario_decision (
+    id BIGSERIAL NOT NULL,
+    scenario_id BIGINT NOT NULL,
+    decision TEXT NOT NULL,
+    price_version_id BIGINT,
+    note TEXT NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_scenario_decision PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_decision_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
+    CONSTRAINT fk_scenario_decision_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id)
+);
+
+CREATE INDEX ix_scenario_decision_command_id ON scenario_decision (command_id);
+
+CREATE INDEX ix_scenario_decision_price_version_id ON scenario_decision (price_version_id);
+
+CREATE INDEX ix_scenario_decision_scenario_id ON scenario_decision (scenario_id);
 
 CREATE TABLE subscription_change (
     id BIGSERIAL NOT NULL,

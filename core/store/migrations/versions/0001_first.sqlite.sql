@@ -774,28 +774,6 @@ CREATE TABLE run_chunk (
 
 CREATE INDEX ix_run_chunk_run_id ON run_chunk (run_id);
 
-CREATE TABLE scenario_decision (
-    id INTEGER NOT NULL,
-    scenario_id INTEGER NOT NULL,
-    decision TEXT NOT NULL,
-    note TEXT NOT NULL,
-    recorded_at DATETIME NOT NULL,
-    author TEXT NOT NULL,
-    command_id TEXT NOT NULL,
-    CONSTRAINT pk_scenario_decision PRIMARY KEY (id),
-    CONSTRAINT fk_scenario_decision_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
-    CONSTRAINT ck_scenario_decision_scenario_id CHECK (typeof("scenario_id") = 'integer'),
-    CONSTRAINT ck_scenario_decision_decision CHECK (typeof("decision") = 'text' AND instr("decision", char(0)) = 0),
-    CONSTRAINT ck_scenario_decision_note CHECK (typeof("note") = 'text' AND instr("note", char(0)) = 0),
-    CONSTRAINT ck_scenario_decision_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
-    CONSTRAINT ck_scenario_decision_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
-    CONSTRAINT ck_scenario_decision_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
-);
-
-CREATE INDEX ix_scenario_decision_command_id ON scenario_decision (command_id);
-
-CREATE INDEX ix_scenario_decision_scenario_id ON scenario_decision (scenario_id);
-
 CREATE TABLE scenario_result (
     id INTEGER NOT NULL,
     scenario_id INTEGER NOT NULL,
@@ -1092,6 +1070,33 @@ CREATE INDEX ix_ledger_entry_customer_id ON ledger_entry (customer_id);
 CREATE INDEX ix_ledger_entry_document_id ON ledger_entry (document_id);
 
 CREATE INDEX ix_ledger_entry_on_date ON ledger_entry (on_date);
+
+CREATE TABLE scenario_decision (
+    id INTEGER NOT NULL,
+    scenario_id INTEGER NOT NULL,
+    decision TEXT NOT NULL,
+    price_version_id INTEGER,
+    note TEXT NOT NULL,
+    recorded_at DATETIME NOT NULL,
+    author TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    CONSTRAINT pk_scenario_decision PRIMARY KEY (id),
+    CONSTRAINT fk_scenario_decision_scenario_id_scenario FOREIGN KEY(scenario_id) REFERENCES scenario (id),
+    CONSTRAINT fk_scenario_decision_price_version_id_price_version FOREIGN KEY(price_version_id) REFERENCES price_version (id),
+    CONSTRAINT ck_scenario_decision_scenario_id CHECK (typeof("scenario_id") = 'integer'),
+    CONSTRAINT ck_scenario_decision_decision CHECK (typeof("decision") = 'text' AND instr("decision", char(0)) = 0),
+    CONSTRAINT ck_scenario_decision_price_version_id CHECK ("price_version_id" IS NULL OR (typeof("price_version_id") = 'integer')),
+    CONSTRAINT ck_scenario_decision_note CHECK (typeof("note") = 'text' AND instr("note", char(0)) = 0),
+    CONSTRAINT ck_scenario_decision_recorded_at CHECK (length("recorded_at") = 26 AND datetime("recorded_at") IS NOT NULL),
+    CONSTRAINT ck_scenario_decision_author CHECK (typeof("author") = 'text' AND instr("author", char(0)) = 0),
+    CONSTRAINT ck_scenario_decision_command_id CHECK (typeof("command_id") = 'text' AND instr("command_id", char(0)) = 0)
+);
+
+CREATE INDEX ix_scenario_decision_command_id ON scenario_decision (command_id);
+
+CREATE INDEX ix_scenario_decision_price_version_id ON scenario_decision (price_version_id);
+
+CREATE INDEX ix_scenario_decision_scenario_id ON scenario_decision (scenario_id);
 
 CREATE TABLE subscription_change (
     id INTEGER NOT NULL,
