@@ -276,8 +276,13 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
     rows: pl.DataFrame = session.frames(scenarios.schedule, row["id"], context.today)
     with st.container(border=True):
         st.header(t("Roll-out"), anchor=False)
+        draft = session.frames(scenarios.draft, row["id"])
         if rows.is_empty():
-            st.caption(t("Only new customers get these prices: publish their draft, and nobody has to be moved."))
+            if draft is None:
+                st.caption(t("Only new customers get these prices: nobody has to be moved."))
+            else:
+                st.caption(t("Only new customers get these prices: publish their draft, and nobody has to be moved."))
+                _to_draft(draft)
             return
         done = int(rows["moved"].sum())
         first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
@@ -302,9 +307,8 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
                 if done < rows.height:
                     st.caption(t("Next: whoever may publish prices publishes these and plans the changes."))
                 return
-            draft = session.frames(scenarios.draft, row["id"])
             if draft is not None:
-                parts.link("plans", t("Publish its prices first"), query={"plan": draft}, icon=":material/sell:")
+                _to_draft(draft)
             if done < rows.height and st.button(
                 t("Plan the changes"),
                 type="primary",
@@ -324,6 +328,11 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
                     if stopped:
                         session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
                         st.rerun()
+
+
+def _to_draft(plan: str) -> None:
+    """The way to the page where prices are published."""
+    parts.link("plans", t("Publish its prices first"), query={"plan": plan}, icon=":material/sell:")
 
 
 def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
 
@@ -12,12 +13,13 @@ from core.actions.scenarios import approve
 from core.domain.periods import MONTHLY
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms, Tier
 from core.domain.price_form import fill
+from core.domain.scenarios import Existing
 from core.reports import reaction, scenarios
 from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_prices import Cell, _tier_today
 from tests.apps import open_page, texts
-from tests.reports.test_simulation import APPROVER, act, effect, prepared_request, rising
+from tests.reports.test_simulation import APPROVER, SCENARIO, act, effect, prepared_request, rising
 from tests.world import World, charge, fixed, tier
 
 TODAY = "2026-06-15T10:00:00+00:00"
@@ -104,6 +106,25 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     later = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "Roll-out" in texts(later)
     assert "prediction was frozen" in texts(later)
+
+
+def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
+    ids = company(sqlite_engine)
+    nobody = replace(SCENARIO, existing=Existing.NEVER)
+    key = prepared_request(sqlite_engine, nobody)
+    known = effect(sqlite_engine, nobody)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    waiting = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert "publish their draft" in texts(waiting)
+    act(
+        sqlite_engine,
+        publish,
+        APPROVER,
+        "publish",
+        price_version_id=made["price_version_id"],
+        valid_from=date(2026, 6, 15),
+    )
+    assert "prices: nobody has to be moved" in texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
 
 
 def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page):
