@@ -58,7 +58,7 @@ def amounts(
 
 
 def terms(book: PriceBook, component: pl.Series, step: int = 1, used: list[int] | None = None) -> pl.DataFrame:
-    """What `amount` needs of each row's component: its number, its first tier row and the bounds of its tiers."""
+    """What `amount` needs of each row's component: its first tier row and the bounds of its tiers."""
     name = f"terms {step}"
     if name not in book.tables:
         book.tables[name] = _component_table(book, scaled_rows(book, step))
@@ -78,16 +78,18 @@ def _most_tiers(book: PriceBook, used: list[int] | None = None) -> int:
 
 
 def _component_table(book: PriceBook, scaled: Scaled) -> pl.DataFrame:
-    """One row a component: `start`, and `bound_1`… where its second, third… tier begins; NEVER where it has none."""
+    """One row a component: `start`, and `bound_1`… where its second, third… tier begins, NEVER where it has none; where the book has
+    too many tiers for that, `component` to search for."""
     firsts: list[list[int]] = [[] for _ in book.components]
     for row, first in zip(book.rows, scaled.first, strict=True):
         firsts[row.component].append(first)
     ends = accumulate(len(own) for own in firsts)
     most = _most_tiers(book)
     columns: dict[str, pl.Series] = {
-        "component": pl.Series(range(len(firsts)), dtype=pl.UInt32),
         "start": pl.Series([end - len(own) for end, own in zip(ends, firsts, strict=True)], dtype=pl.UInt32),
     }
+    if most > COUNTED_TIERS:
+        columns["component"] = pl.Series(range(len(firsts)), dtype=pl.UInt32)
     for place in range(1, most if most <= COUNTED_TIERS else 1):
         bounds = [min(own[place], NEVER) if place < len(own) else NEVER for own in firsts]
         columns[f"bound_{place}"] = pl.Series(bounds, dtype=pl.Int64)

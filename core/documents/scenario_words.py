@@ -30,7 +30,23 @@ def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words) ->
     said = words.t(
         "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval), change="; ".join(change)
     )
-    return f"{said}; {_whom(scenario, words)}"
+    return "; ".join([said, _whom(scenario, words), *_besides(scenario, words)])
+
+
+def _besides(scenario: Scenario, words: Words) -> list[str]:
+    """What else was chosen about who gets the new prices, and when."""
+    t, said = words.t, []
+    if scenario.existing is not Existing.NEVER and scenario.waves > 1:
+        said.append(t("in {waves} waves, {months} months apart", waves=scenario.waves, months=scenario.wave_months))
+    if scenario.kinds:
+        said.append(t("only {kinds}", kinds=", ".join(words.label(kind) for kind in scenario.kinds)))
+    if scenario.exempt:
+        said.append(t("{count} customers exempt", count=len(scenario.exempt)))
+    if scenario.hold_out_ppm:
+        said.append(t("{share} of them keep their prices for comparison", share=words.percent(scenario.hold_out_ppm)))
+    if scenario.agreed_too:
+        said.append(t("agreed prices too"))
+    return said
 
 
 def _whom(scenario: Scenario, words: Words) -> str:

@@ -7,6 +7,7 @@ import itertools
 import json
 from dataclasses import asdict, replace
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,9 @@ from core.calc import movements
 from core.calc.calendar import boundary
 from core.calc.recurring import in_minor, monthly
 from core.calc.simulation import limits
+from core.domain import periods
 from core.domain.money import exponent_of
+from core.domain.periods import YEARLY
 from core.domain.plans import PriceStatus
 from core.domain.price_form import fill
 from core.domain.scenarios import Scenario, WhyNot, from_json, to_json
@@ -232,19 +235,21 @@ def _shock(share: float, currency: str) -> pl.Expr:
 
 
 def recognised(moved: pl.DataFrame, today: date) -> int:
-    """The uplift that is earned in the next twelve months when every period is spread evenly, without any reaction: minor units."""
-    start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
-    months = (12 - start).clip(0, 12)
-    return monthly(int(moved.select(((pl.col("after") - pl.col("before")) * months).sum()).item() or 0))
+    """The uplift that is earned in the twelve months from today on, day by day, without any reaction: minor units."""
+    end = periods.boundary(today, YEARLY, 1)
+    days = (pl.lit(end) - pl.col("starts_on")).dt.total_days().clip(0, (end - today).days)
+    uplift = (pl.col("after") - pl.col("before")) * 12 * days
+    return monthly(round(Fraction(int(moved.select(uplift.sum()).item() or 0), (end - today).days)))
 
 
 def invoiced(moved: pl.DataFrame, today: date) -> int:
-    """The uplift on the invoices that fall due in the next twelve months: a period in advance is billed whole."""
-    start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
+    """The uplift on the invoices that fall due in the twelve months from today on: a period in advance is billed whole."""
+    end, start = periods.boundary(today, YEARLY, 1), pl.col("starts_on").dt
+    # Whole months until the end, and one that begins before it.
+    months = (end.year - start.year()) * 12 + end.month - start.month() + (start.day() < end.day).cast(pl.Int32)
     term = pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32))
-    periods = ((12 - start + term - 1) // term).clip(lower_bound=0)
-    periods = pl.when(start >= 12).then(0).otherwise(periods)
-    return monthly(int(moved.select(((pl.col("after") - pl.col("before")) * term * periods).sum()).item() or 0))
+    count = ((months + term - 1) // term).clip(lower_bound=0)
+    return monthly(int(moved.select(((pl.col("after") - pl.col("before")) * term * count).sum()).item() or 0))
 
 
 def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any]:

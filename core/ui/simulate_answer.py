@@ -74,7 +74,8 @@ def _exact_card(found: dict[str, Any], currency: str) -> None:
         delta_color="off", delta_arrow="off",
         help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
     )  # fmt: skip
-    moved, every = number(exact["moved"]), number(exact["subscriptions"])
+    # Whoever is not served today is among those who do not get them, and so among all.
+    moved, every = (number(count) for count in (exact["moved"], exact["moved"] + sum(exact["why_not"].values())))
     _told_apart(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
     if exact["why_not"]:
         left = ", ".join(f"{label(why)} {number(count)}" for why, count in sorted(exact["why_not"].items()))
@@ -112,16 +113,10 @@ def _break_even_card(found: dict[str, Any], _currency: str) -> None:
         now, then = share(hoped["base_churn"], 2), share(hoped["break_even_churn"], 2)
         st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
     if hoped["break_even_kappa"] is not None:
-        ratio = hoped["break_even_kappa"] / hoped["kappa"]
-        times = number(ratio, places=1)
+        times = number(hoped["break_even_kappa"] / hoped["kappa"], places=1)
         _told_apart(
             t(
-                ":orange-badge[Assumption] loses only if customers are {times} times as sensitive as assumed",
-                times=times,
-            )
-            if ratio > 1
-            else t(
-                ":orange-badge[Assumption] pays only if customers are at most {times} times as sensitive as assumed",
+                ":orange-badge[Assumption] breaks even where customers are {times} times as sensitive as assumed",
                 times=times,
             )
         )

@@ -276,6 +276,9 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
     rows: pl.DataFrame = session.frames(scenarios.schedule, row["id"], context.today)
     with st.container(border=True):
         st.header(t("Roll-out"), anchor=False)
+        if row["step"] == Step.STOPPED.value:
+            _stopped(rows.filter("moved"), row["scenario"].currency)
+            return
         draft = session.frames(scenarios.draft, row["id"])
         if rows.is_empty():
             if draft is None:
@@ -288,21 +291,11 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
         first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
         letters_on = t("letters go out on {day}", day=first) if first == last else t("letters go out from {first} to {last}", first=first, last=last)  # fmt: skip
         st.markdown(t("**{done} of {all}** changes are planned; {letters}.", done=number(done), all=number(rows.height), letters=letters_on))  # fmt: skip
-        before, after = t("Today"), t("Then")
-        currency = row["scenario"].currency
-        st.dataframe(
-            [{t("Customer"): each["name"], t("Subscription"): each["external_id"], before: money(each["before_minor"], currency), after: money(each["after_minor"], currency),
-              t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
-              t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
-            hide_index=True, height=260,
-            column_config=parts.money_columns(before, after) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
-        )  # fmt: skip
+        _schedule(rows, row["scenario"].currency)
         with st.container(horizontal=True, vertical_alignment="center"):
             parts.download(
                 t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
             )
-            if row["step"] == Step.STOPPED.value:
-                return
             if not context.may(Permission.PUBLISH_PRICES):
                 if done < rows.height:
                     st.caption(t("Next: whoever may publish prices publishes these and plans the changes."))
@@ -328,6 +321,29 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
                     if stopped:
                         session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
                         st.rerun()
+
+
+def _schedule(rows: pl.DataFrame, currency: str) -> None:
+    """Who gets the new prices when, what a month costs before and after, and when the letter goes out."""
+    before, after = t("Today"), t("Then")
+    st.dataframe(
+        [{t("Customer"): each["name"], t("Subscription"): each["external_id"], before: money(each["before_minor"], currency), after: money(each["after_minor"], currency),
+          t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
+          t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
+        hide_index=True, height=260,
+        column_config=parts.money_columns(before, after) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
+    )  # fmt: skip
+
+
+def _stopped(rows: pl.DataFrame, currency: str) -> None:
+    """What is left of a roll-out that was stopped."""
+    st.info(
+        t("The roll-out was stopped: {count} changes that were in force by then stay, the others are taken back and their letters are not to be sent. New customers get the prices that are published on the page Plans.",
+          count=number(rows.height)),
+        icon=":material/stop_circle:",
+    )  # fmt: skip
+    if rows.height:
+        _schedule(rows, currency)
 
 
 def _to_draft(plan: str) -> None:

@@ -28,6 +28,7 @@ USUAL = {
     name: float(getattr(Reaction(), name))
     for name in ("kappa", "rho", "half_life", "acquisition", "usage_elasticity", "spill_over")
 }
+SHOWN = "scenario:shown"
 USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
 
 
@@ -182,6 +183,18 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
 def changes_nothing(scenario: Scenario) -> bool:
     """Are the prices those that are sold today?"""
     return not (scenario.edits or scenario.bundled)
+
+
+def follow_language() -> None:
+    """After another language was chosen, put what stood in the widgets into them again: they know their choices by what is read there."""
+    before = st.session_state.get(SHOWN)
+    if before is not None and before[0] != language():
+        restore(before[1])
+
+
+def note(scenario: Scenario) -> None:
+    """What stands in the widgets, for `follow_language`."""
+    st.session_state[SHOWN] = language(), scenario
 
 
 def start_anew() -> None:

@@ -49,6 +49,26 @@ def test_a_cell_of_a_cohort_opens_its_customers_and_stands_in_the_link(sqlite_en
         expect(page.get_by_text(re.compile(r"customers began, \d+ have left since"))).to_be_visible()
 
 
+def test_another_language_keeps_the_plan_and_its_prices(sqlite_engine: Engine, page: Page) -> None:
+    company(sqlite_engine)
+    with served(url_of(sqlite_engine), now=NOW) as address:
+        page.goto(f"{address}/simulate")
+        plans = page.get_by_test_id("stMain").get_by_role("combobox").first
+        plans.click()
+        page.get_by_role("option").nth(1).click()
+        settle(page)
+        fee = page.get_by_label(re.compile("^fee · (today|i dag)"))
+        fee.fill("77")
+        fee.press("Enter")
+        settle(page)
+        chosen = plans.input_value().split(" · ")[0]
+        for spoken in ("Norsk", "English"):
+            page.get_by_text(spoken, exact=True).click()
+            settle(page)
+            expect(fee).to_have_value(re.compile("^77"))
+            expect(page.get_by_test_id("stMain").locator("strong", has_text=re.compile(f"^{chosen}, "))).to_be_visible()
+
+
 def test_from_what_if_to_a_memo(sqlite_engine: Engine, page: Page, tmp_path: Path) -> None:
     company(sqlite_engine)
     with served(url_of(sqlite_engine), now=NOW) as address:

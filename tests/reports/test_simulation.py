@@ -231,6 +231,22 @@ def test_another_plan_to_go_to_never_raises_the_lowest(sqlite_engine):
     assert outcome(sqlite_engine)["exact"]["lowest_minor"] <= before
 
 
+@pytest.mark.parametrize(
+    ("starts", "term", "earned", "billed"),
+    [
+        (date(2027, 1, 1), 1, 329, 11), (date(2026, 11, 26), 1, 365, 12), (date(2026, 12, 26), 1, 335, 11), (date(2026, 12, 20), 1, 341, 12),
+        (date(2027, 11, 26), 1, 0, 0), (date(2028, 1, 1), 1, 0, 0), (date(2027, 2, 1), 12, 298, 12), (date(2027, 1, 10), 3, 320, 12),
+    ],
+)  # fmt: skip
+def test_the_first_year_is_counted_by_the_day_and_by_the_invoice(starts, term, earned, billed):
+    """Twelve months from 26 November 2026; 10.00 a month more. In the last: 10 January, April, July, October."""
+    frame = pl.DataFrame({"before": [0], "after": [12_000], "starts_on": [starts], "interval_months": [term]})
+    today = date(2026, 11, 26)
+
+    assert scenarios.recognised(frame, today) == round(Fraction(12 * 1000 * earned, 365))
+    assert scenarios.invoiced(frame, today) == billed * 1000
+
+
 def test_two_plans_together_are_expected_in_one_world(sqlite_engine):
     """The sum lies inside the sums of the ends, for where people are more sensitive both lose more; chance is each one's own."""
     company(sqlite_engine)

@@ -221,7 +221,8 @@ def _pair_lines(base: Base, prices: frames.Prices, book: PriceBook) -> pl.DataFr
     on_money = billed["model"] == ChargeModel.GRADUATED_PERCENTAGE
     if on_money.any():
         quantity = quantity.zip_with(~on_money.gather(at), pairs["amount_micro"])
-    amount = rate_components(book, component_of(book, billed["charge_id"]).gather(at), quantity)
+    component = component_of(book, billed["charge_id"]).cast(pl.UInt32)
+    amount = rate_components(book, component.gather(at), quantity)
     lines = pl.DataFrame({"pair": pairs["pair"], "charge_id": billed["charge_id"].gather(at), "amount_minor": amount})
     fee = billed["model"] == ChargeModel.PERCENTAGE
     if not fee.any():
