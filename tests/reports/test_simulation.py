@@ -41,8 +41,9 @@ def company(engine, customers=12, *, amounts_off=False, **version):
     )  # fmt: skip
     small = world.plan(fixed("99"), code="small")
     half = world.coupon(kind="percent", rate_ppm=300_000, duration="forever", scope="plan")
-    off = world.coupon(kind="amount", amount_minor=7_000, currency="NOK", duration="forever", scope="plan")
     subscriptions = []
+    if amounts_off:
+        off = world.coupon(kind="amount", amount_minor=7_000, currency="NOK", duration="forever", scope="plan")
     for number in range(customers):
         who = world.customer(kind="business" if number % 2 else "consumer")
         subscription = world.start(who, plan, date(2025, 1, 1 + number % 9), quantity=1 + number % 8)
