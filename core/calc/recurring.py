@@ -327,12 +327,17 @@ def with_net_rates(lines: pl.DataFrame, versions: pl.DataFrame, vat_ppm: pl.Seri
     return joined.with_columns(net_minor=pl.when("tax_inclusive").then(net).otherwise("amount_minor"))
 
 
+def year_share() -> tuple[pl.Expr, pl.Expr]:
+    """What makes twelfths a month of a period's amount, as top and below of a quotient, by interval_months and interval_days: periods
+    a year by calendar months, 52 weeks, or 365 days."""
+    months, days = pl.col("interval_months"), pl.col("interval_days")
+    top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365)
+    return top.cast(pl.Int64), pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64)
+
+
 def a_month(period_minor: pl.Expr) -> pl.Expr:
     """A period's amount as twelfths of a minor unit a month, by interval_months and interval_days."""
-    months, days = pl.col("interval_months"), pl.col("interval_days")
-    a_year = pl.when(days % 7 == 0).then(364).otherwise(365)  # 52 weeks, or 365 days
-    top = pl.when(months > 0).then(12).otherwise(a_year).cast(pl.Int64)
-    below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64)
+    top, below = year_share()
     return divide(period_minor.cast(pl.Int64) * top, below)
 
 

@@ -76,7 +76,7 @@ def percentage_fees(book: PriceBook, events: pl.DataFrame) -> pl.DataFrame:
     refuse_wrapping_sums(events, key, ["amount_micro"])
     events = events.sort(key, maintain_order=True)
     priced = events.hstack(_terms(book, events["charge_id"]))
-    # Numbers and running sums from where each line begins: a tenth of the time of a window. A sum may wrap, its differences do not.
+    # Numbers and running sums from where each line begins, which is faster than windows. A sum may wrap, its differences do not.
     begins = (
         pl.col("line").ne_missing(pl.col("line").shift()) | pl.col("charge_id").ne_missing(pl.col("charge_id").shift())
     ).alias("begins")

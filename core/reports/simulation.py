@@ -364,6 +364,7 @@ def _bundled_worth(standing: Standing, prices: frames.Prices, bundled: tuple[str
 
 
 def _addon_worth(base: Base, prices: frames.Prices, codes: tuple[str, ...]) -> pl.Series:
+    """The base rated with these add-ons alone, without what would couple them to other lines."""
     if not codes:
         return pl.zeros(base.subs.height, dtype=pl.Int64, eager=True)
     own = prices.charges.filter(pl.col("code").is_in(list(codes)) & (pl.col("kind") == ChargeKind.ADDON))

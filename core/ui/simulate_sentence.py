@@ -28,8 +28,8 @@ USUAL = {
     name: float(getattr(Reaction(), name))
     for name in ("kappa", "rho", "half_life", "acquisition", "usage_elasticity", "spill_over")
 }
-SHOWN = "scenario:shown"
 USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
+SHOWN = "scenario:shown"
 
 
 def build(known: list[Series], context: session.Context) -> Scenario:

@@ -5,7 +5,7 @@ A `state` is a set of terms, a `pair` a metered quantity at a price version. Pre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from core import frames
 from core.calc import timeline as tl
 from core.calc.calendar import boundary, index_on
+from core.calc.recurring import year_share
 from core.calc.simulation.sums import Sums, picked, summed
 from core.domain.coupons import CouponKind, Scope
 from core.domain.plans import ON_AMOUNTS, ChargeKind, ChargeModel
@@ -88,6 +89,12 @@ class Base:
         used = picked(self.uses["pair"], ends, self.pairs.height)
         return Sums.laid_out(used, self.in_states(self.subs), near=self.subs["price_version_id"])
 
+    def using(self, pairs: pl.DataFrame) -> Base:
+        """The same base with other quantities in its pairs: the sums over them are laid out as they were."""
+        other = replace(self, pairs=pairs)
+        vars(other)["sums"] = self.sums
+        return other
+
     def in_states(self, subs: pl.DataFrame) -> csr_array:
         """The state of each of these subscriptions, once a looked-at period."""
         return picked(subs["state"], pl.int_range(1, subs.height + 1, eager=True), self.states.height, subs["periods"])
@@ -111,10 +118,10 @@ class Base:
     @cached_property
     def shares_of_month(self) -> pl.DataFrame:
         """Whose invoices in all are not already twelfths of a month, as twelve months of them are: position, top, below (the quotient)."""
-        months, days = pl.col("interval_months"), pl.col("interval_days")
-        top = pl.when(months > 0).then(12).when(days % 7 == 0).then(364).otherwise(365).cast(pl.Int64)
-        below = pl.when(months > 0).then(months).otherwise(days).cast(pl.Int64) * pl.col("periods")
-        return self.subs.select("position", top=top, below=below).filter(pl.col("top") != pl.col("below"))
+        top, below = year_share()
+        return self.subs.select("position", top=top, below=below * pl.col("periods")).filter(
+            pl.col("top") != pl.col("below")
+        )
 
     @cached_property
     def heads(self) -> pl.Series:

@@ -91,4 +91,4 @@ def responding(base: Base, before: frames.Prices, after: frames.Prices, elastici
     told = (pl.col("_before") > 0) & (pl.col("_after") > 0)
     factor = pl.when(told).then((pl.col("_after") / pl.col("_before")) ** elasticity).otherwise(1.0)
     quantity = (pl.col("quantity_micro") * factor).round().cast(pl.Int64)
-    return replace(base, pairs=known.with_columns(quantity_micro=quantity).drop("_before", "_after"))
+    return base.using(known.with_columns(quantity_micro=quantity).drop("_before", "_after"))
