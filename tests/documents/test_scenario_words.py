@@ -47,3 +47,12 @@ def test_for_whom_and_when_is_said_with_its_day() -> None:
     assert said(**on).endswith("; existing customers on 1 Jan 2027, with 30 days of notice")
     assert said(existing=Existing.NEVER).endswith("; existing customers keep their prices")
     assert said(notice_days=1, language="nb").endswith("; eksisterende kunder ved neste fornyelse, med 1 dags varsel")
+
+
+def test_who_is_left_out_and_in_which_waves_is_part_of_what_is_approved() -> None:
+    told = said(waves=3, wave_months=2, kinds=("business",), exempt=("K1",), hold_out_ppm=50_000, agreed_too=True)
+    assert told.endswith(
+        "; in 3 waves, 2 months apart; only business; 1 customer exempt; 5 % of them keep their prices for comparison; agreed prices too"
+    )
+    assert "waves" not in said(waves=3, wave_months=2, existing=Existing.NEVER)
+    assert said(exempt=("K1", "K2"), language="nb").endswith("; 2 kunder unntatt")

@@ -9,7 +9,7 @@ from decimal import Decimal as D
 import pytest
 
 from core.actions.prices import publish
-from core.actions.scenarios import approve
+from core.actions.scenarios import approve, stop
 from core.domain.periods import MONTHLY
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms, Tier
 from core.domain.price_form import fill
@@ -125,6 +125,20 @@ def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
         valid_from=date(2026, 6, 15),
     )
     assert "prices: nobody has to be moved" in texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
+
+
+def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
+    ids = company(sqlite_engine)
+    key = prepared_request(sqlite_engine)
+    known = effect(sqlite_engine)
+    act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    running = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert "letters go out" in texts(running)
+    act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="not now")
+
+    stopped = texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
+    assert "roll-out was stopped: 0 changes" in stopped
+    assert "letters go out" not in stopped
 
 
 def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page):
