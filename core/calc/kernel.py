@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 import polars as pl
 
 from core.calc.arithmetic import FITS, LARGEST_LINE_MINOR, divide, largest
@@ -55,6 +56,58 @@ def amounts(
     tier = tier_row(book, scaled, pl.col("quantity" if reached is None else "reached"), used)
     placed = frame.with_columns(row=tier)
     return placed.select(amount_minor=amount(book, scaled, kind, own_tier=reached is None))["amount_minor"]
+
+
+def amounts_of_runs(book: PriceBook, components: list[int], ends: list[int], quantity: pl.Series) -> pl.Series:
+    """`amounts` where the quantities of each component stand together, up to its end, and rise there.
+
+    Each tier is then one stretch that a binary search finds, and rated with its own price as a number.
+    """
+    each = quantity.to_numpy()
+    component = repeated(components, ends)
+    scaled, kind, _ = proven(book, component, quantity, used=components)
+    if kind != pl.Int64() or scaled.step > 1 or not scaled.positive or not _rising(each, ends):
+        return amounts(book, component, quantity, used=components)
+    rows = _rows_of(book)
+    out = np.zeros(each.size, dtype=np.int64)
+    for index, begin, end in zip(components, [0, *ends], ends, strict=False):
+        own = rows[index]
+        nothing = 0 if book.components[index].flat_at_zero else int(np.searchsorted(each[begin:end], 1))
+        inner = np.searchsorted(each[begin:end], [scaled.first[row] for row in own[1:]])
+        cuts = [begin, *(begin + inner).tolist(), end]
+        for row, start, stop in zip(own, cuts, cuts[1:], strict=False):
+            if stop > (start := max(start, begin + nothing)):
+                _rate_stretch(scaled, row, each[start:stop], out[start:stop])
+    return pl.Series("amount_minor", out)
+
+
+def repeated(values: list[int], ends: list[int]) -> pl.Series:
+    """Each value up to its end."""
+    return pl.Series(np.repeat(np.array(values, dtype=np.uint32), np.diff([0, *ends])))
+
+
+def _rising(each: np.ndarray, ends: list[int]) -> bool:
+    """Does no quantity lie below the one before it in its run?"""
+    falls = np.flatnonzero(each[1:] < each[:-1]) + 1
+    return bool(np.isin(falls, ends).all())
+
+
+def _rows_of(book: PriceBook) -> list[list[int]]:
+    """The numbers of each component's rows in the book."""
+    rows: list[list[int]] = [[] for _ in book.components]
+    for number, row in enumerate(book.rows):
+        rows[row.component].append(number)
+    return rows
+
+
+def _rate_stretch(scaled: Scaled, row: int, quantity: np.ndarray, out: np.ndarray) -> None:
+    """`amount` of quantities that are all in one tier, none of them below zero, into `out`."""
+    units = quantity
+    if scaled.size and (scaled.size[row] > 1 or scaled.origin[row]):
+        units = (np.maximum(quantity - scaled.origin[row], 0) + scaled.add[row]) // scaled.size[row]
+    np.multiply(units, scaled.slope[row], out=out)
+    out += scaled.intercept[row] + scaled.divisor // 2
+    out //= scaled.divisor
 
 
 def terms(book: PriceBook, component: pl.Series, step: int = 1, used: list[int] | None = None) -> pl.DataFrame:
@@ -142,7 +195,8 @@ def _at(book: PriceBook, values: list[int], row: pl.Expr, kind: pl.DataType) -> 
     """The value of each line's tier row. A price beyond 64 bits can only stand in a tier that is proven not to be reached."""
     key = (id(values), str(kind))
     if key not in book.tables:
-        fits = [value if kind == pl.Int128() or abs(value) <= NEVER else 0 for value in values]
+        wide = kind == pl.Int128()
+        fits = [value if wide or abs(value) <= NEVER else 0 for value in values]
         book.tables[key] = pl.Series(fits, dtype=kind)
     return pl.lit(book.tables[key]).gather(row)
 

@@ -37,6 +37,14 @@ def rate_components(
     return bounded(book, component, kernel.amounts(book, component, quantity, reached, used))
 
 
+def rate_runs(book: PriceBook, charge_id: pl.Series, ends: list[int], quantity_micro: pl.Series) -> pl.Series:
+    """`rate` where the lines of each charge stand together, up to its end: quickest where their quantities rise."""
+    components = component_of(book, charge_id).to_list()
+    component = kernel.repeated(components, ends)
+    quantity = priced_quantity(book, component, quantity_micro)
+    return bounded(book, component, kernel.amounts_of_runs(book, components, ends, quantity))
+
+
 def component_of(book: PriceBook, charge_id: pl.Series) -> pl.Series:
     """Index of each charge in the book; an unknown charge is our own bug."""
     position = book.charge_ids.search_sorted(charge_id)

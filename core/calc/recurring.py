@@ -307,7 +307,9 @@ def recurring_lines(
     In: `held` subscription_id, price_version_id, quantity_micro; `addons` subscription_id, code, quantity_micro; `book`: the
     prices compiled, where they are already.
     """
-    charges = prices.charges.select("price_version_id", "charge_id", "code", "kind", "vat_category", "timing")
+    charges = prices.charges.filter(pl.col("kind").is_in([ChargeKind.FIXED, ChargeKind.SEAT, ChargeKind.ADDON])).select(
+        "price_version_id", "charge_id", "code", "kind", "vat_category", "timing"
+    )
     every = held.join(charges, on="price_version_id", how="inner")
     fixed = every.filter(pl.col("kind") == ChargeKind.FIXED).with_columns(quantity_micro=pl.lit(MICRO, dtype=pl.Int64))
     seats = every.filter(pl.col("kind") == ChargeKind.SEAT)

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 FEW = 10_000  # rows (or customers) up to which waking threads costs more than they save
-MANY = 100_000  # rows from which one step on a column takes longer than starting a thread for it
+MANY = 500_000  # rows from which one step on a column takes longer than starting a thread and taking turns with it
 _PLAN = pl.LazyFrame({"step": [0]})
 
 

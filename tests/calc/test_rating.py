@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.calc.arithmetic import LARGEST_LINE_MINOR
 from core.calc.pricebook import compile_book
-from core.calc.rating import cap_then_minimum, rate, tier_of
+from core.calc.rating import cap_then_minimum, rate, rate_runs, tier_of
 from core.domain.errors import InvalidInput
 from tests import oracle
 from tests.calc.conftest import TIMES
@@ -62,6 +62,28 @@ def test_every_model_costs_what_slow_arithmetic_says(price_list):
 
     wanted = [oracle.cost(rows[number - 1], Decimal(micro) / 10**6, currency) for number, micro in lines]
     assert got == wanted
+
+
+@settings(max_examples=200 * TIMES)
+@given(price_lists(), st.booleans())
+def test_charges_whose_lines_stand_together_cost_the_same(price_list, rising):
+    currency, rows, lines = price_list
+    book = book_of(*rows, currency=currency)
+    together = sorted(lines) if rising else sorted(lines, key=lambda line: line[0])
+    charge_ids = sorted({number for number, _ in lines}, reverse=True)
+    runs = [[micro for number, micro in together if number == each] for each in charge_ids]
+    ends = [sum(map(len, runs[: place + 1])) for place in range(len(runs))]
+    flat = [(number, micro) for number, run in zip(charge_ids, runs, strict=True) for micro in run]
+
+    def told(work):
+        try:
+            return work()
+        except InvalidInput as refusal:
+            return refusal.code
+
+    quantity = pl.Series([micro for _, micro in flat], dtype=pl.Int64)
+    quick = told(lambda: rate_runs(book, pl.Series(charge_ids, dtype=pl.Int64), ends, quantity).to_list())
+    assert quick == told(lambda: rated(book, flat))
 
 
 @given(price_lists())

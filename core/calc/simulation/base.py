@@ -73,14 +73,10 @@ class Base:
 
     @cached_property
     def meters(self) -> pl.DataFrame:
-        """What is measured at which prices: meter_id, price_version_id, meter."""
-        return self.pairs.select("price_version_id", "meter").unique(maintain_order=True).with_row_index("meter_id")
-
-    @cached_property
-    def pair_meters(self) -> pl.Series:
-        """The meter_id of each pair."""
-        key = ["price_version_id", "meter"]
-        return self.pairs.join(self.meters, on=key, how="left", maintain_order="left")["meter_id"]
+        """What is measured at which prices, and which pairs these are, for they lie together: price_version_id, meter, start, end."""
+        meters = self.pairs.group_by("price_version_id", "meter", maintain_order=True).len("pairs")
+        end = pl.col("pairs").cast(pl.Int64).cum_sum()
+        return meters.select("price_version_id", "meter", start=end - pl.col("pairs"), end=end)
 
     @cached_property
     def sums(self) -> Sums:
@@ -243,7 +239,7 @@ def _used(
         pl.col("quantity_micro", "amount_micro").fill_null(0)
     ).with_columns(own=pl.when("by_event").then(pl.col("row").cast(pl.Int64)).otherwise(-1))  # fmt: skip
     key = ["price_version_id", "meter", "quantity_micro", "amount_micro", "own"]
-    # What is close together in price and quantity is kept close together: sums over pairs read them in this order.
+    # What is close together in price and quantity is kept close together: they are rated and summed in this order.
     pairs = filled.select(key).unique().sort(key).with_row_index("pair")
     uses = (
         filled.select("row", *key)

@@ -16,8 +16,9 @@ from core.calc import recurring, usage
 from core.calc.arithmetic import largest, wide_enough
 from core.calc.billing.discounts import percentage
 from core.calc.billing.tax import net_of
+from core.calc.kernel import repeated
 from core.calc.pricebook import PriceBook, compile_book
-from core.calc.rating import component_of, rate_components
+from core.calc.rating import rate_runs
 from core.calc.simulation.base import SUB, Apart, Base
 from core.calc.simulation.coupled import made_whole
 from core.calc.simulation.sums import between, summed
@@ -213,16 +214,15 @@ def _pair_lines(base: Base, prices: frames.Prices, book: PriceBook) -> pl.DataFr
     """Usage lines of every pair: pair, charge_id, amount_minor."""
     metered = prices.charges.filter(pl.col("kind") == ChargeKind.USAGE)
     key = ["price_version_id", "meter"]
-    billed = base.meters.join(metered.select(*key, "charge_id", "model"), on=key, maintain_order="left")
+    billed = base.meters.join(metered.select(*key, "charge_id", "model"), on=key, maintain_order="left_right")
     if billed.is_empty():
         return pl.DataFrame(schema={"pair": pl.UInt32, "charge_id": pl.Int64, "amount_minor": pl.Int64})
-    pairs, at = _billed_pairs(base, billed["meter_id"])
-    quantity = pairs["quantity_micro"]
+    pairs, ends = _billed_pairs(base, billed)
+    quantity, at = pairs["quantity_micro"], repeated(list(range(billed.height)), ends)
     on_money = billed["model"] == ChargeModel.GRADUATED_PERCENTAGE
     if on_money.any():
         quantity = quantity.zip_with(~on_money.gather(at), pairs["amount_micro"])
-    component = component_of(book, billed["charge_id"]).cast(pl.UInt32)
-    amount = rate_components(book, component.gather(at), quantity)
+    amount = rate_runs(book, billed["charge_id"], ends, quantity)
     lines = pl.DataFrame({"pair": pairs["pair"], "charge_id": billed["charge_id"].gather(at), "amount_minor": amount})
     fee = billed["model"] == ChargeModel.PERCENTAGE
     if not fee.any():
@@ -232,10 +232,10 @@ def _pair_lines(base: Base, prices: frames.Prices, book: PriceBook) -> pl.DataFr
     return lines.with_columns(lines["amount_minor"].scatter(fees["line"], fees["amount_minor"]))
 
 
-def _billed_pairs(base: Base, meters: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """The pairs line by line, and which of these charges' meters each is of: nearly always each meter has one charge."""
-    if meters.len() == base.meters.height and bool((meters == base.meters["meter_id"]).all()):
-        return base.pairs, base.pair_meters
-    places = pl.DataFrame({"meter_id": meters}).with_row_index("at")
-    told = base.pairs.with_columns(base.pair_meters).join(places, on="meter_id", maintain_order="left")
-    return told, told["at"]
+def _billed_pairs(base: Base, billed: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    """The pairs of these charges' meters behind each other, and where each one's end."""
+    starts, ends = billed["start"], billed["end"]
+    if starts.equals(base.meters["start"]):  # each meter has one charge, as nearly always
+        return base.pairs, ends.to_list()
+    parts = [base.pairs[start:end] for start, end in zip(starts, ends, strict=True)]
+    return pl.concat(parts), (ends - starts).cum_sum().to_list()
