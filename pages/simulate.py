@@ -46,11 +46,9 @@ if row is not None and simulate_decide.decided(row, context):
     simulate_decide.roll_out(row, context)
     simulate_decide.afterwards(row, context)
     st.stop()
-sentence.follow_language()
 scenario = sentence.build(known, context)
 assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
-sentence.note(scenario)
 st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:
     exact, hoped, found = answer.answered(scenario, context.today)

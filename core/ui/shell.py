@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,6 +37,7 @@ export default function ({ data }) {
 """
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FIRST_PAGE_SECONDS = 4
+DRAWN_IN = "drawn_in"  # the language of the run before
 
 
 @asynccontextmanager
@@ -122,6 +123,18 @@ def begin_language() -> None:
         st.session_state[KEY] = asked if asked in LANGUAGES else browser_language()
     elif st.query_params.get(KEY, st.session_state[KEY]) != st.session_state[KEY]:
         del st.query_params[KEY]  # a link's language has been left for another
+    if st.session_state.setdefault(DRAWN_IN, st.session_state[KEY]) != st.session_state[KEY]:
+        st.session_state[DRAWN_IN] = st.session_state[KEY]
+        _choose_again()
+
+
+def _choose_again() -> None:
+    """Put what stands in the widgets into them once more: the browser knows a choice by its words, and these are other ones now."""
+    for key, value in st.session_state.items():
+        if value is not None and not isinstance(
+            value, bool | Mapping
+        ):  # buttons, menus, tables and charts cannot be set
+            st.session_state[key] = value
 
 
 def pages() -> list[Any]:

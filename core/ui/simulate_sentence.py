@@ -29,7 +29,6 @@ USUAL = {
     for name in ("kappa", "rho", "half_life", "acquisition", "usage_elasticity", "spill_over")
 }
 USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
-SHOWN = "scenario:shown"
 
 
 def build(known: list[Series], context: session.Context) -> Scenario:
@@ -110,8 +109,9 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
     ):
         cap = st.selectbox(
             t("Rise at most"),
-            [None, 0.05, 0.10, 0.15, 0.20, 0.30],
-            format_func=_limit,
+            [0.05, 0.10, 0.15, 0.20, 0.30],
+            index=None,
+            format_func=lambda part: share(part, 0),
             key=f"{KEY}:cap",
             persist_state="session",
             width=130,
@@ -120,8 +120,9 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
         )  # fmt: skip
         floor = st.selectbox(
             t("Fall at most"),
-            [None, 0.0, 0.05, 0.10, 0.20],
-            format_func=_limit,
+            [0.0, 0.05, 0.10, 0.20],
+            index=None,
+            format_func=lambda part: share(part, 0),
             key=f"{KEY}:floor",
             persist_state="session",
             width=130,
@@ -166,10 +167,6 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
     )  # fmt: skip
 
 
-def _limit(part: float | None) -> str:
-    return t("no limit") if part is None else share(part, 0)
-
-
 def in_words(scenario: Scenario, known: list[Series]) -> str:
     """The scenario as one sentence."""
     about = (scenario.plan, scenario.currency, scenario.interval)
@@ -183,18 +180,6 @@ def in_words(scenario: Scenario, known: list[Series]) -> str:
 def changes_nothing(scenario: Scenario) -> bool:
     """Are the prices those that are sold today?"""
     return not (scenario.edits or scenario.bundled)
-
-
-def follow_language() -> None:
-    """After another language was chosen, put what stood in the widgets into them again: they know their choices by what is read there."""
-    before = st.session_state.get(SHOWN)
-    if before is not None and before[0] != language():
-        restore(before[1])
-
-
-def note(scenario: Scenario) -> None:
-    """What stands in the widgets, for `follow_language`."""
-    st.session_state[SHOWN] = language(), scenario
 
 
 def start_anew() -> None:

@@ -40,6 +40,17 @@ def test_typing_narrows_the_list_and_the_link_keeps_it(address, page):
     expect(page.get_by_text("1 customer")).to_be_visible()
 
 
+def test_what_is_chosen_stays_and_is_told_in_the_language_chosen_after_it(address, page):
+    page.goto(f"{address}/customers?status=active&sort=newest")
+    choices = page.get_by_test_id("stMain").get_by_role("combobox")
+    words = {"English": ("active", "Newest first"), "Norsk": ("aktiv", "Nyeste først")}
+    for language in ("English", "Norsk", "English"):
+        page.get_by_text(language, exact=True).click()
+        expect(page.get_by_role("combobox", name="Status")).to_have_value(words[language][0], timeout=20_000)
+        expect(choices.last).to_have_value(words[language][1])
+        expect(page).to_have_url(re.compile("status=active.*sort=newest"))
+
+
 def test_a_link_opens_one_customer_with_what_comes_next(address, page):
     page.goto(f"{address}/customers?customer=K1")
     expect(page.get_by_role("heading", name="Ås Ødegård")).to_be_visible(timeout=20_000)
