@@ -83,6 +83,16 @@ def more_text(charge: Charge, currency: str, words: Words) -> str:
     return ", ".join([*said, *_allowance(charge.events, currency, words)])
 
 
+def whole_text(charge: Charge, currency: str, words: Words) -> str:
+    """The prices of a charge and all that belongs to them, in one line."""
+    return ", ".join(filter(None, (prices_text(charge, currency, words), more_text(charge, currency, words))))
+
+
+def counted(was: Charge, now: Charge, words: Words) -> str:
+    """ " (volume → graduated)" where the tiers are read in another way."""
+    return "" if was.model is now.model else f" ({words.label(was.model.value)} → {words.label(now.model.value)})"
+
+
 def _allowance(events: EventTerms | None, currency: str, words: Words) -> list[str]:
     """What a percentage gives for nothing, and its bounds per event."""
     said = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from core.documents.price_words import field_name, more_text, prices_text
+from core.documents.price_words import counted, field_name, prices_text, whole_text
 from core.documents.words import Words
 from core.domain.money import parse_decimal
 from core.domain.plans import Charge, PriceTerms
@@ -92,23 +92,18 @@ def _told(
         elif was is not None and edit.column == REMOVED:
             yield words.t("{charge} is no longer charged", charge=was.name or was.code)
         elif was is None and now is not None:
-            told = ", ".join(filter(None, (text(now, before.currency, words) for text in (prices_text, more_text))))
+            told = whole_text(now, before.currency, words)
             yield words.t(
                 "new: {charge} {prices}", charge=now.name or now.code, prices=told or words.t("without a price yet")
             )
         elif was is not None and now is not None and edit.charge in whole:
             if edit.column in (*_SHAPES, *TIER_CELLS, *EVENT_FIELDS):
                 both = (prices_text(each, before.currency, words) for each in (was, now))
-                yield f"{now.name or now.code}{_counted(was, now, words)} {' → '.join(both)}"
+                yield f"{now.name or now.code}{counted(was, now, words)} {' → '.join(both)}"
             else:
                 yield _named(edit, was, cells[was.code], before.currency, words)
         elif was is not None:
             yield _named(edit, was, cells[was.code], before.currency, words)
-
-
-def _counted(was: Charge, now: Charge, words: Words) -> str:
-    """ " (volume → graduated)" where the tiers are read in another way."""
-    return "" if was.model is now.model else f" ({words.label(was.model.value)} → {words.label(now.model.value)})"
 
 
 def _named(edit: Edit, charge: Charge, cells: dict[str, Any], currency: str, words: Words) -> str:

@@ -321,8 +321,8 @@ def gap(session: Session, ready: Prepared) -> int | None:
     return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
 
 
-def drafted_version(scenario_id: int) -> Any:
-    """The price version that was drafted when the scenario was approved last, as a subquery."""
+def drafted_version(scenario_id: Any) -> Any:
+    """The price version that was drafted when the scenario was approved last, as a subquery; by its id or a column of ids."""
     table = core_table(ScenarioDecision).c
     return select(func.max(table.price_version_id)).where(table.scenario_id == scenario_id).scalar_subquery()
 

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.calc.calendar import OPEN
 from core.calc.pricebook import MICRO
-from core.domain.plans import Charge
 from core.reports.contents import Contents
 from core.ui import parts
 from core.ui.desk_service import change_text
@@ -17,7 +16,7 @@ from core.ui.format import money, percent, quantity
 from core.ui.invoice_page import says
 from core.ui.invoice_side import pair_row
 from core.ui.plan_list import interval_of
-from core.ui.plan_words import limit_text, more_text, prices_text
+from core.ui.plan_words import limit_text, whole_text
 from core.ui.text import label, t
 
 DAY = timedelta(days=1)
@@ -29,7 +28,7 @@ def show(each: Contents) -> None:
         _parts(each, each.version)
         for charge in each.metered:
             st.caption(
-                f":material/speed: {parts.plain(charge.name or charge.code)}: {parts.plain(_priced(charge, each.version['currency']))}"
+                f":material/speed: {parts.plain(charge.name or charge.code)}: {parts.plain(whole_text(charge, each.version['currency']))}"
             )
         for row in each.usage:
             _usage(row, each.version["currency"])
@@ -73,11 +72,6 @@ def _parts(each: Contents, version: dict[str, Any]) -> None:
             vat = t("with VAT") if version["tax_inclusive"] else t("before VAT")
             total = parts.plain(money(each.period_minor, currency))
             pair_row(f"**{t('Price for one {interval}', interval=interval_of(version))}**, {vat}", f"**{total}**")
-
-
-def _priced(charge: Charge, currency: str) -> str:
-    """What usage costs, with what is included."""
-    return ", ".join(filter(None, (prices_text(charge, currency), more_text(charge, currency))))
 
 
 def _usage(row: dict[str, Any], currency: str) -> None:

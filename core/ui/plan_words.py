@@ -34,6 +34,11 @@ def prices_text(charge: Charge, currency: str) -> str:
     return price_words.prices_text(charge, currency, Words.of(language()))
 
 
+def whole_text(charge: Charge, currency: str) -> str:
+    """The prices of a charge and all that belongs to them, in one line."""
+    return price_words.whole_text(charge, currency, Words.of(language()))
+
+
 def more_text(charge: Charge, currency: str) -> str:
     """Included units, conversion, cap, minimum, free allowance and bounds of a charge, as far as it has them."""
     return price_words.more_text(charge, currency, Words.of(language()))

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.actions import scenarios as actions
 from core.calc.simulation.value import Range
-from core.documents.letters import letter
+from core.documents.letters import written
 from core.documents.memo import memo, said
 from core.documents.words import Words
 from core.domain.access import Permission
@@ -21,7 +21,6 @@ from core.domain.scenarios import Scenario, Step, same, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
 from core.reports.expected import together
-from core.reports.letters import letters
 from core.store import billing
 from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_answer, simulate_reads
@@ -326,6 +325,7 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
 def _schedule(rows: pl.DataFrame, currency: str) -> None:
     """Who gets the new prices when, what a month costs before and after, and when the letter goes out."""
     before, after = t("Today"), t("Then")
+    st.caption(t("“Today” and “Then”: an average month before VAT, with the discounts that go on and what was used in the past year. Letters state the price of a period as the plan does, before discounts and without what is used."))  # fmt: skip
     st.dataframe(
         [{t("Customer"): each["name"], t("Subscription"): each["external_id"], before: money(each["before_minor"], currency), after: money(each["after_minor"], currency),
           t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
@@ -371,8 +371,7 @@ def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:
 def _letters(row: dict[str, Any], context: session.Context) -> bytes:
     """One line a customer, in the customer's language: the letter's day, the old and the new price, from when."""
     with reading(context.engine) as db:
-        rows = letters(db, row["id"], context.today)
-    said = rows.with_columns(letter=pl.Series([letter(each) for each in rows.iter_rows(named=True)], dtype=pl.String))
+        said = written(db, row["id"], context.today)
     titles = {
         "customer": t("Id"),
         "name": t("Customer"),

@@ -11,12 +11,11 @@ import pytest
 from core.actions import prices, subscriptions
 from core.actions.scenarios import approve, request_approval, roll_out, save_scenario, stop
 from core.calc.simulation import exact, limits
-from core.documents.letters import letter
+from core.documents.letters import written
 from core.domain.errors import Conflict, InvalidInput
 from core.domain.scenarios import Edit, Existing, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, reaction, scenarios, simulation
-from core.reports.letters import letters
 from core.reports.mrr import ledger
 from core.store.engine import reading
 from core.store.tables import Plan
@@ -47,6 +46,13 @@ def approved(engine, scenario=SCENARIO, *, valid_from=TODAY):
     version = made["price_version_id"]
     act(engine, prices.publish, APPROVER, "publish", price_version_id=version, valid_from=valid_from)
     return key, known, version
+
+
+def told(engine, key):
+    """The rows and the texts of the letters."""
+    with reading(engine) as session:
+        rows = list(written(session, key, TODAY).iter_rows(named=True))
+    return rows, [row["letter"].replace("\u00a0", " ") for row in rows]
 
 
 def planned(engine, key):
@@ -257,22 +263,65 @@ def test_a_second_rise_within_a_year_is_a_shock_however_small(sqlite_engine):
 
 def test_a_letter_speaks_the_customer_s_language_and_states_the_price_as_the_plan_does(engine):
     world = World(engine, NOW)
-    seat = charge("seat", "seat", "per_unit", tier(unit="40"))
+    seat = charge("seat", "seat", "per_unit", tier(unit="40"), name="Plass")
     extra = charge("extra", "addon", "per_unit", tier(unit="25"), name="Lagring")
     plan = world.plan(fixed("299"), seat, extra, code="pro", tax_inclusive=True)
     who = world.customer(language="nb")
     key = world.start(who, plan, date(2025, 1, 1), quantity=3)
     world.change(key, "addon", date(2025, 1, 1), item="extra", quantity_micro=2_000_000)
     key, *_ = approved(engine)
-    with reading(engine) as session:
-        (row,) = letters(session, key, TODAY).iter_rows(named=True)
+    (row,), (said,) = told(engine, key)
 
     # 299 + 3 × 40 + 2 × 25 = 469 kr, then 349 + 3 × 40 + 2 × 25 = 519 kr a month, VAT included.
     assert (row["before_minor"], row["after_minor"]) == (46_900, 51_900)
-    said = letter(row).replace("\u00a0", " ")
-    assert "koster Plan for 3 enheter med 2 × Lagring deg 519,00 kr" in said
-    assert "469,00 kr" in said
-    assert "med mva." in said or "inkl" in said
+    assert "koster Plan med 3 × Plass, 2 × Lagring deg 519,00 kr" in said
+    assert "469,00 kr (med mva.)" in said
+
+
+def test_a_letter_names_each_price_of_usage_that_changes(engine):
+    world = World(engine, NOW)
+    calls = charge(
+        "calls",
+        "usage",
+        "graduated",
+        tier("100", unit="0.80"),
+        tier(unit="0.50"),
+        meter="calls",
+        name="Calls",
+        included_units="20",
+    )
+    texts = charge("sms", "usage", "per_unit", tier(unit="0.30"), meter="sms", name="SMS")
+    plan = world.plan(fixed("299"), calls, texts, code="pro")
+    world.start(world.customer(language="en"), plan, date(2025, 1, 1), quantity=3)
+    key, *_ = approved(engine, replace(SCENARIO, edits=(Edit("calls", "unit_amount", "0.95"),)))
+    (row,), (said,) = told(engine, key)
+
+    assert (row["before_minor"], row["after_minor"]) == (29_900, 29_900)
+    assert said == (
+        "From 1 Aug 2026 other prices hold in Plan; one month still costs 299.00 kr (before VAT, without what is used). "
+        "Calls: 0.95 kr a unit up to 100, 0.50 kr a unit above instead of 0.80 kr a unit up to 100, 0.50 kr a unit above."
+    )
+
+
+def test_a_limit_is_told_to_those_for_whom_it_matters(engine):
+    """300 + 40 a seat becomes 345 + 40 a seat: one seat rises by 13 %, ten by 6 %; an add-on of 100 that is included makes one cheaper."""
+    world = World(engine, NOW)
+    seat, extra = (
+        charge("seat", "seat", "per_unit", tier(unit="40")),
+        charge("extra", "addon", "per_unit", tier(unit="100")),
+    )
+    plan = world.plan(fixed("300"), seat, extra, code="pro")
+    small, large, cheaper = (
+        world.start(world.customer(language="en"), plan, date(2025, 1, 1), quantity=n) for n in (1, 10, 1)
+    )
+    world.change(cheaper, "addon", date(2025, 1, 1), item="extra", quantity_micro=1_000_000)
+    dearer = replace(SCENARIO, edits=(Edit("fee", "flat_amount", "345"),), bundled=("extra",), cap_ppm=100_000)
+    key, known, _ = approved(engine, dearer)
+    rows, texts = told(engine, key)
+
+    assert known.moved["new_cap_ppm"].to_list() == [100_000] * 3, "all of them are limited"
+    said = {row["subscription_id"]: text for row, text in zip(rows, texts, strict=True)}
+    assert {each: "at most 10 %" in text for each, text in said.items()} == {small: True, large: False, cheaper: False}
 
 
 def test_a_period_that_a_pause_has_shortened_is_not_held_against_a_whole_one(engine):
@@ -463,11 +512,9 @@ def test_a_letter_states_the_limited_price_and_how_long_it_holds(engine):
     world.start(world.customer(language="nb"), plan, date(2025, 1, 1))
     key, *_ = approved(engine, replace(SCENARIO, edits=(Edit("fee", "flat_amount", "600"),), cap_ppm=100_000))
     act(engine, roll_out, APPROVER, "go", scenario_id=key)
-    with reading(engine) as session:
-        (row,) = letters(session, key, TODAY).iter_rows(named=True)
+    (row,), (said,) = told(engine, key)
 
     assert (row["before_minor"], row["after_minor"]) == (30_000, 33_000)
-    said = letter(row).replace("\u00a0", " ")
     assert "330,00 kr" in said
     assert "høyst 10 % mer enn etter de tidligere prisene, til prisene endres igjen." in said
     later = date(2026, 10, 1)
