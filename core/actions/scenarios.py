@@ -118,7 +118,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     plan_id = _plan_id(work, scenario)
     number = catalogue.next_number(work.session, plan_id, terms)
     draft = {"plan_id": plan_id, "number": number, "status": PriceStatus.DRAFT.value, "note": readable(scenario.name),
-             **catalogue.head_values(terms), **work.stamp, "author": asked.author}  # fmt: skip
+             **catalogue.head_values(terms), **work.stamp, "author": _drafted_by(work, scenario_id)}  # fmt: skip
     version_id = catalogue.insert_row(work.session, PriceVersion, draft)
     catalogue.save_charges(work.session, version_id, terms.charges)
     if moves.height:
@@ -131,6 +131,12 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     _step(work, scenario_id, Step.APPROVED, note, price_version_id=version_id)
     work.audit(f"price_version:{version_id}", "terms")
     return {"price_version_id": version_id, "planned": moves.height}
+
+
+def _drafted_by(work: Work, scenario_id: int) -> str:
+    """Who thought of the prices, whoever asked for their approval: the second person who publishes them is another."""
+    table = core_table(ScenarioRow).c
+    return str(work.session.execute(select(table.author).where(table.id == scenario_id)).scalar_one())
 
 
 def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:

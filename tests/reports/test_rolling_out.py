@@ -12,11 +12,13 @@ from core.actions import prices, subscriptions
 from core.actions.scenarios import approve, request_approval, roll_out, save_scenario, stop
 from core.calc.simulation import exact, limits
 from core.documents.letters import written
+from core.domain.access import Actor, Role
 from core.domain.errors import Conflict, InvalidInput
 from core.domain.scenarios import Edit, Existing, to_json
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, reaction, scenarios, simulation
 from core.reports.mrr import ledger
+from core.store.catalogue import price_version
 from core.store.engine import reading
 from core.store.tables import Plan
 from tests.reports.test_simulation import (
@@ -58,6 +60,21 @@ def told(engine, key):
 def planned(engine, key):
     with reading(engine) as session:
         return scenarios.schedule(session, key, TODAY)
+
+
+def test_a_draft_is_by_whoever_thought_of_its_prices_and_not_by_who_asked(sqlite_engine):
+    company(sqlite_engine, 4)
+    third = Actor("Per", Role.PRODUCT, 3)
+    key = act(sqlite_engine, save_scenario, third, "save", scenario=to_json(SCENARIO))["scenario_id"]
+    ask = {"result": {}, "data_hash": "", "engine_version": "2", "as_of": TODAY, "gap_ppm": 0}
+    act(sqlite_engine, request_approval, ASKER, "ask", scenario_id=key, **ask)
+    known = effect(sqlite_engine)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    with reading(sqlite_engine) as session:
+        version = price_version(session, made["price_version_id"])
+
+    assert version is not None
+    assert version.author == "Per"
 
 
 def test_who_has_changed_plan_since_the_approval_stays_there(engine):
