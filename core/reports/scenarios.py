@@ -366,15 +366,22 @@ def draft(session: Session, scenario_id: int) -> str | None:
 
 
 def behind(session: Session, price_version_id: int) -> dict[str, Any] | None:
-    """The approved scenario whose prices a draft is, as id and name, and how many subscriptions its schedule moves."""
+    """The approved scenario whose prices a draft is: id, name, count (of the subscriptions that its schedule moves), and before_minor
+    and after_minor, what these are billed a month as it was approved."""
     approved, scenario, move = core_table(ScenarioDecision).c, core_table(ScenarioRow).c, core_table(MigrationPlan).c
-    count = select(func.count(move.id)).where(move.price_version_id == price_version_id).scalar_subquery()
     row = session.execute(
-        select(scenario.id, scenario.name, count.label("count"))
+        select(scenario.id, scenario.name)
         .join_from(core_table(ScenarioDecision), core_table(ScenarioRow), scenario.id == approved.scenario_id)
         .where(approved.price_version_id == price_version_id)
     ).mappings().first()  # fmt: skip
-    return dict(row) if row else None
+    if row is None:
+        return None
+    count, before, after = session.execute(
+        select(func.count(), func.sum(move.before_twelfths), func.sum(move.after_twelfths)).where(
+            move.price_version_id == price_version_id
+        )
+    ).one()
+    return {**row, "count": count, "before_minor": monthly(int(before or 0)), "after_minor": monthly(int(after or 0))}
 
 
 def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:

@@ -35,8 +35,11 @@ def _publish_form(plan: dict[str, Any], version: dict[str, Any]) -> None:
         st.warning(t("The draft cannot be published yet: {sentence}", sentence=parts.plain(finding_text(findings[0]))))
         return
     effect = session.frames(reads.effect, plan["id"], version_id, context.today)
-    _effect(effect)
-    _scenario(version_id)
+    scenario = session.frames(scenarios.behind, version_id)
+    if scenario is None or not scenario["count"]:
+        _effect(effect)
+    if scenario is not None:
+        _scenario(scenario, effect.currency)
     if effect.second_person and version["author"] == context.actor.name:
         _second_person(context)
         return
@@ -75,15 +78,16 @@ def _effect(effect: Effect) -> None:
         st.caption(t("{count} more have a price of their own, which stays.", count=number(effect.negotiated)))
 
 
-def _scenario(price_version_id: int) -> None:
-    """The scenario whose prices these are: publishing them lets its roll-out begin."""
-    found = session.frames(scenarios.behind, price_version_id)
-    if found is None:
-        return
+def _scenario(found: dict[str, Any], currency: str) -> None:
+    """The scenario whose prices these are: publishing them lets its roll-out begin, with the figures that were approved."""
     name = parts.plain(found["name"])
     if found["count"]:
+        before, after = found["before_minor"], found["after_minor"]
         said = t("These are the prices of the approved scenario “{name}”. Once they are published, its roll-out can move the {count} subscriptions of its schedule, each on its day; nobody is moved before.",
                  name=name, count=number(found["count"]))  # fmt: skip
+        said += " " + t("As approved, they are billed {before} a month today and {after} then, {difference}: before VAT, with discounts, limits and past usage. All others keep their prices.",
+                        before=parts.plain(money(before, currency)), after=parts.plain(money(after, currency)),
+                        difference=parts.plain(money(after - before, currency, sign=True)))  # fmt: skip
     else:
         said = t("These are the prices of the approved scenario “{name}”. They are for new customers only.", name=name)
     st.info(said, icon=":material/rocket_launch:")

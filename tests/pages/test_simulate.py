@@ -14,6 +14,7 @@ from core.domain.periods import MONTHLY
 from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms, Tier
 from core.domain.price_form import fill
 from core.domain.scenarios import Existing
+from core.language.formats import money
 from core.reports import reaction, scenarios
 from core.store.engine import reading
 from core.store.tables import Person
@@ -149,7 +150,10 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     version = made["price_version_id"]
     with reading(sqlite_engine) as session:
         behind = scenarios.behind(session, version)
-    assert behind == {"id": key, "name": known.scenario.name, "count": 20}, "whoever publishes is told what follows"
+    told = {f"{side}_minor": known.moved[side].sum() // 12 for side in ("before", "after")}
+    assert behind == {"id": key, "name": known.scenario.name, "count": 20, **told}, (
+        "whoever publishes is told what follows"
+    )
     finance = texts(page(sqlite_engine, person=ids["finance"], scenario="1"))
     assert "Next: whoever may publish prices" in finance
     act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
@@ -170,6 +174,23 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     again = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert any(button.label == "Stop the roll-out" for button in again.button)
     assert "prediction was frozen" in texts(again)
+
+
+def test_whoever_publishes_the_prices_of_a_scenario_sees_its_figures(sqlite_engine, monkeypatch):
+    """Not those at list prices of customers who keep them: the draft was made so that they do not."""
+    ids = company(sqlite_engine)
+    limited = replace(SCENARIO, cap_ppm=50_000)
+    key = prepared_request(sqlite_engine, limited)
+    known = effect(sqlite_engine, limited)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    draft = {"plan": "pro", "version": str(made["price_version_id"])}
+    app = open_page(monkeypatch, sqlite_engine, "plans", person=ids["product"], now=TODAY, **draft)
+    next(button for button in app.button if button.label == "Publish …").click().run()
+    said = texts(app).replace("\\", "")
+
+    before, after = (known.moved[side].sum() // 12 for side in ("before", "after"))
+    assert f"{money(before, 'NOK', 'en')} a month today and {money(after, 'NOK', 'en')} then" in said
+    assert "They keep their price" not in said
 
 
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("product", True)])
