@@ -41,7 +41,7 @@ class Contents:
     that usage is billed by. `discounts`:
     coupon columns + until (exclusive, None for ever) and left_minor, what is left of a fixed amount that is given once. `usage`:
     dicts name, meter, quantity_micro, convert_by, amount_minor, included, bound (the next tier's, None), start, end.
-    `planned`: dicts of changes that are ahead.
+    `planned`: dicts of changes that are ahead; invoice_on: of the next documents the first about days from then on, None when none is.
     """
 
     subscription_id: int
@@ -219,4 +219,16 @@ class _Maker:
             {**change, "plan": names.get(change["plan_id"]), "coupon": coupons.get(change["coupon_id"])}
             for change in named(known.iter_rows(named=True))
         ]
-        return [change for change in told if change["effective_on"] > self.today]
+        return [
+            {**change, "invoice_on": self._invoice_on(row[SUB], change["effective_on"])}
+            for change in told
+            if change["effective_on"] > self.today
+        ]
+
+    def _invoice_on(self, subscription_id: int, since: date) -> date | None:
+        """The day of the first of the next documents that bills days from one on."""
+        if self.coming.lines.is_empty():
+            return None
+        here = (pl.col(SUB) == subscription_id) & (pl.col("service_start") >= since)
+        found: date | None = self.coming.lines.filter(here)["day"].min()  # type: ignore[assignment]
+        return found

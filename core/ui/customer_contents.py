@@ -9,7 +9,11 @@ import streamlit as st
 
 from core.calc.calendar import OPEN
 from core.calc.pricebook import MICRO
+from core.documents.letters import how_stated, letter
+from core.documents.words import Words
+from core.domain.plans import PriceTerms
 from core.reports.contents import Contents
+from core.reports.letters import Told
 from core.ui import parts
 from core.ui.desk_service import change_text
 from core.ui.format import money, percent, quantity
@@ -17,13 +21,13 @@ from core.ui.invoice_page import says
 from core.ui.invoice_side import pair_row
 from core.ui.plan_list import interval_of
 from core.ui.plan_words import limit_text, whole_text
-from core.ui.text import label, t
+from core.ui.text import label, language, t
 
 DAY = timedelta(days=1)
 
 
-def show(each: Contents) -> None:
-    """Everything in force today and everything that is agreed to come."""
+def show(each: Contents, told: Told) -> None:
+    """Everything in force today and everything that is agreed to come, with what the customer is told of it."""
     if each.version is not None:
         _parts(each, each.version)
         for charge in each.metered:
@@ -36,9 +40,28 @@ def show(each: Contents) -> None:
         st.markdown(text)
     if each.planned:
         st.markdown(f":blue[:material/event_upcoming:] **{t('Planned')}**")
+        rolled_out = {row["change_id"]: row for row in told.rows.iter_rows(named=True)}
         for change in each.planned:
-            said = [change_text({**change, "author": ""}), *limit_text(change)]
-            st.markdown("- " + parts.plain(" · ".join(said)))
+            text = change_text({**change, "author": ""})
+            if change["change_id"] in rolled_out:
+                _rolled_out(text, change, rolled_out[change["change_id"]], told.terms)
+            else:
+                st.markdown("- " + parts.plain(" · ".join([text, *limit_text(change)])))
+
+
+def _rolled_out(text: str, change: dict[str, Any], row: dict[str, Any], terms: dict[int, PriceTerms]) -> None:
+    """A price change of a scenario: from what to what, on which invoice first, and what the letter says when."""
+    words = Words.of(language())
+    before, after = (money(row[name], row["currency"]) for name in ("before_minor", "after_minor"))
+    said = [
+        text,
+        t("{before} → {after} per {interval} ({how})", before=before, after=after, interval=interval_of(row), how=how_stated(row, terms, words)),
+        t("on invoices from {day}", day=change["invoice_on"] or change["effective_on"]),
+        t("letter on {day}", day=row["notice_on"]),
+    ]  # fmt: skip
+    st.markdown("- " + parts.plain(" · ".join(said)))
+    st.caption(parts.plain(t("The letter: “{text}”", text=letter(row, terms))))
+    parts.link("simulate", t("To the scenario"), query={"scenario": str(row["scenario_id"])}, icon=":material/science:")
 
 
 def _parts(each: Contents, version: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from core.domain.access import Permission
 from core.domain.errors import NotFound
 from core.reports import one_customer as reads
 from core.reports.contents import contents_of
+from core.reports.letters import told_of
 from core.reports.one_customer import OneCustomer, Upcoming
 from core.reports.price_proposals import waiting
 from core.store.engine import reading
@@ -143,6 +144,7 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.C
     for row in session.frames(waiting, view.customer_id):
         desk_agreed.show_waiting(row, context)
     whole = session.frames(contents_of, view.customer_id, context.today)
+    told = session.frames(told_of, view.customer_id, context.today)
     for each in view.subscriptions:
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -152,7 +154,7 @@ def _subscriptions(view: OneCustomer, ahead: Upcoming | None, context: session.C
                 st.code(each["external_id"], language=None, width="content")
             st.caption(" · ".join(_about(each, ahead)))
             if each["subscription_id"] in whole and each["status"] != "ended":
-                customer_contents.show(whole[each["subscription_id"]])
+                customer_contents.show(whole[each["subscription_id"]], told)
             subject = Subject(view.customer_id, _name(view), each["subscription_id"], each["external_id"])
             desk.buttons(subject, each["status"], context)
 

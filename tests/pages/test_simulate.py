@@ -16,6 +16,7 @@ from core.domain.price_form import fill
 from core.domain.scenarios import Existing
 from core.language.formats import money
 from core.reports import reaction, scenarios
+from core.store import load
 from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_prices import Cell, _tier_today
@@ -142,7 +143,7 @@ def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     assert "letters go out" not in stopped
 
 
-def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page):
+def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page, monkeypatch):
     ids = company(sqlite_engine)
     key = prepared_request(sqlite_engine)
     known = effect(sqlite_engine)
@@ -162,6 +163,11 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     app.button(key="rollout:go").click().run()
     assert not app.exception
     assert "**20 of 20** changes are planned" in texts(app)
+    with reading(sqlite_engine) as session:
+        who = load.customers(session, date(2026, 6, 15), [1])["external_id"][0]
+    customer = open_page(monkeypatch, sqlite_engine, "customers", person=ids["support"], now=TODAY, customer=who)
+    assert "338.00 kr → 388.00 kr per month (before VAT)" in texts(customer).replace("\u00a0", " ").replace("\\", "")
+    assert any(link.label == "To the scenario" for link in customer.get("page_link"))
     # The sentence and the numbers are those that were approved, though the prices are sold by now.
     approved = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "fee 299.00 kr → 349.00 kr" in texts(approved).replace("\u00a0", " ").replace("\\", "")

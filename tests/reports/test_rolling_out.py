@@ -15,9 +15,14 @@ from core.documents.letters import written
 from core.domain.access import Actor, Role
 from core.domain.errors import Conflict, InvalidInput
 from core.domain.scenarios import Edit, Existing, to_json
+from core.language import formats
 from core.reports import expected as expectation
 from core.reports import kpis, lifetimes, reaction, scenarios, simulation
+from core.reports.ahead import ahead
+from core.reports.contents import contents_of
+from core.reports.letters import told_of
 from core.reports.mrr import ledger
+from core.store import load
 from core.store.catalogue import price_version
 from core.store.engine import reading
 from core.store.tables import Plan
@@ -538,6 +543,31 @@ def test_a_letter_states_the_limited_price_and_how_long_it_holds(engine):
     second = replace(SCENARIO, name="Later", edits=(Edit("fee", "flat_amount", "700"),))
     known = effect(engine, second, later)
     assert known.moved["before"].to_list() == [12 * 26_400]  # 330 without VAT, which is what is paid by then
+
+
+def test_what_a_customer_s_page_tells_of_a_planned_rise_is_what_the_next_invoice_bills(engine):
+    _world, _, owned = company(engine, 2)
+    key, *_ = approved(engine, replace(DEAR, cap_ppm=100_000))
+    act(engine, roll_out, APPROVER, "go", scenario_id=key)
+    later = date(2026, 7, 20)
+    with reading(engine) as session:
+        customer = load.subscriptions(session, [owned[0]])["customer_id"][0]
+        (row,) = told_of(session, customer, later).rows.iter_rows(named=True)
+        coming = ahead(session, [customer], later, turns=3).lines
+        (planned,) = contents_of(session, customer, later)[owned[0]].planned
+        texts = dict(written(session, key, later).select("subscription_id", "letter").iter_rows())
+
+    billed_then = coming.filter((pl.col("period_start") == row["effective_on"]) & (pl.col("kind") != "usage"))
+    billed_now = coming.filter((pl.col("period_end") == row["effective_on"]) & (pl.col("kind") != "usage"))
+    assert row["after_minor"] == billed_then["amount_minor"].sum() < row["before_minor"] * 1.1 + 1
+    assert row["before_minor"] == billed_now["amount_minor"].sum()
+    assert (row["scenario_id"], row["change_id"]) == (key, planned["change_id"])
+    assert planned["invoice_on"] == billed_then["day"].min()
+    assert formats.money(row["after_minor"], "NOK", "nb") in texts[owned[0]]
+
+    act(engine, stop, APPROVER, "stop", scenario_id=key, note="Too many left")
+    with reading(engine) as session:
+        assert told_of(session, customer, later).rows.is_empty()
 
 
 REBUILT = (
