@@ -8,7 +8,7 @@ from typing import Any
 from core.calc.simulation.response import Reaction
 from core.documents.customer_overview import Made
 from core.documents.paper import pdf
-from core.documents.scenario_words import edge_text, sentence
+from core.documents.scenario_words import beyond_text, edge_text, sentence
 from core.documents.words import Words
 from core.domain.price_form import read
 from core.domain.scenarios import from_json
@@ -31,8 +31,7 @@ def memo(
 
     def about(minor: float) -> str:
         """An amount that rests on assumptions: whole units, for more would pretend to know more."""
-        sign = "+" if minor > 0 else "−" if minor < 0 else ""
-        return sign + formats.whole_money(abs(round(minor)), currency, words.language)
+        return formats.whole_money(round(minor), currency, words.language, sign=True)
 
     def share(value: float | None, places: int = 1) -> str:
         return formats.share(value, words.language, places)
@@ -66,6 +65,7 @@ def memo(
         ) if text],
         "assumed_title": t("What is assumed"),
         "assumed": [
+            *([beyond_text(exact["beyond"], words)] if exact.get("beyond") else []),
             t("Unless said otherwise: sensitivity κ {kappa} from Netflix 2022 (Antenna), being told from Ascarza and others 2016; lasting share and fading are pure assumptions.", kappa=formats.number(float(USUAL.kappa), words.language, places=1)),
             *(t("{assumption}: {number} instead of the default", assumption=words.label(name), number=formats.number(value, words.language, places=2)) for name, value in _pairs(scenario["assumptions"]) if value != getattr(USUAL, name, None)),
             t("Monthly churn {churn} from own history, {events} who left.", churn=share(hoped["base_churn"], 2), events=hoped["churn_events"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -153,6 +154,15 @@ def _limits(scenario: Scenario, words: Words) -> list[str]:
     if scenario.capped:
         said.append(words.t("{count} customers limited to {share}", count=len(scenario.capped), share=words.percent(scenario.cap_one_ppm)))  # fmt: skip
     return said
+
+
+def beyond_text(beyond: Mapping[str, Any], words: Words) -> str:
+    """Whose new prices begin after the horizon. In: `beyond` as `reports.scenarios.exact_numbers` tells it."""
+    waves, day = ", ".join(str(wave) for wave in beyond["waves"]), words.day(date.fromisoformat(beyond["first_on"]))
+    whom = words.t("{count} subscriptions", count=beyond["subscriptions"])
+    if waves:
+        whom = words.t("{subscriptions} of wave {waves}", subscriptions=whom, waves=waves)
+    return words.t("Not counted: {whom}, whose new prices begin after the horizon, on {day} at the earliest.", whom=whom, day=day)  # fmt: skip
 
 
 def edge_text(edge: Mapping[str, Any], currency: str, words: Words) -> str:

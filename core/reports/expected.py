@@ -196,10 +196,14 @@ def _exposed(frame: pl.DataFrame) -> pl.DataFrame:
     return months.group_by("time").agg(at_risk=pl.col("n").sum())
 
 
+def month_in(name: str, today: date) -> pl.Expr:
+    """In which month of the horizon a day lies; the first is 0."""
+    return (pl.col(name).dt.year() - today.year) * 12 + pl.col(name).dt.month() - today.month
+
+
 def _cells(rows: pl.DataFrame, today: date, horizon: int) -> Cells:
     """Customers who are alike: hazard, relative change (to 0.01 on the log scale), months to the change, term and the way out."""
-    start = (pl.col("starts_on").dt.year() - today.year) * 12 + pl.col("starts_on").dt.month() - today.month
-    renewal = (pl.col("renews_on").dt.year() - today.year) * 12 + pl.col("renews_on").dt.month() - today.month
+    start, renewal = month_in("starts_on", today), month_in("renews_on", today)
     moved = pl.col("moved") & (pl.col("before") != pl.col("after"))
     # Who pays nothing today counts with what they will pay; a relative change of nothing is none, so nobody reacts to it.
     pays = (pl.col("before") > 0) & (pl.col("felt") > 0)

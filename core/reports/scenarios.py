@@ -105,6 +105,7 @@ def exact_numbers(known: Exact) -> dict[str, Any]:
         "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
         "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), **shocked, "segments": segments(moved),
         "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills, "convert_by": edge.convert_by} for edge in known.edges], "why_not": _why_not(known),
+        "beyond": _beyond(known),
     }  # fmt: skip
 
 
@@ -137,6 +138,15 @@ def _why_not(known: Exact) -> dict[str, int]:
     """How many keep their prices, by the reason."""
     counts = dict(known.rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows())
     return {**counts, **({WhyNot.NOT_SERVED.value: known.idle} if known.idle else {})}
+
+
+def _beyond(known: Exact) -> dict[str, Any] | None:
+    """Whose new prices begin after the horizon, so that nothing of them is in what is expected: subscriptions, waves, first_on."""
+    late = known.moved.filter(expectation.month_in("starts_on", known.today) >= known.scenario.horizon_months)
+    if late.is_empty():
+        return None
+    waves = sorted(late["wave"].unique()) if known.scenario.waves > 1 else []
+    return {"subscriptions": late.height, "waves": waves, "first_on": min(late["starts_on"]).isoformat()}
 
 
 def _range(found: Any) -> dict[str, float]:

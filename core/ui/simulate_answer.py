@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
-from core.documents.scenario_words import edge_text
+from core.documents.scenario_words import beyond_text, edge_text
 from core.documents.words import Words
 from core.domain.money import exponent_of
 from core.domain.scenarios import Scenario
@@ -101,6 +102,8 @@ def _expected_card(found: dict[str, Any], currency: str) -> None:
             steady=steady,
         )
     )
+    if found["exact"].get("beyond"):
+        st.caption(parts.plain(beyond_text(found["exact"]["beyond"], Words.of(language()))))
 
 
 def _break_even_card(found: dict[str, Any], _currency: str) -> None:
@@ -136,7 +139,7 @@ CARDS = (_exact_card, _expected_card, _break_even_card, _first_year_card)
 
 
 def _whole(amount: float, currency: str) -> str:
-    return ("+" if amount > 0 else "−" if amount < 0 else "") + whole_money(abs(round(amount)), currency)
+    return whole_money(round(amount), currency, sign=True)
 
 
 def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
@@ -369,17 +372,31 @@ def months_chart(hoped: Expected, currency: str) -> None:
         pl.col("what").replace_strict(words)
     )
     st.vega_lite_chart(
-        charts.filled(_band_and_lines, currency, tuple(names.values()), tuple(words.values()), band=frame, lines=long),
+        charts.filled(_band_and_lines, currency, tuple(names.values()), tuple(words.values()), _room(frame), band=frame, lines=long),
         width="stretch", key="months", alt=t("Revenue of today's customers by month"),
     )  # fmt: skip
     st.caption(t("Today's customers only. Band: 8 of 10 cases."))
 
 
-def _band_and_lines(currency: str, months: tuple[str, ...], words: tuple[str, ...]) -> Any:
+def _room(frame: pl.DataFrame) -> tuple[int, int] | None:
+    """From where to where the amounts go on the axis, where they hardly differ: a hundredth of them, or two whole units at least."""
+    low, high = (math.floor(frame["low"].min() or 0), math.ceil(frame["high"].max() or 0))  # type: ignore[arg-type]
+    missing = max(abs(high) // 100, 2) - (high - low)
+    return (low - (missing + 1) // 2, high + (missing + 1) // 2) if missing > 0 else None
+
+
+def _band_and_lines(
+    currency: str, months: tuple[str, ...], words: tuple[str, ...], room: tuple[int, int] | None
+) -> Any:
     x = alt.X("name:N", sort=list(months), title=None, axis=alt.Axis(labelAngle=-45, labelOverlap="greedy"))
-    y = alt.Y("low:Q", title=currency, axis=charts.short_axis(), scale=alt.Scale(zero=False))
+    y = alt.Y(
+        "low:Q",
+        title=currency,
+        axis=charts.short_axis(),
+        scale=alt.Scale(domain=list(room)) if room else alt.Scale(zero=False),
+    )
     band = alt.Chart(alt.NamedData("band")).mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
-    lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeWidth=2).encode(
+    lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeWidth=2, point=len(months) == 1).encode(
         x=x, y="amount:Q", color=alt.Color("what:N", legend=charts.line_legend(), scale=alt.Scale(domain=list(words), range=[charts.COLOURS["today"], charts.COLOURS["assumption"]])),
         strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(words), range=[[1, 0], [5, 4]])),
         tooltip=[alt.Tooltip("name:N", title=t("Month")), alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f")],

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
 
+import polars as pl
 import pytest
 
 from core.actions.prices import publish
@@ -19,6 +20,7 @@ from core.reports import reaction, scenarios
 from core.store import load
 from core.store.engine import reading
 from core.store.tables import Person
+from core.ui.simulate_answer import _room
 from core.ui.simulate_prices import Cell, _tier_today
 from tests.apps import open_page, texts
 from tests.reports.test_simulation import APPROVER, SCENARIO, act, effect, prepared_request, rising
@@ -180,6 +182,30 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     again = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert any(button.label == "Stop the roll-out" for button in again.button)
     assert "prediction was frozen" in texts(again)
+
+
+def test_waves_that_begin_after_the_horizon_are_said_not_to_count(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    assert "Not counted" not in texts(app)
+    app.number_input(key="simulate:waves").set_value(2).run()
+    app.number_input(key="simulate:apart").set_value(12).run()
+    app.number_input(key="simulate:horizon").set_value(6).run()
+
+    assert not app.exception
+    assert (
+        "Not counted: 10 subscriptions of wave 2, whose new prices begin after the horizon, on 1 Aug 2027 at the earliest."
+        in texts(app).replace("\\", "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "room"),
+    [(193_581.073, 193_581.073, (192_614, 194_549)), (0.0, 0.0, (-1, 1)), (500.0, 900.0, None)],
+)
+def test_the_axis_of_months_that_hardly_differ_is_no_magnifying_glass(low, high, room):
+    assert _room(pl.DataFrame({"low": [low], "high": [high]})) == room
 
 
 def test_whoever_publishes_the_prices_of_a_scenario_sees_its_figures(sqlite_engine, monkeypatch):
