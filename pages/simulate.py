@@ -46,16 +46,19 @@ if row is not None and simulate_decide.decided(row, context):
     simulate_decide.roll_out(row, context)
     simulate_decide.afterwards(row, context)
     st.stop()
+simulate_decide.may_only_try(context)
 scenario = sentence.build(known, context)
 assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
-st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
+told = st.empty()
+told.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:
     exact, hoped, found = answer.answered(scenario, context.today)
 except ForbliError as error:
     st.error(refusal(error), icon=":material/error:")
     simulate_decide.keep(row, scenario, context)
 else:
+    told.markdown(f"**{parts.plain(sentence.in_words(scenario, known, found['exact']['begins']))}**")
     if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
         st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
         simulate_decide.compare(None, context)

@@ -87,7 +87,10 @@ def memo(
 def said(found: dict[str, Any], words: Words) -> str:
     """The sentence of numbers that were made before: from the prices that were sold then."""
     scenario, prices = from_json(found["scenario"]), found.get("prices")
-    return scenario.name if prices is None else sentence(scenario, read(prices["before"]).terms, prices["plan"], words)
+    if prices is None:
+        return scenario.name
+    begins = found["exact"].get("begins", ())
+    return sentence(scenario, read(prices["before"]).terms, prices["plan"], words, begins)
 
 
 def _pairs(given: Any) -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,8 +22,8 @@ _WORDS = ("timing", "package_rounding", "convert_rounding")
 _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell by cell
 
 
-def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words) -> str:
-    """What changes from which prices, for whom and when."""
+def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words, begins: Sequence[str] = ()) -> str:
+    """What changes from which prices, for whom and when. `begins`: as `reports.scenarios.exact_numbers` tells it, once it is known."""
     change = [
         *(changes(scenario, before, words) or [words.t("prices as they are sold today")]),
         *_limits(scenario, words),
@@ -31,7 +31,7 @@ def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words) ->
     said = words.t(
         "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval), change="; ".join(change)
     )
-    return "; ".join([said, _whom(scenario, words), *_besides(scenario, words)])
+    return "; ".join([said, _whom(scenario, words, begins), *_besides(scenario, words)])
 
 
 def _besides(scenario: Scenario, words: Words) -> list[str]:
@@ -50,13 +50,17 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     return said
 
 
-def _whom(scenario: Scenario, words: Words) -> str:
-    """When those who subscribe already get the new prices."""
+def _whom(scenario: Scenario, words: Words, begins: Sequence[str]) -> str:
+    """When those who subscribe already get the new prices; a day that the notice does not allow is told with the one that it does."""
     if scenario.existing is Existing.NEVER:
         return words.t("existing customers keep their prices")
     notice = words.t("{count} days of notice", count=scenario.notice_days)
     if scenario.existing is Existing.DATE and scenario.existing_on:
-        return words.t("existing customers on {day}, with {notice}", day=words.day(scenario.existing_on), notice=notice)
+        asked, real = words.day(scenario.existing_on), [words.day(day) for day in map(date.fromisoformat, begins)]
+        if real and real != [asked, asked]:
+            day = " – ".join(dict.fromkeys(real))
+            return words.t("existing customers on {day}, as soon after {asked} as the notice allows, with {notice}", day=day, asked=asked, notice=notice)  # fmt: skip
+        return words.t("existing customers on {day}, with {notice}", day=asked, notice=notice)
     return words.t("existing customers at their next renewal, with {notice}", notice=notice)
 
 

@@ -105,7 +105,7 @@ def exact_numbers(known: Exact) -> dict[str, Any]:
         "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
         "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), **shocked, "segments": segments(moved),
         "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills, "convert_by": edge.convert_by} for edge in known.edges], "why_not": _why_not(known),
-        "beyond": _beyond(known),
+        "begins": _begins(known.moved), "beyond": _beyond(known),
     }  # fmt: skip
 
 
@@ -138,6 +138,12 @@ def _why_not(known: Exact) -> dict[str, int]:
     """How many keep their prices, by the reason."""
     counts = dict(known.rows.filter(pl.col("why").is_not_null())["why"].value_counts().iter_rows())
     return {**counts, **({WhyNot.NOT_SERVED.value: known.idle} if known.idle else {})}
+
+
+def _begins(moved: pl.DataFrame) -> list[str]:
+    """The first and the last day on which somebody of the first wave gets the new prices, whatever day was asked for."""
+    days = moved.filter(pl.col("wave") == 1)["starts_on"].unique().sort()
+    return [days[end].isoformat() for end in (0, -1)] if days.len() else []
 
 
 def _beyond(known: Exact) -> dict[str, Any] | None:

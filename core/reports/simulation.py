@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -406,6 +406,12 @@ def _least_notice(session: Session, today: date) -> dict[str, int]:
         return billing.price_notice_days(session, today)
     except Conflict:
         return {"consumer": 0, "business": 0}
+
+
+def first_day(session: Session, kinds: tuple[str, ...], notice_days: int, today: date) -> date:
+    """The first day on which customers of all these kinds can get new prices, told so long before or as the company must."""
+    least = _least_notice(session, today)
+    return today + timedelta(days=max(notice_days, *(least.get(kind, 0) for kind in kinds), 0))
 
 
 def _days(session: Session, standing: Standing, scenario: Scenario, today: date) -> pl.DataFrame:

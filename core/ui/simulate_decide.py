@@ -25,11 +25,23 @@ from core.store import billing
 from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_answer, simulate_reads
 from core.ui.format import day, instant, money, month, number, share
+from core.ui.plan_list import permit
 from core.ui.simulate_reads import KEY
 from core.ui.simulate_sentence import restore, start_anew
 from core.ui.text import label, language, sentence, t
 
 MOST_COMPARED = 5
+
+
+def may_only_try(context: session.Context) -> None:
+    """What whoever may not keep a scenario can do here, before anything is typed."""
+    if context.may(Permission.SIMULATE_PRICES):
+        return
+    role = label(context.actor.role.value)
+    if context.may(Permission.APPROVE_SCENARIOS):
+        st.caption(t("As {role} you can try prices and see what they bring, and approve or decline what others ask for; only those who may simulate prices keep a scenario.", role=role))  # fmt: skip
+    else:
+        st.caption(t("As {role} you can try prices and see what they bring; only those who may simulate prices keep a scenario or ask for approval.", role=role))  # fmt: skip
 
 
 def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Context) -> None:
@@ -43,9 +55,8 @@ def keep(row: dict[str, Any] | None, scenario: Scenario, context: session.Contex
             width=260,
             persist_state="session",
         )
-        if context.may(Permission.SIMULATE_PRICES) and st.button(
-            t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save"
-        ):
+        may = permit(context, Permission.SIMULATE_PRICES)
+        if st.button(t("Save scenario"), type="primary", icon=":material/save:", key="scenario:save", **may):
             done = session.act(
                 actions.save_scenario,
                 key="scenario:save",

@@ -31,7 +31,7 @@ KEY = "simulate"  # begins the names of all widgets of the page
 
 @dataclass(frozen=True)
 class Series:
-    """Prices on sale: a plan in a currency and interval, the newest version's terms, and how many subscribe."""
+    """Prices on sale: a plan in a currency and interval, the newest version's terms, how many subscribe, and customers of which kinds."""
 
     plan: str
     name: str
@@ -39,6 +39,7 @@ class Series:
     interval: str
     terms: PriceTerms
     subscriptions: int
+    kinds: tuple[str, ...]
 
 
 def prepared(db: Session, today: date) -> Prepared:
@@ -69,9 +70,11 @@ def series(db: Session, today: date) -> list[Series]:
             continue
         here = (pl.col("plan_id") == plan_id) & (pl.col("currency") == currency)
         here = here & (pl.col("interval_months") == months[name][0]) & (pl.col("interval_days") == months[name][1])
-        held = ready.base.subs.filter(here).height
-        if held:
-            found.append(Series(row.code, row.name, currency, name, catalogue.terms_of(db, row.id), held))
+        held = ready.base.subs.filter(here)
+        if held.height:
+            kinds = ready.people.join(held, on="customer_id", how="semi")["kind"].unique().sort()
+            terms = catalogue.terms_of(db, row.id)
+            found.append(Series(row.code, row.name, currency, name, terms, held.height, tuple(kinds)))
     return sorted(found, key=lambda each: -each.subscriptions)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,7 @@ from core.domain.errors import InvalidInput
 from core.domain.plans import ChargeKind
 from core.domain.scenarios import Existing, Scenario
 from core.domain.subscriptions import CustomerKind
+from core.reports.simulation import first_day
 from core.ui import session, simulate_prices
 from core.ui.format import number, share
 from core.ui.plan_words import day_format
@@ -29,6 +31,7 @@ USUAL = {
     for name in ("kappa", "rho", "half_life", "acquisition", "usage_elasticity", "spill_over")
 }
 USUAL["notice"] = round(math.exp(float(Reaction().notice)), 4)
+USUAL_NOTICE = 30  # days
 
 
 def build(known: list[Series], context: session.Context) -> Scenario:
@@ -39,7 +42,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
         plain = Scenario(state.get(f"{KEY}:name") or t("New prices"), chosen.plan, chosen.currency, chosen.interval)
         edits = simulate_prices.choose(chosen, context)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            timed = _when(plain, context)
+            timed = _when(plain, chosen, context)
             bundled = _bundled(chosen)
         scenario = _more(timed, known)
     return replace(
@@ -48,7 +51,7 @@ def build(known: list[Series], context: session.Context) -> Scenario:
     )  # fmt: skip
 
 
-def _when(scenario: Scenario, context: session.Context) -> Scenario:
+def _when(scenario: Scenario, chosen: Series, context: session.Context) -> Scenario:
     """From when on whom, and how long before they are told."""
     lasting: dict[str, Any] = {"persist_state": "session"}
     from_on = st.date_input(t("For new customers from"), context.today, key=f"{KEY}:from", format=day_format(), width=170, **lasting)  # fmt: skip
@@ -58,9 +61,13 @@ def _when(scenario: Scenario, context: session.Context) -> Scenario:
     )  # fmt: skip
     on = None
     if when == Existing.DATE.value:
-        on = st.date_input(t("On the day"), context.today.replace(day=1), key=f"{KEY}:on", format=day_format(), width=150, **lasting)  # fmt: skip
+        kinds = tuple(st.session_state.get(f"{KEY}:kinds") or chosen.kinds)
+        first = session.frames(
+            first_day, kinds, int(st.session_state.get(f"{KEY}:notice", USUAL_NOTICE)), context.today
+        )
+        on = st.date_input(t("On the day"), first, key=f"{KEY}:on", format=day_format(), width=150, **lasting)  # fmt: skip
     notice = st.number_input(
-        t("Told before, days"), 0, 365, 30, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value, **lasting
+        t("Told before, days"), 0, 365, USUAL_NOTICE, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value, **lasting
     )  # fmt: skip
     return replace(scenario, from_on=_day(from_on), existing=Existing(when), existing_on=_day(on), notice_days=int(notice))  # fmt: skip
 
@@ -167,12 +174,14 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
     )  # fmt: skip
 
 
-def in_words(scenario: Scenario, known: list[Series]) -> str:
+def in_words(scenario: Scenario, known: list[Series], begins: Sequence[str] = ()) -> str:
     """The scenario as one sentence."""
     about = (scenario.plan, scenario.currency, scenario.interval)
     here = next((each for each in known if (each.plan, each.currency, each.interval) == about), None)
     try:
-        return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()))
+        return (
+            scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()), begins)
+        )
     except InvalidInput:  # what is wrong with its prices is said where they are rated
         return scenario.name
 

@@ -184,6 +184,20 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     assert "prediction was frozen" in texts(again)
 
 
+def test_a_day_begins_as_the_notice_allows_and_one_too_early_is_told_with_the_real_one(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    app.selectbox(key="simulate:existing").set_value("date").run()
+
+    assert app.date_input(key="simulate:on").value == date(2026, 7, 15)  # 30 days after 15 June
+    assert "existing customers on 15 Jul 2026, with 30 days of notice" in texts(app)
+    app.date_input(key="simulate:on").set_value(date(2026, 6, 1)).run()
+    said = "existing customers on 15 Jul 2026, as soon after 1 Jun 2026 as the notice allows, with 30 days of notice"
+    assert said in texts(app)
+    assert "existing customers on 1 Jun" not in texts(app)
+
+
 def test_waves_that_begin_after_the_horizon_are_said_not_to_count(sqlite_engine, page):
     company(sqlite_engine)
     app = page(sqlite_engine)
@@ -225,13 +239,17 @@ def test_whoever_publishes_the_prices_of_a_scenario_sees_its_figures(sqlite_engi
     assert "They keep their price" not in said
 
 
-@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("product", True)])
-def test_who_may_keep_a_scenario(sqlite_engine, page, role, may):
+@pytest.mark.parametrize(
+    ("role", "said"), [("viewer", "keep a scenario or ask"), ("support", "keep a scenario or ask"), ("finance", "and approve or decline"), ("product", "")]
+)  # fmt: skip
+def test_who_may_keep_a_scenario_and_what_the_others_can_do_here(sqlite_engine, page, role, said):
     ids = company(sqlite_engine)
     app = page(sqlite_engine, person=ids[role])
     fee(app).set_value(349.0).run()
 
-    assert any(button.key == "scenario:save" for button in app.button) is may
+    assert app.button(key="scenario:save").disabled is bool(said)
+    assert ("you can try prices" in texts(app)) is bool(said)
+    assert said in texts(app)
 
 
 def test_scenarios_stand_side_by_side(sqlite_engine, page):
