@@ -23,6 +23,7 @@ from core.domain.price_form import interval_name
 from core.domain.subscriptions import ChangeKind
 from core.reports.ahead import Ahead, ahead
 from core.reports.contents import Contents, contents
+from core.reports.letters import told_of
 from core.reports.one_customer import OneCustomer, one_customer
 from core.store import billing
 
@@ -50,7 +51,8 @@ def customer_overview(session: Session, external_id: str, today: date) -> Made:
         )
     seller = dict(billing.company_profile(session, today)._mapping)
     words = Words.of(view.said.get("language", "en"))
-    maker = _Maker(words, view, coming, seller, today)
+    told = {row["change_id"]: row for row in told_of(session, view.customer_id, today).rows.iter_rows(named=True)}
+    maker = _Maker(words, view, coming, seller, told, today)
     title = words.t("Your subscription") if len(running) == 1 else words.t("Your subscriptions")
     content = maker.content(running)
     name = f"{external_id}-{today.isoformat()}.pdf"
@@ -65,6 +67,7 @@ class _Maker:
     view: OneCustomer
     coming: Ahead
     seller: dict[str, Any]
+    told: dict[int, dict[str, Any]]
     today: date
 
     def content(self, running: list[Contents]) -> dict[str, Any]:
@@ -242,7 +245,8 @@ class _Maker:
         """A change that is ahead, in a sentence; ends stand by themselves."""
         t, kind = self.words.t, change["kind"]
         if kind == ChangeKind.PRICE:
-            return "; ".join([t("New prices: {plan}", plan=change["plan"]), *limit_text(change, self.words)])
+            limit = self.told.get(change["change_id"], change)
+            return "; ".join([t("New prices: {plan}", plan=change["plan"]), *limit_text(limit, self.words)])
         if kind == ChangeKind.QUANTITY:
             return t("Quantity {quantity}", quantity=self.words.quantity(change["quantity_micro"]))
         if kind == ChangeKind.ADDON:

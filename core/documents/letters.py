@@ -45,11 +45,13 @@ def letter(row: Mapping[str, Any], terms: Mapping[int, PriceTerms]) -> str:
 
 
 def how_stated(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: Words) -> str:
-    """What the prices of a period count in: VAT, and what is used where that is billed too."""
-    vat = words.t("with VAT") if row["tax_inclusive"] else words.t("before VAT")
-    if not metered(terms[row["price_version_id"]]):
-        return vat
-    return f"{vat}, " + (words.t("at least, with what is used") if row["least"] else words.t("without what is used"))
+    """What the prices of a period count in: VAT, the discount of whoever has one, and what is used where that is billed too."""
+    said = [words.t("with VAT") if row["tax_inclusive"] else words.t("before VAT")]
+    if row["discounted"]:
+        said.append(words.t("before the discount"))
+    if metered(terms[row["price_version_id"]]):
+        said.append(words.t("at least, with what is used") if row["least"] else words.t("without what is used"))
+    return ", ".join(said)
 
 
 def usage_told(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: Words) -> Iterator[str]:

@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from core import frames
 from core.calc import timeline as tl
+from core.calc.billing import discounts
 from core.calc.billing.price_limits import limit_of
 from core.calc.pricebook import MICRO
 from core.calc.recurring import recurring_lines
+from core.domain.coupons import Duration
 from core.domain.plans import Charge, ChargeKind, PriceTerms
 from core.reports.scenarios import drafted_version
 from core.store import catalogue, load
@@ -34,8 +36,9 @@ _PARTS = pl.List(pl.Struct({"name": pl.String, "quantity_micro": pl.Int64}))
 class Told:
     """What customers are told. `rows`: customer, name, language, external_id, scenario_id, change_id, plan, currency, tax_inclusive,
     interval_unit, interval_count, notice_on, effective_on, from_version_id, price_version_id, before_minor, after_minor, least (is the
-    price after the minimum, which usage counts towards?), cap_ppm, floor_ppm (where they matter to the customer) and parts (name,
-    quantity_micro of the seats and add-ons that both prices count in). `terms`: the price versions that they name.
+    price after the minimum, which usage counts towards?), discounted (does a coupon of its own lower what is billed then?), cap_ppm,
+    floor_ppm (where they matter to the customer) and parts (name, quantity_micro of the seats and add-ons that both prices count
+    in). `terms`: the price versions that they name.
 
     Both prices are what one period costs at least, before discounts and usage, with the quantity and add-ons of the day; the price
     after is limited as it will be billed.
@@ -53,7 +56,8 @@ def letters(session: Session, scenario_id: int, today: date) -> Told:
 def told_of(session: Session, customer_id: int, today: date) -> Told:
     """What a customer is told of the price changes of roll-outs that are planned for its subscriptions."""
     rows = _planned(session, Subscription, customer_id=customer_id)
-    return _told(session, rows.filter(pl.col("change_id").is_not_null() & (pl.col("effective_on") > today)), today)
+    ahead = rows.filter(pl.col("change_id").is_not_null() & (pl.col("effective_on") > today))
+    return Told(ahead, {}) if ahead.is_empty() else _told(session, ahead, today)
 
 
 def metered(terms: PriceTerms) -> dict[str, Charge]:
@@ -78,12 +82,22 @@ def _told(session: Session, rows: pl.DataFrame, today: date) -> Told:
     told = (
         _felt(_limited(told, addons, prices, track), terms)
         .join(_parts(told, addons, prices), on=SUB, how="left", maintain_order="left")
-        .with_columns(pl.col("parts").fill_null(pl.lit([], dtype=_PARTS)))
+        .with_columns(
+            pl.col("parts").fill_null(pl.lit([], dtype=_PARTS)),
+            discounted=pl.col(SUB).is_in(_discounted(session, days, changes, track).implode()),
+        )
     )
     people = load.customers(session, today, rows["customer_id"].unique(), _PEOPLE).rename({"external_id": "customer"})
     heads = _heads(session, rows["price_version_id"].unique())
     whole = told.join(people, on="customer_id", how="left", maintain_order="left")
     return Told(whole.join(heads, on="price_version_id", how="left", maintain_order="left"), terms)
+
+
+def _discounted(session: Session, days: pl.DataFrame, changes: pl.DataFrame, track: tl.Timeline) -> pl.Series:
+    """The subscriptions with a coupon of their own that lowers what is billed on their day, once given ones aside."""
+    given = discounts.grants(tl.live_changes(changes), load.coupons(session), track)
+    lasting = given.filter(pl.col("duration") != Duration.ONCE).join(days, on=SUB)
+    return lasting.filter(pl.col("effective_on").is_between("window_start", "window_end", closed="left"))[SUB]
 
 
 def _parts(told: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices) -> pl.DataFrame:

@@ -291,6 +291,7 @@ def test_a_letter_speaks_the_customer_s_language_and_states_the_price_as_the_pla
     who = world.customer(language="nb")
     key = world.start(who, plan, date(2025, 1, 1), quantity=3)
     world.change(key, "addon", date(2025, 1, 1), item="extra", quantity_micro=2_000_000)
+    coupon = world.coupon(kind="percent", rate_ppm=100_000, duration="forever", scope="plan")
     key, *_ = approved(engine)
     (row,), (said,) = told(engine, key)
 
@@ -298,6 +299,8 @@ def test_a_letter_speaks_the_customer_s_language_and_states_the_price_as_the_pla
     assert (row["before_minor"], row["after_minor"]) == (46_900, 51_900)
     assert "koster Plan med 3 × Plass, 2 × Lagring deg 519,00 kr" in said
     assert "469,00 kr (med mva.)" in said
+    world.change(row["subscription_id"], "coupon", date(2025, 1, 1), coupon_id=coupon)
+    assert "469,00 kr (med mva., før rabatten)" in told(engine, key)[1][0]
 
 
 def test_a_letter_names_each_price_of_usage_that_changes(engine):
