@@ -49,6 +49,7 @@ EDGES = (-0.20, -0.05, 0.05, 0.10, 0.25, 0.50)
 AMBER, RED = 0.10, 0.25
 SHOCK = 10  # a rise of less than so many units of the currency is no shock, whatever its share
 SUB = "subscription_id"
+PPM = 10**6
 
 
 def all_scenarios(session: Session) -> list[dict[str, Any]]:
@@ -160,10 +161,23 @@ def share_of(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(delta=delta, share=pl.when(pl.col("before") > 0).then(delta / pl.col("before")))
 
 
+def _beyond(edge: float) -> pl.Expr:
+    """Does a bill rise by more than a share, or fall by as much as one below nought? In exact integers. What a limit holds is within it:
+    the bill today, the limit and what coupons and VAT leave of it are each rounded, so up to two minor units a bill say nothing.
+    """
+    months, days = pl.col("interval_months"), pl.col("interval_days")
+    bills = pl.when(months > 0).then(12 // months).otherwise(366 // days + 1)
+    slack = pl.when(pl.col("limit") != 0).then(2 * bills).otherwise(0)  # twelfths a month are whole ones a year
+    size = (pl.col("delta") if edge > 0 else -pl.col("delta")) - slack
+    wide, bound = size.cast(pl.Int128) * PPM, pl.col("before").cast(pl.Int128) * round(abs(edge) * PPM)
+    return (pl.col("before") > 0) & ((wide > bound) if edge > 0 else (wide >= bound))
+
+
 def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
     """Customers and money by relative change: from, to (None = open), customers, delta_minor; the newly charged have no share."""
     known = share_of(moved)
-    above = pl.sum_horizontal((pl.col("share") > edge).cast(pl.Int64) for edge in EDGES)
+    passed = (_beyond(edge) if edge > 0 else ~_beyond(edge) for edge in EDGES)
+    above = pl.sum_horizontal(each.cast(pl.Int64) for each in passed)
     sums = known.drop_nulls("share").group_by(above=above).agg(pl.col("customer_id").n_unique(), pl.col("delta").sum())
     of_band = {number: (customers, delta) for number, customers, delta in sums.iter_rows()}
     found = []
@@ -224,13 +238,9 @@ def _top(moved: pl.DataFrame) -> float | None:
     return float(by["delta"].head(10).sum()) / float(by["delta"].sum()) if by.height else None
 
 
-def shocks(moved: pl.DataFrame, share: float, currency: str) -> pl.DataFrame:
-    """Bills that rise by more than a share, or for the second time within a year, and by more than a small amount, the largest share first."""
-    return share_of(moved).filter(_shock(share, currency)).sort("share", descending=True)
-
-
 def _shock(share: float, currency: str) -> pl.Expr:
-    rises = (pl.col("share") > share) | pl.col("again")
+    """Bills that rise by more than a share, or for the second time within a year, and by more than a small amount."""
+    rises = _beyond(share) | pl.col("again")
     return rises & (pl.col("delta") > pl.lit(12 * SHOCK * 10 ** exponent_of(currency)))
 
 
