@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
+from core.documents.answer_words import break_even, chance, reached, spread
 from core.documents.scenario_words import edge_text
 from core.documents.words import Words
 from core.domain.money import exponent_of
@@ -28,7 +29,9 @@ MOST_ROWS = 300
 def marks() -> None:
     """What is told apart everywhere."""
     _told_apart(
-        t(":blue-badge[Data] from your own facts, to the minor unit · :orange-badge[Assumption] with its range")
+        t(
+            ":blue-badge[Data] from your own facts, to the minor unit · :orange-badge[Assumption] with its range · all amounts without VAT"
+        )
     )
 
 
@@ -74,9 +77,7 @@ def _exact_card(found: dict[str, Any], currency: str) -> None:
         delta_color="off", delta_arrow="off",
         help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
     )  # fmt: skip
-    # Whoever is not served today is among those who do not get them, and so among all.
-    moved, every = (number(count) for count in (exact["moved"], exact["moved"] + sum(exact["why_not"].values())))
-    _told_apart(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
+    _told_apart(f":blue-badge[{t('Data')}] {reached(exact, Words.of(language()))}")
     if exact["why_not"]:
         left = ", ".join(f"{label(why)} {number(count)}" for why, count in sorted(exact["why_not"].items()))
         st.caption(t("not: {left}", left=left))
@@ -94,32 +95,18 @@ def _expected_card(found: dict[str, Any], currency: str) -> None:
     low, high = (parts.plain(_whole(gain[end], currency)) for end in ("low", "high"))
     _told_apart(t(":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases", low=low, high=high))
     steady = parts.plain(_whole(hoped["steady"]["middle"], currency))
-    st.caption(
-        t(
-            "chance of a gain {chance}; a month at the end {steady}",
-            chance=share(gain["above_zero"], 0),
-            steady=steady,
-        )
-    )
+    st.caption(f"{chance(hoped, Words.of(language()))}; {t('a month at the end {steady}', steady=steady)}")
 
 
 def _break_even_card(found: dict[str, Any], _currency: str) -> None:
-    hoped = found["expected"]
+    pays = break_even(found, Words.of(language()))
     st.metric(
-        t("Pays unless more leave than"), share(hoped["break_even_loss"]),
-        help=t("The share of those who get the new prices that may leave once and for all."),
-    )  # fmt: skip
-    if hoped["break_even_churn"] is not None:
-        now, then = share(hoped["base_churn"], 2), share(hoped["break_even_churn"], 2)
-        st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
-    if hoped["break_even_kappa"] is not None:
-        times = number(hoped["break_even_kappa"] / hoped["kappa"], places=1)
-        _told_apart(
-            t(
-                ":orange-badge[Assumption] breaks even where customers are {times} times as sensitive as assumed",
-                times=times,
-            )
-        )
+        pays.title, pays.value, help=t("The share of those who get the new prices that may leave once and for all.")
+    )
+    if pays.more:
+        st.caption(parts.plain(pays.more))
+    if pays.sensitivity:
+        _told_apart(f":orange-badge[{t('Assumption')}] {pays.sensitivity}")
 
 
 def _first_year_card(found: dict[str, Any], currency: str) -> None:
@@ -136,7 +123,7 @@ CARDS = (_exact_card, _expected_card, _break_even_card, _first_year_card)
 
 
 def _whole(amount: float, currency: str) -> str:
-    return ("+" if amount > 0 else "−" if amount < 0 else "") + whole_money(abs(round(amount)), currency)
+    return whole_money(round(amount), currency, sign=True)
 
 
 def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
@@ -150,15 +137,9 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
     left, right = st.columns([2, 3])
     with left:
         _histogram(told)
-        spread = found["exact"]["quantiles"]
-        st.caption(
-            t(
-                "half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}",
-                p50=share(spread["p50"]),
-                p90=share(spread["p90"]),
-                max=share(spread["max"]),
-            )
-        )
+        told_spread = spread(found["exact"], Words.of(language()))
+        if told_spread:
+            st.caption(told_spread)
         if found["exact"]["top_ten_share"]:
             st.caption(t("ten customers pay {share} of the rise", share=share(found["exact"]["top_ten_share"], 0)))
     with right:

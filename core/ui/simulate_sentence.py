@@ -205,6 +205,7 @@ def start_anew() -> None:
 def restore(scenario: Scenario) -> None:
     """Put a kept scenario into the widgets."""
     start_anew()
+    st.session_state.pop(SHOWN, None)
     st.session_state[f"{KEY}:name"] = scenario.name
     st.session_state[f"{KEY}:series"] = f"{scenario.plan}|{scenario.currency}|{scenario.interval}"
     for key, held in simulate_prices.restore(scenario).items():

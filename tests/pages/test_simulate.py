@@ -141,6 +141,27 @@ def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     assert "letters go out" not in stopped
 
 
+def test_what_was_stopped_is_shown_as_it_was_approved_and_with_todays_base_when_asked(sqlite_engine, page):
+    """Its prices are sold by now, so with today's base nobody would pay more: that is another number than the one approved."""
+    ids = company(sqlite_engine)
+    kept = replace(SCENARIO, from_on=date(2026, 6, 15))
+    key = prepared_request(sqlite_engine, kept)
+    known = effect(sqlite_engine, kept)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    version = made["price_version_id"]
+    act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
+    act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="not now")
+
+    approved = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert "fee 299.00 kr → 349.00 kr" in texts(approved).replace("\u00a0", " ").replace("\\", "")
+    assert "numbers are those that were approved" in texts(approved)
+    today = page(sqlite_engine, person=ids["admin"], scenario="1", base="today")
+    assert fee(today).value == 349.0
+    assert "Other numbers were approved" in texts(today)
+    assert "differs from what is kept" not in texts(today)
+    assert any(button.key == "scenario:ask" for button in today.button)
+
+
 def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page):
     ids = company(sqlite_engine)
     key = prepared_request(sqlite_engine)
@@ -190,7 +211,12 @@ def test_scenarios_stand_side_by_side(sqlite_engine, page):
 
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
-    assert table["A month"].to_list() == ["+600.00\u00a0kr", "+1,000.00\u00a0kr"]
+    assert table["A month"].to_list() == ["+600\u00a0kr", "+1,000\u00a0kr"]
+    told = [each.replace("\u00a0", " ") for each in table["What differs"]]
+    assert told == ["fee 299.00 kr → 329.00 kr", "fee 299.00 kr → 349.00 kr"]
+    assert [each.replace("\u00a0", " ") for each in table["Scenario"]] == told, (
+        "one name says nothing, so what differs does"
+    )
 
 
 def test_without_subscribers_there_is_nothing_to_simulate(sqlite_engine, page):
@@ -361,7 +387,7 @@ def test_scenarios_of_different_plans_have_a_sum(sqlite_engine, page):
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
     together = table[table["Scenario"] == "Together"]
-    assert together["A month"].to_list() == ["+1,010.00\u00a0kr"]
+    assert together["A month"].to_list() == ["+1,010\u00a0kr"]
     assert all("kr" in told for told in (together["Expected"].item(), together["8 of 10 cases"].item()))
 
 
