@@ -51,6 +51,7 @@ scenario = sentence.build(known, context)
 assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
 sentence.note(scenario)
+parts.show_refused()
 st.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:
     exact, hoped, found = answer.answered(scenario, context.today)

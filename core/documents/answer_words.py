@@ -31,7 +31,7 @@ def break_even(found: Mapping[str, Any], words: Words) -> BreakEven:
             t("Pays unless more leave than"), words.share(loss), _churn(hoped, words), _sensitivity(hoped, words)
         )
     if loss is not None:
-        more = ". ".join(filter(None, (t("more is expected, so the middle case is a loss"), _churn(hoped, words))))
+        more = "; ".join(filter(None, (t("more is expected, so the middle case is a loss"), _churn(hoped, words))))
         return BreakEven(t("Would pay if no more left than"), words.share(loss), more, _sensitivity(hoped, words))
     if exact["delta_minor"] > 0:
         return BreakEven(

@@ -194,8 +194,12 @@ def edge_text(edge: Mapping[str, Any], currency: str, words: Words) -> str:
     """
     size = edge.get("convert_by")
     above, at = (words.quantity(edge[name], size) for name in ("above_micro", "at_micro"))
-    return words.t(
-        "{charge}: {above} units cost {less}, {fall} less than {quantity}. {bills} looked-at bills lie where more units would cost less.",
+    said = words.t(
+        "{charge}: {above} units cost {less}, {fall} less than {quantity}.",
         charge=edge["charge"], above=above, less=words.money(edge["above_minor"], currency),
-        fall=words.money(edge["at_minor"] - edge["above_minor"], currency), quantity=at, bills=words.number(edge["bills"]),
+        fall=words.money(edge["at_minor"] - edge["above_minor"], currency), quantity=at,
     )  # fmt: skip
+    if not edge["bills"]:
+        return said
+    concerned = words.t("{count} bills of the last year are just below the bound: with more units they would cost less.", count=words.number(edge["bills"]))  # fmt: skip
+    return f"{said} {concerned}"

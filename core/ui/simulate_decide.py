@@ -90,7 +90,7 @@ def compare(scenario: Scenario | None, context: session.Context) -> None:
         st.dataframe(
             [*rows, *_together(compared, context), *refused], hide_index=True,
             column_config=parts.money_columns(*(name for name in (rows or [{}])[0] if name not in (t("Scenario"), t("What differs"))))
-            | {t("What differs"): st.column_config.TextColumn(width="large")},
+            | {t("What differs"): st.column_config.TextColumn(width="medium")},
         )  # fmt: skip
         if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):
             st.session_state["compared"] = []

@@ -17,7 +17,7 @@ from core.domain.scenarios import Existing
 from core.reports import reaction, scenarios
 from core.store.engine import reading
 from core.store.tables import Person
-from core.ui.simulate_prices import Cell, _tier_today
+from core.ui.simulate_prices import Cell, _step, _tier_today
 from tests.apps import open_page, texts
 from tests.reports.test_simulation import APPROVER, SCENARIO, act, effect, prepared_request, rising
 from tests.world import World, charge, fixed, tier
@@ -398,7 +398,7 @@ def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine,
     next(box for box in app.number_input if box.key.endswith("fee:0:flat_amount")).set_value(110.0).run()
     said = "\n".join(each.value for each in app.warning).replace("\u00a0", " ").replace("\\", "")
     assert "11 units cost 44.00 kr, 6.00 kr less than 10" in said
-    assert "72 looked-at bills" in said
+    assert "72 bills of the last year are just below the bound" in said
 
 
 def test_where_a_tier_was_added_a_box_says_what_its_last_unit_costs_today():
@@ -415,3 +415,31 @@ def test_where_a_tier_was_added_a_box_says_what_its_last_unit_costs_today():
 
     assert told(moved) == [3, 1], "the same tiers, in their places"
     assert told(added) == [3, 3, 1], "a new one below: it costs what it costs today"
+
+
+def test_a_number_that_cannot_be_is_refused_in_a_sentence_and_the_last_one_stays(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    told = month_effect(app)
+    fee(app).set_value(-5.0).run()
+    assert any("−5 is not possible, it takes at least 0. 349 stays." in error.value for error in app.error)
+    assert fee(app).value == 349.0
+    app.number_input(key="simulate:horizon").set_value(36).run()
+    assert not app.error
+    app.number_input(key="simulate:horizon").set_value(0).run()
+    assert any("Horizon, months: 0 is not possible, it takes 1 to 120. 36 stays." in each.value for each in app.error)
+    assert "Expected in 36 months" in figures(app)
+    assert month_effect(app) == told
+
+
+def test_a_step_of_a_price_leads_to_another_price_that_can_be_sold():
+    assert [_step(D(price), 2) for price in ("1.65", "0.40", "4.50", "39", "299")] == [0.03, 0.01, 0.09, 0.78, 6.0]
+
+
+def test_how_what_is_metered_becomes_what_is_billed_is_said(sqlite_engine, page):
+    world = World(sqlite_engine)
+    storage = charge("gb", "usage", "per_unit", tier(unit="2"), meter="mb", name="Storage", convert_by="1000")
+    world.start(world.customer(), world.plan(fixed("100"), storage, code="pro"), date(2025, 1, 1))
+
+    assert "Storage: 1,000 × mb are one unit" in texts(page(sqlite_engine))
