@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.documents.words import Words
+from core.domain.scenarios import Assumption
 
 
 class BreakEven(NamedTuple):
@@ -81,6 +82,17 @@ def spread(exact: Mapping[str, Any], words: Words) -> str:
     if found["max"] <= 0:
         return words.t("no bill rises; the middle one changes by {middle}", middle=middle)
     return words.t("the middle bill changes by {middle}, nine of ten by {most} or less, the largest rise is {last}", middle=middle, most=most, last=last)  # fmt: skip
+
+
+def decisive(hoped: Mapping[str, Any], words: Words) -> list[tuple[str, float, float]]:
+    """Each assumption and the gain where it is low and high, the one that decides most first. Low and high are of what its words say:
+    "how fast it fades" is low where half has faded late, "how many fewer come" where the elasticity is near nought.
+    """
+    turned = (Assumption.HALF_LIFE, Assumption.ACQUISITION)
+    return [
+        (words.label(row["assumption"]), *((row["high"], row["low"]) if row["assumption"] in turned else (row["low"], row["high"])))
+        for row in hoped["tornado"]
+    ]  # fmt: skip
 
 
 def reached(exact: Mapping[str, Any], words: Words) -> str:

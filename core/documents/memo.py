@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.documents.answer_words import break_even, chance, reached, spread
+from core.documents.answer_words import break_even, chance, decisive, reached, spread
 from core.documents.customer_overview import Made
 from core.documents.paper import pdf
 from core.documents.scenario_words import USUAL, assumed, edge_text, sentence
@@ -68,7 +68,7 @@ def memo(
             for each in decisions
         ],
         "mind_title": t("What would change our mind"),
-        "mind": [t("{assumption}: {low} to {high}", assumption=words.label(row["assumption"]), low=about(row["low"]), high=about(row["high"])) for row in hoped["tornado"][:3]],
+        "mind": [t("{assumption}: {low} if low, {high} if high", assumption=name, low=about(low), high=about(high)) for name, low, high in decisive(hoped, words)[:3]],
         "gap": t("Nothing was billed yet that re-rated history could be held against.") if found.get("gap_ppm") is None
         else t("Re-rated history differs from the invoices by {gap}.", gap=share(found["gap_ppm"] / 1e6, 3)), "link": link,
     }  # fmt: skip

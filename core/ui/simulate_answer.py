@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
-from core.documents.answer_words import break_even, chance, reached, spread
+from core.documents.answer_words import break_even, chance, decisive, reached, spread
 from core.documents.scenario_words import edge_text
 from core.documents.words import Words
 from core.domain.money import exponent_of
@@ -173,19 +173,23 @@ def _segments(rows: list[dict[str, Any]], currency: str) -> None:
 
 def _histogram(told: pl.DataFrame) -> None:
     """Customers by relative change; a rise is orange, a fall blue: it is the customer's view."""
-    shown = told.filter(pl.col("share").is_not_null()).select(
-        share=(pl.col("share") * 50).round(0) / 50, addon=pl.when(pl.col("addon") > 0).then(pl.lit(t("has a bundled add-on"))).otherwise(pl.lit(t("others")))
+    known = told.filter(pl.col("share").is_not_null())
+    spread = float(known["share"].max() or 0) - float(known["share"].min() or 0)  # type: ignore[arg-type]
+    step = 0.02 if spread > 0.2 else 0.005
+    shown = known.select(
+        share=(pl.col("share") / step).round(0) * step, addon=pl.when(pl.col("addon") > 0).then(pl.lit(t("has a bundled add-on"))).otherwise(pl.lit(t("others")))
     ).group_by("share", "addon").agg(customers=pl.len())  # fmt: skip
     st.vega_lite_chart(
-        charts.filled(_bars_of_change, shown=shown), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
+        charts.filled(_bars_of_change, step, shown=shown), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
     )  # fmt: skip
 
 
-def _bars_of_change() -> Any:
+def _bars_of_change(step: float) -> Any:
+    exact = "+.1~%"  # as many decimals as the steps have
     bars = alt.Chart(alt.NamedData("shown")).mark_bar(cornerRadius=1, size=10).encode(
-        x=alt.X("share:Q", title=t("Change of the bill"), axis=alt.Axis(format="+.0%")), y=alt.Y("sum(customers):Q", title=None),
+        x=alt.X("share:Q", title=t("Change of the bill"), axis=alt.Axis(format=exact, tickMinStep=step)), y=alt.Y("sum(customers):Q", title=None),
         color=alt.Color("addon:N", scale=alt.Scale(domain=[t("others"), t("has a bundled add-on")], range=[charts.COLOURS["contraction"], charts.COLOURS["price"]])),
-        tooltip=[alt.Tooltip("share:Q", format="+.0%", title=t("Change")), alt.Tooltip("addon:N", title=" "), alt.Tooltip("sum(customers):Q", title=t("Subscriptions"))],
+        tooltip=[alt.Tooltip("share:Q", format=exact, title=t("Change")), alt.Tooltip("addon:N", title=" "), alt.Tooltip("sum(customers):Q", title=t("Subscriptions"))],
     )  # fmt: skip
     return charts.styled(bars, height=230)
 
@@ -285,7 +289,7 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     left, right = st.columns(2)
     with left:
         st.vega_lite_chart(
-            charts.filled(_steps_to_expected, currency, steps=frame), width="stretch", key="why",
+            charts.filled(_steps_to_expected, currency, charts.ink(), steps=frame), width="stretch", key="why",
             alt=t("From the exact uplift to what is expected"),
         )  # fmt: skip
         st.caption(
@@ -302,39 +306,51 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
                 )
             )
     with right:
-        _tornado(hoped, currency)
+        _tornado(found["expected"], currency)
 
 
-def _steps_to_expected(currency: str) -> Any:
+def _steps_to_expected(currency: str, ink: str) -> Any:
     known = alt.datum.mark == t("Data")
-    chart = alt.Chart(alt.NamedData("steps")).mark_bar(cornerRadius=2).encode(
-        x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=charts.short_axis()), y2="end:Q",
+    chart = alt.Chart(alt.NamedData("steps")).mark_bar(cornerRadius=2, height=18).encode(
+        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=160)), x=alt.X("start:Q", title=currency, axis=charts.short_axis()), x2="end:Q",
         color=alt.Color("colour:N", scale=None), strokeDash=alt.condition(known, alt.value([1, 0]), alt.value([4, 3])),
-        stroke=alt.value("#5A6374"), strokeWidth=alt.condition(known, alt.value(0), alt.value(1)),
+        stroke=alt.value(ink), strokeWidth=alt.condition(known, alt.value(0), alt.value(1)),
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
     )  # fmt: skip
     return charts.styled(chart, height=240)
 
 
-def _tornado(hoped: Expected, currency: str) -> None:
-    """Each assumption at its 10 % and 90 % point."""
-    scale = 10 ** exponent_of(currency)
-    rows = [(label(name), low / scale, high / scale) for name, low, high in hoped.tornado if abs(low - high) >= 1]
+def _tornado(hoped: dict[str, Any], currency: str) -> None:
+    """Each assumption at its 10 % and 90 % point, the one that decides most first."""
+    scale, low_word, high_word = 10 ** exponent_of(currency), t("low"), t("high")
+    told = decisive(hoped, Words.of(language()))
+    rows = [(name, low / scale, high / scale) for name, low, high in told if abs(low - high) >= 1]
     if not rows:
         return
-    frame = pl.DataFrame(rows, schema=["what", "low", "high"], orient="row")
+    frame = pl.DataFrame(rows, schema=["what", "low", "high"], orient="row").with_columns(
+        left=pl.min_horizontal("low", "high"), right=pl.max_horizontal("low", "high"), rises=pl.col("low") <= pl.col("high")
+    ).with_columns(
+        left_word=pl.when("rises").then(pl.lit(low_word)).otherwise(pl.lit(high_word)),
+        right_word=pl.when("rises").then(pl.lit(high_word)).otherwise(pl.lit(low_word)),
+    )  # fmt: skip
     st.vega_lite_chart(
-        charts.filled(_bars_of_assumptions, currency, ends=frame), width="stretch", key="tornado", alt=t("Which assumption decides")
+        charts.filled(_bars_of_assumptions, currency, charts.ink(), ends=frame), width="stretch", key="tornado", alt=t("Which assumption decides")
     )  # fmt: skip
-    st.caption(t("The longest bar is the assumption that decides."))
+    st.caption(
+        t("What is expected if one assumption is low or high, at its 10 % or 90 % point, and the others stay. The longest bar decides.")
+    )  # fmt: skip
 
 
-def _bars_of_assumptions(currency: str) -> Any:
-    chart = alt.Chart(alt.NamedData("ends")).mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
-        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210)), x=alt.X("low:Q", title=currency, axis=charts.short_axis()), x2="high:Q",
-        tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("low:Q", title=t("at its 10 % point"), format=",.0f"), alt.Tooltip("high:Q", title=t("at its 90 % point"), format=",.0f")],
+def _bars_of_assumptions(currency: str, ink: str) -> Any:
+    y = alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210))
+    base = alt.Chart(alt.NamedData("ends"))
+    bars = base.mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
+        y=y, x=alt.X("left:Q", title=currency, axis=charts.short_axis(), scale=alt.Scale(padding=30)), x2="right:Q",
+        tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("low:Q", title=t("low"), format=",.0f"), alt.Tooltip("high:Q", title=t("high"), format=",.0f")],
     )  # fmt: skip
-    return charts.styled(chart, height=240)
+    left = base.mark_text(align="right", dx=-4, color=ink).encode(y=y, x="left:Q", text="left_word:N")
+    right = base.mark_text(align="left", dx=4, color=ink).encode(y=y, x="right:Q", text="right_word:N")
+    return charts.styled(bars + left + right, height=240)
 
 
 def months_chart(hoped: Expected, currency: str) -> None:

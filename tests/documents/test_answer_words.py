@@ -55,3 +55,12 @@ def test_where_nothing_changes_nothing_is_said_of_chance() -> None:
 def test_bills_that_only_fall_are_not_told_as_a_rise() -> None:
     assert answer_words.spread({"quantiles": {"p50": -0.1, "p90": -0.05, "max": -0.01}}, EN).startswith("no bill rises")
     assert "largest rise is +20.0" in answer_words.spread({"quantiles": {"p50": 0.1, "p90": 0.2, "max": 0.2}}, EN)
+
+
+def test_low_and_high_are_of_what_the_words_say() -> None:
+    """Half has faded late (a high number) where it fades slowly: "how fast it fades" is low there."""
+    rows = [{"assumption": "half_life", "low": 60, "high": 10}, {"assumption": "kappa", "low": 50, "high": 20}]
+    assert answer_words.decisive({"tornado": rows}, EN) == [
+        ("how fast it fades", 10, 60),
+        ("how many leave for a rise", 50, 20),
+    ]
