@@ -36,7 +36,7 @@ def break_even(found: Mapping[str, Any], words: Words) -> BreakEven:
         return BreakEven(t("Would pay if no more left than"), words.share(loss), more, _sensitivity(hoped, words))
     if exact["delta_minor"] > 0:
         return BreakEven(
-            t("Break-even"), "–", t("No number of leavers makes it even: customers cost as much as they bring.")
+            t("Break-even"), "–", t("No share of leavers makes it even: those concerned bring no more than they cost.")
         )
     reason = (
         t("The bills alone bring no more: what is gained comes from those who stay or come because of it.") if gains
@@ -86,7 +86,7 @@ def spread(exact: Mapping[str, Any], words: Words) -> str:
 
 def decisive(hoped: Mapping[str, Any], words: Words) -> list[tuple[str, float, float]]:
     """Each assumption and the gain where it is low and high, the one that decides most first. Low and high are of what its words say:
-    "how fast it fades" is low where half has faded late, "how many fewer come" where the elasticity is near nought.
+    "how fast it fades" is low where half has faded late, "how strongly new customers react" where the elasticity is near nought.
     """
     turned = (Assumption.HALF_LIFE, Assumption.ACQUISITION)
     return [

@@ -32,7 +32,7 @@ def found(
         (found(-1, kappa=None), "Would pay if no more left than", "10.0 %", "a loss", "does not pay even if"),
         (found(1, loss=None, kappa=None, delta=-5), "Break-even", "–", "what is gained comes from those who stay", ""),
         (found(-1, loss=None, kappa=None, delta=-5), "Break-even", "–", "do not make up for that", ""),
-        (found(1, loss=None, kappa=None), "Break-even", "–", "cost as much as they bring", ""),
+        (found(1, loss=None, kappa=None), "Break-even", "–", "bring no more than they cost", ""),
         (found(0, loss=None, kappa=None, delta=0, changed=0), "Break-even", "–", "No bill", ""),
     ],
 )  # fmt: skip
