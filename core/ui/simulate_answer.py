@@ -172,10 +172,10 @@ def _segments(rows: list[dict[str, Any]], currency: str) -> None:
 
 
 def _histogram(told: pl.DataFrame) -> None:
-    """Customers by relative change; a rise is orange, a fall blue: it is the customer's view."""
+    """Customers by relative change, those with an add-on that is included now in a colour of their own."""
     known = told.filter(pl.col("share").is_not_null())
     spread = float(known["share"].max() or 0) - float(known["share"].min() or 0)  # type: ignore[arg-type]
-    step = 0.02 if spread > 0.2 else 0.005
+    step = 0.02 if spread > 0.2 else 0.01 if spread > 0.08 else 0.005
     shown = known.select(
         share=(pl.col("share") / step).round(0) * step, addon=pl.when(pl.col("addon") > 0).then(pl.lit(t("has a bundled add-on"))).otherwise(pl.lit(t("others")))
     ).group_by("share", "addon").agg(customers=pl.len())  # fmt: skip
