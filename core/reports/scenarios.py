@@ -44,7 +44,7 @@ from core.store.tables import (
 )  # fmt: skip
 from core.store.tables import Scenario as ScenarioRow
 
-ENGINE = "2"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
+ENGINE = "3"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
 EDGES = (-0.20, -0.05, 0.05, 0.10, 0.25, 0.50)
 AMBER, RED = 0.10, 0.25
 SHOCK = 10  # a rise of less than so many units of the currency is no shock, whatever its share
