@@ -17,7 +17,7 @@ context = session.open_page()
 parts.header(
     t("Simulate"),
     t(
-        "What if prices were others: exact on your own base first, then what people may do. Nothing is published by that."
+        "What if prices were different? First exactly, for your own customers, then how they may react. Trying prices here publishes nothing."
     ),
 )
 if not session.frames(overview.has_company, context.today):
@@ -50,6 +50,7 @@ simulate_decide.may_only_try(context)
 scenario = sentence.build(known, context)
 assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
+parts.show_refused()
 told = st.empty()
 told.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
 try:

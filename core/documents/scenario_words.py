@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from core.calc.simulation.response import Reaction
 from core.documents.price_words import counted, field_name, prices_text, whole_text
 from core.documents.words import Words
 from core.domain.money import parse_decimal
@@ -15,6 +16,7 @@ from core.domain.price_edits import KIND, REMOVED, TIERS, WHOLE, applied, betwee
 from core.domain.price_form import EVENT_FIELDS, PLACES_TYPED, TIER_CELLS, fill, read
 from core.domain.scenarios import Edit, Existing, Scenario, kept_edits
 
+USUAL = Reaction()
 _AMOUNTS = ("flat_amount", "unit_amount", "fixed_amount", "min_amount", "max_amount", "minimum_commitment", "free_amount", "min_per_event", "max_per_event")  # fmt: skip
 _FLAGS = ("first_tier_flat_at_zero",)
 _TEXTS = ("name", "meter", "vat_category")
@@ -24,14 +26,39 @@ _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell b
 
 def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words, begins: Sequence[str] = ()) -> str:
     """What changes from which prices, for whom and when. `begins`: as `reports.scenarios.exact_numbers` tells it, once it is known."""
-    change = [
+    said = words.t(
+        "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval),
+        change="; ".join(_change(scenario, before, words)),
+    )  # fmt: skip
+    return "; ".join([said, _whom(scenario, words, begins), *_besides(scenario, words)])
+
+
+def _change(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
+    """What changes, and within which limits."""
+    return [
         *(changes(scenario, before, words) or [words.t("prices as they are sold today")]),
         *_limits(scenario, words),
     ]
-    said = words.t(
-        "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval), change="; ".join(change)
-    )
-    return "; ".join([said, _whom(scenario, words, begins), *_besides(scenario, words)])
+
+
+def differences(compared: Sequence[tuple[Scenario, PriceTerms, str]], words: Words) -> list[list[str]]:
+    """In which pieces each of these scenarios differs from the others; `compared`: with the prices it begins from and its plan's name."""
+    told = [
+        [" · ".join((plan, scenario.currency, words.label(scenario.interval))), *_change(scenario, before, words),
+         _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
+         words.t("{count} months", count=scenario.horizon_months)]
+        for scenario, before, plan in compared
+    ]  # fmt: skip
+    common = set.intersection(*(set(each) for each in told)) if len(told) > 1 else set()
+    return [[piece for piece in each if piece not in common] for each in told]
+
+
+def assumed(scenario: Scenario, words: Words) -> list[str]:
+    """What is assumed other than usual."""
+    return [
+        words.t("{assumption}: {number} instead of the default", assumption=words.label(name), number=words.number(round(value, 2)))
+        for name, value in scenario.assumptions if value != getattr(USUAL, name, None)
+    ]  # fmt: skip
 
 
 def _besides(scenario: Scenario, words: Words) -> list[str]:
@@ -176,8 +203,12 @@ def edge_text(edge: Mapping[str, Any], currency: str, words: Words) -> str:
     """
     size = edge.get("convert_by")
     above, at = (words.quantity(edge[name], size) for name in ("above_micro", "at_micro"))
-    return words.t(
-        "{charge}: {above} units cost {less}, {fall} less than {quantity}. {bills} looked-at bills lie where more units would cost less.",
+    said = words.t(
+        "{charge}: {above} units cost {less}, {fall} less than {quantity}.",
         charge=edge["charge"], above=above, less=words.money(edge["above_minor"], currency),
-        fall=words.money(edge["at_minor"] - edge["above_minor"], currency), quantity=at, bills=words.number(edge["bills"]),
+        fall=words.money(edge["at_minor"] - edge["above_minor"], currency), quantity=at,
     )  # fmt: skip
+    if not edge["bills"]:
+        return said
+    concerned = words.t("{count} bills of the last year are just below the bound: with more units they would cost less.", count=words.number(edge["bills"]))  # fmt: skip
+    return f"{said} {concerned}"

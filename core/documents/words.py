@@ -33,6 +33,14 @@ class Words:
         """ "1 299,00 kr" """
         return formats.money(amount_minor, currency, self.language)
 
+    def whole_money(self, about: float, currency: str) -> str:
+        """A change that rests on assumptions, with its sign: more than whole units would pretend to know more."""
+        return formats.whole_money(round(about), currency, self.language, sign=True)
+
+    def share(self, value: float | None, places: int = 1, *, sign: bool = False) -> str:
+        """A fraction: 0.123 → "12.3 %", with a sign where it is a change."""
+        return formats.share(value, self.language, places, sign=sign)
+
     def price(self, amount: Decimal, currency: str) -> str:
         """A unit price with all its decimals."""
         return formats.price(amount, currency, self.language)

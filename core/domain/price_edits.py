@@ -8,6 +8,7 @@ a name is the price list itself (`minimum_commitment`, `trial_days`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.domain.money import parse_decimal
 from core.domain.periods import Timing
 from core.domain.plans import ChargeKind, ChargeModel, PriceTerms, Rounding
 from core.domain.price_form import PLACES_TYPED, TIER_CELLS, Form, blank_charge, fill
-from core.domain.scenarios import Edit
+from core.domain.scenarios import Edit, Scenario
 
 WHOLE = ("minimum_commitment", "trial_days")
 REMOVED, TIERS, KIND = "removed", "tiers", "kind"
@@ -60,6 +61,16 @@ def _cells(code: str, was: Form, charge: Form) -> Iterator[Edit]:
         before = was[TIERS][place] if place < len(was[TIERS]) else {}
         changed = (column for column in TIER_CELLS if not _same(before.get(column, ""), tier[column]))
         yield from (Edit(code, column, _text(tier[column]), place) for column in changed)
+
+
+def same(one: Scenario, other: Scenario, before: PriceTerms) -> bool:
+    """Do two scenarios make the same of these prices? How the edits were written down does not matter, nor one that is sold by now."""
+    if replace(one, edits=()) != replace(other, edits=()):
+        return False
+    try:
+        return not list(_differences(*(applied(before, each.edits) for each in (one, other))))
+    except InvalidInput:  # one has no place in these prices
+        return False
 
 
 def applied(before: PriceTerms, edits: Sequence[Edit]) -> Form:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -166,11 +166,6 @@ def check(scenario: Scenario) -> None:
 def to_json(scenario: Scenario) -> dict[str, Any]:
     """Plain data, days as text."""
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(scenario).items()}
-
-
-def same(one: Scenario, other: Scenario) -> bool:
-    """Do two scenarios say the same? In which order their edits were written down does not matter."""
-    return replace(one, edits=()) == replace(other, edits=()) and set(one.edits) == set(other.edits)
 
 
 def from_json(content: Mapping[str, Any]) -> Scenario:

@@ -80,9 +80,10 @@ def expected(known: Exact, people: People, today: date) -> Expected:
         begins=_months_until(scenario.from_on, today),
     )  # fmt: skip
     acquisition = stream.gain(draws)
-    gains = value.present(flows, yearly) + acquisition
+    changes = _changes(known)
+    gains = (value.present(flows, yearly) + acquisition) * changes
     mid, none = project(cells, middle, months), project(cells, middle, months, changed=False)
-    noise = value.chance_spread(mid, none)
+    noise = value.chance_spread(mid, none) * changes
     still = project(cells, base.off(), months)
     no_switch = project(cells, replace(middle, attention=0.0, attention_after_notice=0.0), months)
     stays = project(cells, base.off(), months, changed=False)
@@ -97,9 +98,10 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     if base.usage_elasticity:
         plain = _cells(rows.with_columns(felt="after"), today, scenario.horizon_months)
         exactly = npv(project(plain, base.off(), months), project(plain, base.off(), months, changed=False))
+    besides = float(stream.gain(middle))
     parts = {
         "exact": exactly, "usage": used - exactly, "churn": npv(no_switch, none) - used, "switching": npv(mid, none) - npv(no_switch, none),
-        "acquisition": float(stream.gain(middle)),
+        "acquisition": besides,
     }  # fmt: skip
     per_month = np.percentile(with_change.revenue, [10, 90], axis=0)
     table = pl.DataFrame({
@@ -109,7 +111,7 @@ def expected(known: Exact, people: People, today: date) -> Expected:
     moved = known.moved
     sums = float(moved["before"].sum()) / 12, float(moved["after"].sum()) / 12
     rise = sums[1] > sums[0] > 0
-    kappa = value.break_even_kappa(cells, middle, months, yearly, cost) if rise else None
+    kappa = value.break_even_kappa(cells, middle, months, yearly, cost, besides=besides) if rise else None
     at12 = min(12, months - 1)
     decided = value.tornado(priors, middle, lambda r: value.gain(cells, r, months, yearly, cost) + stream.gain(r))
     return Expected(
@@ -123,6 +125,11 @@ def expected(known: Exact, people: People, today: date) -> Expected:
         tornado=[(name, round(low), round(high)) for name, low, high in decided], base_churn=mean, events=past.events, sign_ups=past.sign_ups,
         reaction=middle, draws=gains, noise=noise,
     )  # fmt: skip
+
+
+def _changes(known: Exact) -> bool:
+    """Does anything change: the bill of somebody who is here, or of those who come? Else what is left of a sum is no gain."""
+    return known.new_price_ratio != 1 or bool((known.rows["before"] != known.rows["after"]).any())
 
 
 def together(scenarios: Sequence[Scenario], found: Sequence[Expected]) -> Range | None:

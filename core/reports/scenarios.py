@@ -44,11 +44,12 @@ from core.store.tables import (
 )  # fmt: skip
 from core.store.tables import Scenario as ScenarioRow
 
-ENGINE = "2"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
+ENGINE = "3"  # raised when a rule of the simulation changes, so that frozen numbers say by which they were made
 EDGES = (-0.20, -0.05, 0.05, 0.10, 0.25, 0.50)
 AMBER, RED = 0.10, 0.25
 SHOCK = 10  # a rise of less than so many units of the currency is no shock, whatever its share
 SUB = "subscription_id"
+PPM = 10**6
 
 
 def all_scenarios(session: Session) -> list[dict[str, Any]]:
@@ -105,7 +106,7 @@ def exact_numbers(known: Exact) -> dict[str, Any]:
         "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
         "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), **shocked, "segments": segments(moved),
         "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills, "convert_by": edge.convert_by} for edge in known.edges], "why_not": _why_not(known),
-        "begins": _begins(known.moved), "beyond": _beyond(known),
+        "begins": _begins(known.moved), "beyond": _after_horizon(known),
     }  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def _begins(moved: pl.DataFrame) -> list[str]:
     return [days[end].isoformat() for end in (0, -1)] if days.len() else []
 
 
-def _beyond(known: Exact) -> dict[str, Any] | None:
+def _after_horizon(known: Exact) -> dict[str, Any] | None:
     """Whose new prices begin after the horizon, so that nothing of them is in what is expected: subscriptions, waves, first_on."""
     late = known.moved.filter(expectation.month_in("starts_on", known.today) >= known.scenario.horizon_months)
     if late.is_empty():
@@ -176,10 +177,23 @@ def share_of(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(delta=delta, share=pl.when(pl.col("before") > 0).then(delta / pl.col("before")))
 
 
+def _beyond(edge: float) -> pl.Expr:
+    """Does a bill rise by more than a share, or fall by as much as one below nought? In exact integers. What a limit holds is within it:
+    the bill today, the limit and what coupons and VAT leave of it are each rounded, so up to two minor units a bill say nothing.
+    """
+    months, days = pl.col("interval_months"), pl.col("interval_days")
+    bills = pl.when(months > 0).then(12 // months).otherwise(366 // days + 1)
+    slack = pl.when(pl.col("limit") != 0).then(2 * bills).otherwise(0)  # twelfths a month are whole ones a year
+    size = (pl.col("delta") if edge > 0 else -pl.col("delta")) - slack
+    wide, bound = size.cast(pl.Int128) * PPM, pl.col("before").cast(pl.Int128) * round(abs(edge) * PPM)
+    return (pl.col("before") > 0) & ((wide > bound) if edge > 0 else (wide >= bound))
+
+
 def bands(moved: pl.DataFrame) -> list[dict[str, Any]]:
     """Customers and money by relative change: from, to (None = open), customers, delta_minor; the newly charged have no share."""
     known = share_of(moved)
-    above = pl.sum_horizontal((pl.col("share") > edge).cast(pl.Int64) for edge in EDGES)
+    passed = (_beyond(edge) if edge > 0 else ~_beyond(edge) for edge in EDGES)
+    above = pl.sum_horizontal(each.cast(pl.Int64) for each in passed)
     sums = known.drop_nulls("share").group_by(above=above).agg(pl.col("customer_id").n_unique(), pl.col("delta").sum())
     of_band = {number: (customers, delta) for number, customers, delta in sums.iter_rows()}
     found = []
@@ -240,13 +254,9 @@ def _top(moved: pl.DataFrame) -> float | None:
     return float(by["delta"].head(10).sum()) / float(by["delta"].sum()) if by.height else None
 
 
-def shocks(moved: pl.DataFrame, share: float, currency: str) -> pl.DataFrame:
-    """Bills that rise by more than a share, or for the second time within a year, and by more than a small amount, the largest share first."""
-    return share_of(moved).filter(_shock(share, currency)).sort("share", descending=True)
-
-
 def _shock(share: float, currency: str) -> pl.Expr:
-    rises = (pl.col("share") > share) | pl.col("again")
+    """Bills that rise by more than a share, or for the second time within a year, and by more than a small amount."""
+    rises = _beyond(share) | pl.col("again")
     return rises & (pl.col("delta") > pl.lit(12 * SHOCK * 10 ** exponent_of(currency)))
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.ui import session
 from core.ui import text as text_of
-from core.ui.format import instant
+from core.ui.format import instant, number
 from core.ui.text import label, t
 
 plain = text_of.plain  # customer text in labels and markdown
@@ -135,3 +135,38 @@ def customer_rows(
     )  # fmt: skip
     if picked.selection.rows:
         go("customers", {"customer": ids[picked.selection.rows[0]]})
+
+
+def number_box(
+    title: str, least: float, most: float | None, usual: float, step: float = 1, *, key: str, **more: Any
+) -> float:
+    """A number box that says in a sentence what it does not take (`show_refused`), and keeps the number from before."""
+    found = st.number_input(
+        title, value=usual, step=step, key=key, on_change=_hold, args=(title, key, least, most, usual), **more
+    )  # fmt: skip
+    st.session_state[f"{key}:before"] = found
+    return found
+
+
+def _hold(title: str, key: str, least: float, most: float | None, usual: float) -> None:
+    typed, before = st.session_state[key], st.session_state.get(f"{key}:before", usual)
+    if typed is None or not within(title, typed, least, most, before):
+        st.session_state[key] = before
+
+
+def within(title: str, typed: float, least: float, most: float | None, before: float) -> bool:
+    """Does a number lie between its limits? If not, that is said, and that the one from before stays."""
+    if least <= typed and (most is None or typed <= most):
+        return True
+    limits = t("at least {least}", least=number(least)) if most is None else t("{least} to {most}", least=number(least), most=number(most))  # fmt: skip
+    st.session_state["refused"] = t(
+        "{name}: {typed} is not possible, it takes {limits}. {before} stays.", name=title, typed=number(typed).replace("-", "−"), limits=limits, before=number(before)
+    )  # fmt: skip
+    return False
+
+
+def show_refused() -> None:
+    """What a number box did not take."""
+    said = st.session_state.pop("refused", None)
+    if said:
+        st.error(said, icon=":material/error:")

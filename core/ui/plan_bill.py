@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.domain.errors import ForbliError
 from core.domain.money import parse_decimal, to_minor
-from core.domain.plans import ChargeKind, ChargeModel, PriceTerms
+from core.domain.plans import Charge, ChargeKind, ChargeModel, PriceTerms
 from core.domain.subscriptions import CustomerKind
 from core.reports import sample_bill
 from core.reports.sample_bill import Sample, SampleBill
@@ -57,7 +57,8 @@ def _sample(terms: PriceTerms, key: str) -> Sample:
             if charge.kind is not ChargeKind.USAGE or charge.meter in asked:
                 continue
             asked.add(charge.meter)
-            name, counted = parts.plain(charge.name), t("As the meter “{meter}” counts", meter=charge.meter)
+            name = parts.plain(charge.name)
+            counted = converted(charge) if charge.convert_by else t("As the meter “{meter}” counts", meter=charge.meter)
             if charge.model in (ChargeModel.PERCENTAGE, ChargeModel.GRADUATED_PERCENTAGE):
                 count = typed_number(
                     t("{name}: events", name=name), f"{key}:events:{charge.meter}", value="20"
@@ -67,9 +68,8 @@ def _sample(terms: PriceTerms, key: str) -> Sample:
                 ) or Decimal(0)
                 events[charge.meter] = (int(min(count, Decimal(100_000))), each)
             else:
-                units[charge.meter] = typed_number(
-                    name, f"{key}:units:{charge.meter}", value="150", help=counted
-                ) or Decimal(0)
+                many = typed_number(name, f"{key}:units:{charge.meter}", value="150", help=counted) or Decimal(0)
+                units[charge.meter] = many * (charge.convert_by or 1)
     return Sample(seats, addons, units, events)
 
 
@@ -107,10 +107,22 @@ def _why(line: dict[str, Any], terms: PriceTerms) -> str:
         return t("up to the minimum commitment of {amount}", amount=money(to_minor(terms.minimum_commitment, terms.currency), terms.currency))  # fmt: skip
     if charge.kind in (ChargeKind.FIXED, ChargeKind.ONE_OFF):
         return label(charge.kind.value)
-    said = f"{quantity(line['quantity_micro'])} · {label(charge.model.value)}"
+    said = f"{quantity(line['quantity_micro'], counted_by(charge))} · {label(charge.model.value)}"
     if charge.included_units:
         said += " · " + t("{units} included", units=number(charge.included_units))
     return said
+
+
+def converted(charge: Charge) -> str:
+    """How what is metered becomes what is billed: "Storage per GB: 1,000 × mb are one unit"."""
+    name, meter = (parts.plain(each) for each in (charge.name or charge.code, charge.meter or t("Quantity")))
+    return t("{charge}: {size} × {meter} are one unit, in which prices, bounds and included units are stated.",
+             charge=name, size=number(charge.convert_by or 1), meter=meter)  # fmt: skip
+
+
+def counted_by(charge: Charge) -> str | None:
+    """How many counted units are one billed unit, where they differ."""
+    return str(charge.convert_by) if charge.convert_by else None
 
 
 def typed_number(

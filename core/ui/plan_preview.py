@@ -17,7 +17,7 @@ from core.domain.price_rules import Finding
 from core.reports import price_preview
 from core.ui import charts, parts, plan_bill, session
 from core.ui.format import money, quantity
-from core.ui.plan_bill import typed_number
+from core.ui.plan_bill import converted, counted_by, typed_number
 from core.ui.text import refusal, t
 
 
@@ -60,7 +60,9 @@ def _curve(
         each = None
         if charge.model is ChargeModel.PERCENTAGE:
             each = typed_number(t("Amount per event"), f"{key}:each:{code}", value="100")
-    more: dict[str, Any] = {"upto": upto} if upto else {}
+    if charge.convert_by:
+        st.caption(converted(charge))
+    more: dict[str, Any] = {"upto": upto * (charge.convert_by or 1)} if upto else {}
     if each is not None:
         more["event_amount"] = each
     try:
@@ -70,25 +72,27 @@ def _curve(
         st.warning(refusal(error), icon=":material/error:")
         return
     st.altair_chart(
-        _chart(points, drops, charge, terms.currency), key=f"{key}:chart", alt=_described(points, terms.currency)
+        _chart(points, drops, charge, terms.currency),
+        key=f"{key}:chart",
+        alt=_described(points, counted_by(charge), terms.currency),
     )
     for fall in drops:
         st.warning(
             t("The total falls above {quantity}: {above} units cost {less}, {fall} less than {quantity}.",
-              quantity=quantity(fall.at_micro), above=quantity(fall.above_micro),
+              quantity=quantity(fall.at_micro, counted_by(charge)), above=quantity(fall.above_micro, counted_by(charge)),
               less=parts.plain(money(fall.above_minor, terms.currency)),
               fall=parts.plain(money(fall.at_minor - fall.above_minor, terms.currency))),
             icon=":material/trending_down:",
         )  # fmt: skip
 
 
-def _described(points: pl.DataFrame, currency: str) -> str:
+def _described(points: pl.DataFrame, size: str | None, currency: str) -> str:
     """The curve for those who cannot see it."""
     last = points.row(-1, named=True)
     return t(
         "Amount by quantity: from {first} at {start} to {last} at {end}",
-        first=money(points["amount_minor"][0], currency), start=quantity(points["quantity_micro"][0]),
-        last=money(last["amount_minor"], currency), end=quantity(last["quantity_micro"]),
+        first=money(points["amount_minor"][0], currency), start=quantity(points["quantity_micro"][0], size),
+        last=money(last["amount_minor"], currency), end=quantity(last["quantity_micro"], size),
     )  # fmt: skip
 
 
@@ -102,8 +106,9 @@ def _chart(points: pl.DataFrame, drops: list[price_preview.Fall], charge: Charge
         x_title = t("Events")
     if charge.model is ChargeModel.GRADUATED_PERCENTAGE:
         x_title = t("Amount of events, {currency}", currency=currency)
+    one = MICRO * float(charge.convert_by or 1)  # a billed unit
     drawn = pl.DataFrame({
-        "quantity": points["quantity_micro"] / MICRO, "amount": points["amount_minor"] / major,
+        "quantity": points["quantity_micro"] / one, "amount": points["amount_minor"] / major,
         "says": [money(minor, currency) for minor in points["amount_minor"]],
     })  # fmt: skip
     y_title = t("Amount, {currency}", currency=currency)
@@ -117,7 +122,7 @@ def _chart(points: pl.DataFrame, drops: list[price_preview.Fall], charge: Charge
     chart = base.mark_area(opacity=0.12, color=colour, interpolate=how) + base.mark_line(color=colour, interpolate=how)
     if drops:
         places = pl.DataFrame({
-            "quantity": [fall.at_micro / MICRO for fall in drops], "amount": [fall.at_minor / major for fall in drops],
+            "quantity": [fall.at_micro / one for fall in drops], "amount": [fall.at_minor / major for fall in drops],
             "says": [f"−{money(fall.at_minor - fall.above_minor, currency)}" for fall in drops],
         })  # fmt: skip
         falls_by = [alt.Tooltip("says:N", title=t("Falls by"))]

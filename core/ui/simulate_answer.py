@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
+from core.documents.answer_words import break_even, chance, decisive, reached, spread
 from core.documents.scenario_words import beyond_text, edge_text
 from core.documents.words import Words
 from core.domain.money import exponent_of
@@ -29,7 +30,9 @@ MOST_ROWS = 300
 def marks() -> None:
     """What is told apart everywhere."""
     _told_apart(
-        t(":blue-badge[Data] from your own facts, to the minor unit · :orange-badge[Assumption] with its range")
+        t(
+            ":blue-badge[Data] from your own facts, to the minor unit · :orange-badge[Assumption] with its range · all amounts without VAT"
+        )
     )
 
 
@@ -75,9 +78,7 @@ def _exact_card(found: dict[str, Any], currency: str) -> None:
         delta_color="off", delta_arrow="off",
         help=t("All bills of the last year rated anew with today's terms, less the same with today's prices."),
     )  # fmt: skip
-    # Whoever is not served today is among those who do not get them, and so among all.
-    moved, every = (number(count) for count in (exact["moved"], exact["moved"] + sum(exact["why_not"].values())))
-    _told_apart(t(":blue-badge[Data] {moved} of {all} subscriptions get them", moved=moved, all=every))
+    _told_apart(f":blue-badge[{t('Data')}] {reached(exact, Words.of(language()))}")
     if exact["why_not"]:
         left = ", ".join(f"{label(why)} {number(count)}" for why, count in sorted(exact["why_not"].items()))
         st.caption(t("not: {left}", left=left))
@@ -95,34 +96,20 @@ def _expected_card(found: dict[str, Any], currency: str) -> None:
     low, high = (parts.plain(_whole(gain[end], currency)) for end in ("low", "high"))
     _told_apart(t(":orange-badge[Assumption] between {low} and {high} in 8 of 10 cases", low=low, high=high))
     steady = parts.plain(_whole(hoped["steady"]["middle"], currency))
-    st.caption(
-        t(
-            "chance of a gain {chance}; a month at the end {steady}",
-            chance=share(gain["above_zero"], 0),
-            steady=steady,
-        )
-    )
+    st.caption(f"{chance(hoped, Words.of(language()))}; {t('a month at the end {steady}', steady=steady)}")
     if found["exact"].get("beyond"):
         st.caption(parts.plain(beyond_text(found["exact"]["beyond"], Words.of(language()))))
 
 
 def _break_even_card(found: dict[str, Any], _currency: str) -> None:
-    hoped = found["expected"]
+    pays = break_even(found, Words.of(language()))
     st.metric(
-        t("Pays unless more leave than"), share(hoped["break_even_loss"]),
-        help=t("The share of those who get the new prices that may leave once and for all."),
-    )  # fmt: skip
-    if hoped["break_even_churn"] is not None:
-        now, then = share(hoped["base_churn"], 2), share(hoped["break_even_churn"], 2)
-        st.caption(t("or monthly churn rises from {now} to {then}", now=now, then=then))
-    if hoped["break_even_kappa"] is not None:
-        times = number(hoped["break_even_kappa"] / hoped["kappa"], places=1)
-        _told_apart(
-            t(
-                ":orange-badge[Assumption] breaks even where customers are {times} times as sensitive as assumed",
-                times=times,
-            )
-        )
+        pays.title, pays.value, help=t("The share of those who get the new prices that may leave once and for all.")
+    )
+    if pays.more:
+        st.caption(parts.plain(pays.more))
+    if pays.sensitivity:
+        _told_apart(f":orange-badge[{t('Assumption')}] {pays.sensitivity}")
 
 
 def _first_year_card(found: dict[str, Any], currency: str) -> None:
@@ -153,15 +140,9 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
     left, right = st.columns([2, 3])
     with left:
         _histogram(told)
-        spread = found["exact"]["quantiles"]
-        st.caption(
-            t(
-                "half rise by at most {p50}, nine of ten by at most {p90}, the most by {max}",
-                p50=share(spread["p50"]),
-                p90=share(spread["p90"]),
-                max=share(spread["max"]),
-            )
-        )
+        told_spread = spread(found["exact"], Words.of(language()))
+        if told_spread:
+            st.caption(told_spread)
         if found["exact"]["top_ten_share"]:
             st.caption(t("ten customers pay {share} of the rise", share=share(found["exact"]["top_ten_share"], 0)))
     with right:
@@ -194,20 +175,24 @@ def _segments(rows: list[dict[str, Any]], currency: str) -> None:
 
 
 def _histogram(told: pl.DataFrame) -> None:
-    """Customers by relative change; a rise is orange, a fall blue: it is the customer's view."""
-    shown = told.filter(pl.col("share").is_not_null()).select(
-        share=(pl.col("share") * 50).round(0) / 50, addon=pl.when(pl.col("addon") > 0).then(pl.lit(t("has a bundled add-on"))).otherwise(pl.lit(t("others")))
+    """Customers by relative change, those with an add-on that is included now in a colour of their own."""
+    known = told.filter(pl.col("share").is_not_null())
+    spread = float(known["share"].max() or 0) - float(known["share"].min() or 0)  # type: ignore[arg-type]
+    step = 0.02 if spread > 0.2 else 0.01 if spread > 0.08 else 0.005
+    shown = known.select(
+        share=(pl.col("share") / step).round(0) * step, addon=pl.when(pl.col("addon") > 0).then(pl.lit(t("has a bundled add-on"))).otherwise(pl.lit(t("others")))
     ).group_by("share", "addon").agg(customers=pl.len())  # fmt: skip
     st.vega_lite_chart(
-        charts.filled(_bars_of_change, shown=shown), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
+        charts.filled(_bars_of_change, step, shown=shown), width="stretch", key="hit", alt=t("Subscriptions by change of the bill")
     )  # fmt: skip
 
 
-def _bars_of_change() -> Any:
+def _bars_of_change(step: float) -> Any:
+    exact = "+.1~%"  # as many decimals as the steps have
     bars = alt.Chart(alt.NamedData("shown")).mark_bar(cornerRadius=1, size=10).encode(
-        x=alt.X("share:Q", title=t("Change of the bill"), axis=alt.Axis(format="+.0%")), y=alt.Y("sum(customers):Q", title=None),
+        x=alt.X("share:Q", title=t("Change of the bill"), axis=alt.Axis(format=exact, tickMinStep=step)), y=alt.Y("sum(customers):Q", title=None),
         color=alt.Color("addon:N", scale=alt.Scale(domain=[t("others"), t("has a bundled add-on")], range=[charts.COLOURS["contraction"], charts.COLOURS["price"]])),
-        tooltip=[alt.Tooltip("share:Q", format="+.0%", title=t("Change")), alt.Tooltip("addon:N", title=" "), alt.Tooltip("sum(customers):Q", title=t("Subscriptions"))],
+        tooltip=[alt.Tooltip("share:Q", format=exact, title=t("Change")), alt.Tooltip("addon:N", title=" "), alt.Tooltip("sum(customers):Q", title=t("Subscriptions"))],
     )  # fmt: skip
     return charts.styled(bars, height=230)
 
@@ -307,7 +292,7 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
     left, right = st.columns(2)
     with left:
         st.vega_lite_chart(
-            charts.filled(_steps_to_expected, currency, steps=frame), width="stretch", key="why",
+            charts.filled(_steps_to_expected, currency, charts.ink(), steps=frame), width="stretch", key="why",
             alt=t("From the exact uplift to what is expected"),
         )  # fmt: skip
         st.caption(
@@ -324,39 +309,51 @@ def why(found: dict[str, Any], hoped: Expected, scenario: Scenario, currency: st
                 )
             )
     with right:
-        _tornado(hoped, currency)
+        _tornado(found["expected"], currency)
 
 
-def _steps_to_expected(currency: str) -> Any:
+def _steps_to_expected(currency: str, ink: str) -> Any:
     known = alt.datum.mark == t("Data")
-    chart = alt.Chart(alt.NamedData("steps")).mark_bar(cornerRadius=2).encode(
-        x=alt.X("what:N", sort=None, title=None, axis=alt.Axis(labelAngle=-25, labelLimit=160, labelOverlap=False)), y=alt.Y("start:Q", title=currency, axis=charts.short_axis()), y2="end:Q",
+    chart = alt.Chart(alt.NamedData("steps")).mark_bar(cornerRadius=2, height=18).encode(
+        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=160)), x=alt.X("start:Q", title=currency, axis=charts.short_axis()), x2="end:Q",
         color=alt.Color("colour:N", scale=None), strokeDash=alt.condition(known, alt.value([1, 0]), alt.value([4, 3])),
-        stroke=alt.value("#5A6374"), strokeWidth=alt.condition(known, alt.value(0), alt.value(1)),
+        stroke=alt.value(ink), strokeWidth=alt.condition(known, alt.value(0), alt.value(1)),
         tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("amount:Q", title=currency, format=",.0f"), alt.Tooltip("mark:N", title=" ")],
     )  # fmt: skip
     return charts.styled(chart, height=240)
 
 
-def _tornado(hoped: Expected, currency: str) -> None:
-    """Each assumption at its 10 % and 90 % point."""
-    scale = 10 ** exponent_of(currency)
-    rows = [(label(name), low / scale, high / scale) for name, low, high in hoped.tornado if abs(low - high) >= 1]
+def _tornado(hoped: dict[str, Any], currency: str) -> None:
+    """Each assumption at its 10 % and 90 % point, the one that decides most first."""
+    scale, low_word, high_word = 10 ** exponent_of(currency), t("low"), t("high")
+    told = decisive(hoped, Words.of(language()))
+    rows = [(name, low / scale, high / scale) for name, low, high in told if abs(low - high) >= 1]
     if not rows:
         return
-    frame = pl.DataFrame(rows, schema=["what", "low", "high"], orient="row")
+    frame = pl.DataFrame(rows, schema=["what", "low", "high"], orient="row").with_columns(
+        left=pl.min_horizontal("low", "high"), right=pl.max_horizontal("low", "high"), rises=pl.col("low") <= pl.col("high")
+    ).with_columns(
+        left_word=pl.when("rises").then(pl.lit(low_word)).otherwise(pl.lit(high_word)),
+        right_word=pl.when("rises").then(pl.lit(high_word)).otherwise(pl.lit(low_word)),
+    )  # fmt: skip
     st.vega_lite_chart(
-        charts.filled(_bars_of_assumptions, currency, ends=frame), width="stretch", key="tornado", alt=t("Which assumption decides")
+        charts.filled(_bars_of_assumptions, currency, charts.ink(), ends=frame), width="stretch", key="tornado", alt=t("Which assumption decides")
     )  # fmt: skip
-    st.caption(t("The longest bar is the assumption that decides."))
+    st.caption(
+        t("What is expected if one assumption is low or high, at its 10 % or 90 % point, and the others stay. The longest bar decides.")
+    )  # fmt: skip
 
 
-def _bars_of_assumptions(currency: str) -> Any:
-    chart = alt.Chart(alt.NamedData("ends")).mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
-        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210)), x=alt.X("low:Q", title=currency, axis=charts.short_axis()), x2="high:Q",
-        tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("low:Q", title=t("at its 10 % point"), format=",.0f"), alt.Tooltip("high:Q", title=t("at its 90 % point"), format=",.0f")],
+def _bars_of_assumptions(currency: str, ink: str) -> Any:
+    y = alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=210))
+    base = alt.Chart(alt.NamedData("ends"))
+    bars = base.mark_bar(cornerRadius=2, height=14, color=charts.COLOURS["assumption"], opacity=0.8).encode(
+        y=y, x=alt.X("left:Q", title=currency, axis=charts.short_axis(), scale=alt.Scale(padding=30)), x2="right:Q",
+        tooltip=[alt.Tooltip("what:N", title=" "), alt.Tooltip("low:Q", title=t("low"), format=",.0f"), alt.Tooltip("high:Q", title=t("high"), format=",.0f")],
     )  # fmt: skip
-    return charts.styled(chart, height=240)
+    left = base.mark_text(align="right", dx=-4, color=ink).encode(y=y, x="left:Q", text="left_word:N")
+    right = base.mark_text(align="left", dx=4, color=ink).encode(y=y, x="right:Q", text="right_word:N")
+    return charts.styled(bars + left + right, height=240)
 
 
 def months_chart(hoped: Expected, currency: str) -> None:

@@ -75,7 +75,7 @@ def _numbers() -> None:
     ]  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, title, least, most, step, told in boxes:
-            st.number_input(
+            parts.number_box(
                 title, least, most, usual[name], step, key=f"{KEY}:assume:{name}", persist_state="session", width=190, help=told,
             )  # fmt: skip
 

@@ -13,24 +13,28 @@ from core.actions import scenarios as actions
 from core.calc.simulation.value import Range
 from core.documents.letters import written
 from core.documents.memo import memo, said
+from core.documents.scenario_words import differences
 from core.documents.words import Words
 from core.domain.access import Permission
 from core.domain.errors import ForbliError
 from core.domain.money import exponent_of
-from core.domain.scenarios import Scenario, Step, same, to_json
+from core.domain.price_edits import same
+from core.domain.price_form import read
+from core.domain.scenarios import Scenario, Step, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
 from core.reports.expected import together
 from core.store import billing
 from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_answer, simulate_reads
-from core.ui.format import day, instant, money, month, number, share
+from core.ui.format import day, instant, money, month, number, share, whole_money
 from core.ui.plan_list import permit
 from core.ui.simulate_reads import KEY
 from core.ui.simulate_sentence import restore, start_anew
 from core.ui.text import label, language, sentence, t
 
 MOST_COMPARED = 5
+FROZEN = (Step.APPROVED.value, Step.ROLLED_OUT.value, Step.STOPPED.value)
 
 
 def may_only_try(context: session.Context) -> None:
@@ -86,23 +90,41 @@ def compare(scenario: Scenario | None, context: session.Context) -> None:
     compared = list(dict.fromkeys([*([scenario] if scenario else []), *beside]))
     with st.container(border=True):
         st.header(t("Compare"), anchor=False)
-        rows = []
+        known, refused = [], []
         for each in compared:
             try:
-                found = session.frames(simulate_reads.outcome, each, context.today)
+                known.append((each, session.frames(simulate_reads.outcome, each, context.today)))
             except ForbliError as error:
-                rows.append({t("Scenario"): each.name, t("A month"): sentence(error)})
-                continue
-            exact, hoped, currency = found["exact"], found["expected"], each.currency
-            rows.append({
-                t("Scenario"): each.name, t("A month"): money(exact["delta_minor"], currency, sign=True), t("Change"): share(exact["delta_share"], sign=True),
-                **_hoped(Range(**hoped["gain"]), currency), t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
-            })  # fmt: skip
-        together = _together(compared, context)
-        st.dataframe([*rows, *together], hide_index=True)
+                refused.append({t("Scenario"): each.name, t("What differs"): sentence(error)})
+        rows = [_compared(*each, *told) for each, told in zip(known, _differing(known), strict=True)]
+        st.dataframe(
+            [*rows, *_together(compared, context), *refused], hide_index=True,
+            column_config=parts.money_columns(*(name for name in (rows or [{}])[0] if name not in (t("Scenario"), t("What differs"))))
+            | {t("What differs"): st.column_config.TextColumn(width="medium")},
+        )  # fmt: skip
         if st.button(t("Clear the comparison"), key="scenario:clear", type="tertiary"):
             st.session_state["compared"] = []
             st.rerun()
+
+
+def _differing(known: list[tuple[Scenario, dict[str, Any]]]) -> list[tuple[str, str]]:
+    """A name and what differs for each of the scenarios; where several have one name, the first thing that differs is the name."""
+    begun = [(each, read(found["prices"]["before"]).terms, found["prices"]["plan"]) for each, found in known]
+    names = [each.name for each, _ in known]
+    return [
+        (pieces[0] if names.count(name) > 1 and pieces else name, "; ".join(pieces))
+        for name, pieces in zip(names, differences(begun, Words.of(language())), strict=True)
+    ]
+
+
+def _compared(scenario: Scenario, found: dict[str, Any], name: str, differs: str) -> dict[str, str]:
+    """A scenario's row among others."""
+    exact, hoped, currency = found["exact"], found["expected"], scenario.currency
+    return {
+        t("Scenario"): name, t("What differs"): differs, t("A month"): whole_money(exact["delta_minor"], currency, sign=True),
+        t("Change"): share(exact["delta_share"], sign=True), **_hoped(Range(**hoped["gain"]), currency),
+        t("Bill shocks"): number(exact["red"]), "NRR": share(hoped["nrr_after"]),
+    }  # fmt: skip
 
 
 def _together(compared: list[Scenario], context: session.Context) -> list[dict[str, str]]:
@@ -118,7 +140,7 @@ def _together(compared: list[Scenario], context: session.Context) -> list[dict[s
     before, delta = (sum(each[name] for each in found) for name in ("before_minor", "delta_minor"))
     gain = together(compared, [session.frames(simulate_reads.hoped, each, context.today) for each in compared])
     return [{
-        t("Scenario"): t("Together"), t("A month"): money(delta, currency, sign=True),
+        t("Scenario"): t("Together"), t("What differs"): "", t("A month"): whole_money(delta, currency, sign=True),
         t("Change"): share(delta / before if before else None, sign=True), t("Bill shocks"): number(sum(each["red"] for each in found)),
         **_hoped(gain, currency), "NRR": "–",
     }]  # fmt: skip
@@ -129,8 +151,9 @@ def _hoped(gain: Range | None, currency: str) -> dict[str, str]:
     names = t("Expected"), t("8 of 10 cases"), t("Chance of a loss")
     if gain is None:
         return dict.fromkeys(names, "–")
-    low, middle, high = (money(round(each), currency, sign=True) for each in (gain.low, gain.middle, gain.high))
-    return dict(zip(names, (middle, f"{low} – {high}", share(1 - gain.above_zero, 0)), strict=True))
+    low, middle, high = (whole_money(round(each), currency, sign=True) for each in (gain.low, gain.middle, gain.high))
+    loss = None if gain.above_zero is None else 1 - gain.above_zero
+    return dict(zip(names, (middle, f"{low} – {high}", share(loss, 0)), strict=True))
 
 
 def kept_ones(context: session.Context) -> dict[str, Any] | None:
@@ -189,20 +212,25 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
             st.caption(f"{parts.plain(row['by'])} {parts.plain(row['note'])}")
         if step in (Step.APPROVED.value, Step.ROLLED_OUT.value):
             return  # its roll-out stands below, whatever is tried above
-        if not same(scenario, row["scenario"]):
+        if not _is_kept(scenario, row, found):
             st.caption(t("What is shown differs from what is kept: save it first."))
             return
         _steps(row, scenario, whole, context)
+
+
+def _is_kept(scenario: Scenario, row: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Is what is shown what is kept?"""
+    return same(scenario, row["scenario"], read(found["prices"]["before"]).terms)
 
 
 def _memo(
     row: dict[str, Any] | None, scenario: Scenario, whole: dict[str, Any], context: session.Context
 ) -> Callable[[], bytes]:
     """What makes the memo of what is shown, off the page's thread; with its decisions and the way back when that is what is kept."""
-    kept = row is not None and same(scenario, row["scenario"])
-    decisions = session.frames(scenarios.decisions, row["id"]) if row is not None and kept else []
+    kept = row if row is not None and _is_kept(scenario, row, whole) else None
+    decisions = session.frames(scenarios.decisions, kept["id"]) if kept else []
     base = str(st.context.url or "").split("?")[0]
-    link = f"{base}?scenario={row['id']}" if row is not None and kept and base else ""
+    link = f"{base}?scenario={kept['id']}" if kept and base else ""
     company = _company(context)
     return lambda: (
         memo(whole, context.language, company=company, link=link, notes=scenario.notes, decisions=decisions).content
@@ -257,19 +285,27 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
 
 
 def decided(row: dict[str, Any], context: session.Context) -> bool:
-    """An approved scenario as it was approved: its sentence and numbers frozen, whatever is sold by now. False for any other."""
-    if row["step"] not in (Step.APPROVED.value, Step.ROLLED_OUT.value):
-        return False
-    frozen = session.frames(scenarios.prediction, row["id"])
+    """An approved scenario as it was approved, also one that was stopped: its sentence and numbers frozen, whatever is sold by now.
+    False for any other, and where it is to be seen with today's base."""
+    frozen = session.frames(scenarios.prediction, row["id"]) if row["step"] in FROZEN else None
     if frozen is None or "prices" not in frozen["result"]:
+        return False
+    if st.query_params.get("base") == "today":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(t("This is the scenario with the customers and prices of today. Other numbers were approved."))
+            if st.button(t("As it was approved"), icon=":material/verified:", key="scenario:frozen"):
+                parts.go("simulate", {"scenario": str(row["id"])})
         return False
     found, scenario = frozen["result"], row["scenario"]
     st.header(parts.plain(row["name"]), anchor=False)
     st.markdown(f"**{parts.plain(said(found, Words.of(language())))}**")
     with st.container(horizontal=True, vertical_alignment="center"):
-        parts.pill("issued", label(row["step"]))
+        parts.pill("draft" if row["step"] == Step.STOPPED.value else "issued", label(row["step"]))
         st.caption(t("The numbers are those that were approved, on data of {day}.", day=day(frozen["as_of"])))
         parts.download(t("Memo as PDF"), _memo(row, scenario, found, context), f"memo-{frozen['as_of']}.pdf", key="memo", mime="application/pdf")  # fmt: skip
+        if st.button(t("With today's base"), icon=":material/update:", key="scenario:today", help=t("The same change for the customers and prices of today. If it was stopped, approval can be asked for again there.")):  # fmt: skip
+            start_anew()
+            parts.go("simulate", {"scenario": str(row["id"]), "base": "today"})
         if st.button(t("Try other prices"), icon=":material/tune:", key="scenario:again"):
             start_anew()
             parts.go("simulate", {})
@@ -281,7 +317,7 @@ def decided(row: dict[str, Any], context: session.Context) -> bool:
 
 def roll_out(row: dict[str, Any], context: session.Context) -> None:
     """The schedule of an approved scenario as it was approved: letters, roll-out with progress, stop."""
-    if row["step"] not in (Step.APPROVED.value, Step.ROLLED_OUT.value, Step.STOPPED.value):
+    if row["step"] not in FROZEN:
         return
     rows: pl.DataFrame = session.frames(scenarios.schedule, row["id"], context.today)
     with st.container(border=True):

@@ -21,6 +21,7 @@ from core.domain.price_rules import unstorable
 from core.domain.scenarios import Edit, Scenario
 from core.ui import parts, plan_charge, plan_editor, session
 from core.ui.format import number, price
+from core.ui.plan_bill import converted
 from core.ui.plan_words import field_name
 from core.ui.simulate_reads import KEY, Series
 from core.ui.text import language, refusal, t
@@ -77,6 +78,9 @@ def _boxes(form: Form, chosen: Series, key: str) -> None:
         for at, cell in enumerate(reversed(cells.values())):
             with st.container():
                 _box(cell, chosen, key, slider=at == 0)
+    for charge in chosen.terms.charges:
+        if charge.convert_by:
+            st.caption(converted(charge))
     with st.container(horizontal=True, vertical_alignment="center"):
         _all_by_percent(form, key, chosen.currency)
         changed = plan_editor.is_changed(form)
@@ -145,7 +149,7 @@ def _box(cell: Cell, chosen: Series, key: str, *, slider: bool) -> None:
     if st.session_state.get(name, ...) != shown:
         st.session_state[name] = shown
     st.number_input(
-        _title(cell, before, chosen.currency), min_value=0.0, step=step, format=f"%.{min(places, 6)}f", key=name,
+        _title(cell, before, chosen.currency), step=step, format=f"%.{min(places, 6)}f", key=name,
         placeholder=t("none"), on_change=_typed, args=(cell, name),
     )  # fmt: skip
     if slider and shown is not None and before:
@@ -158,9 +162,10 @@ def _box(cell: Cell, chosen: Series, key: str, *, slider: bool) -> None:
 
 
 def _step(now: Decimal | None, places: int) -> float:
-    """A fiftieth of the price, whole for large ones."""
-    step = max(float(now or 0) / 50, 10.0**-places)
-    return float(round(Decimal(step), 0)) or step if (now or 0) >= 50 else step
+    """A fiftieth of the price in whole cells of its last decimal, whole for large ones."""
+    last = Decimal(1).scaleb(-places)
+    step = (now or Decimal(0)) / 50
+    return float(step.quantize(Decimal(1) if step >= 1 else last, ROUND_HALF_UP) or last)
 
 
 def _fine(before: Decimal, places: int) -> float:
@@ -172,7 +177,9 @@ def _fine(before: Decimal, places: int) -> float:
 def _typed(cell: Cell, name: str) -> None:
     """A changed box goes into the form."""
     typed = st.session_state[name]
-    _write(cell, Decimal(0) if typed is None else Decimal(str(typed)))
+    title = parts.plain(cell.charge["name"] or cell.charge["code"])
+    if typed is None or parts.within(title, typed, 0, None, float(cell.value or 0)):
+        _write(cell, Decimal(0) if typed is None else Decimal(str(typed)))
 
 
 def _write(cell: Cell, value: Decimal) -> None:
@@ -220,6 +227,8 @@ def _title(cell: Cell, before: Decimal | None, currency: str) -> str:
     if column == "unit_amount" and charge["model"] != ChargeModel.FLAT.value:
         size = Cell(charge, place, "package_size").value
         each = t(" per {size}", size=number(size)) if size else t(" a unit")
+    if column == "fixed_amount":
+        each = t(" an event")
     if before is None:
         return t("{name}{bound} · new{each}", name=name, bound=bound, each=each)
     told = f"{number(before)} %" if column == "rate_percent" else price(before, currency)

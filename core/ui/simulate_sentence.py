@@ -19,7 +19,7 @@ from core.domain.plans import ChargeKind
 from core.domain.scenarios import Existing, Scenario
 from core.domain.subscriptions import CustomerKind
 from core.reports.simulation import first_day
-from core.ui import session, simulate_prices
+from core.ui import parts, session, simulate_prices
 from core.ui.format import number, share
 from core.ui.plan_words import day_format
 from core.ui.simulate_reads import KEY, Series
@@ -66,7 +66,7 @@ def _when(scenario: Scenario, chosen: Series, context: session.Context) -> Scena
             first_day, kinds, int(st.session_state.get(f"{KEY}:notice", USUAL_NOTICE)), context.today
         )
         on = st.date_input(t("On the day"), first, key=f"{KEY}:on", format=day_format(), width=150, **lasting)  # fmt: skip
-    notice = st.number_input(
+    notice = parts.number_box(
         t("Told before, days"), 0, 365, USUAL_NOTICE, 5, key=f"{KEY}:notice", width=130, disabled=when == Existing.NEVER.value, **lasting
     )  # fmt: skip
     return replace(scenario, from_on=_day(from_on), existing=Existing(when), existing_on=_day(on), notice_days=int(notice))  # fmt: skip
@@ -114,27 +114,8 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
         st.expander(t("Limits, scope and waves"), icon=":material/tune:"),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
-        cap = st.selectbox(
-            t("Rise at most"),
-            [0.05, 0.10, 0.15, 0.20, 0.30],
-            index=None,
-            format_func=lambda part: share(part, 0),
-            key=f"{KEY}:cap",
-            persist_state="session",
-            width=130,
-            placeholder=t("no limit"),
-            help=t("Against the earlier prices, for the same period and the same use. A line of its own on the invoice, until the prices change again; discounts come off after it."),
-        )  # fmt: skip
-        floor = st.selectbox(
-            t("Fall at most"),
-            [0.0, 0.05, 0.10, 0.20],
-            index=None,
-            format_func=lambda part: share(part, 0),
-            key=f"{KEY}:floor",
-            persist_state="session",
-            width=130,
-            placeholder=t("no limit"),
-        )
+        cap = _limit("cap", t("Rise at most"), [0.05, 0.10, 0.15, 0.20, 0.30], help=t("Against the earlier prices, for the same period and the same use. A line of its own on the invoice, until the prices change again; discounts come off after it."))  # fmt: skip
+        floor = _limit("floor", t("Fall at most"), [0.0, 0.05, 0.10, 0.20])
         kinds = st.multiselect(
             t("Kinds"),
             [each.value for each in CustomerKind],
@@ -150,28 +131,44 @@ def _more(scenario: Scenario, known: list[Series]) -> Scenario:
             t("May change to instead"), list(others), format_func=others.__getitem__, key=f"{KEY}:instead", persist_state="session", width=230, placeholder=t("All plans of their kind"),
             help=t("What customers could do with instead. A telephone alone is no substitute for the internet."),
         )  # fmt: skip
-        waves = st.number_input(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", persist_state="session", width=100)
-        apart = st.number_input(
+        waves = parts.number_box(t("Waves"), 1, 12, 1, key=f"{KEY}:waves", persist_state="session", width=100)
+        apart = parts.number_box(
             t("Months apart"), 1, 12, 1, key=f"{KEY}:apart", persist_state="session", width=130, disabled=waves == 1
         )
         held = st.selectbox(
             t("Keep apart to compare"), [0.0, 0.05, 0.10], format_func=lambda part: share(part, 0) if part else t("none"),
             key=f"{KEY}:held", persist_state="session", width=170, help=t("So many customers, drawn once, keep their prices: what the change did can then be measured."),
         )  # fmt: skip
-        stop = st.number_input(
+        stop = parts.number_box(
             t("Stop rule, months"), 1, 12, 2, key=f"{KEY}:stop", persist_state="session", width=140,
             help=t("So many months in a row below the predicted band, and the next wave should wait."),
         )  # fmt: skip
-        horizon = st.number_input(
+        horizon = parts.number_box(
             t("Horizon, months"), 1, 120, 24, key=f"{KEY}:horizon", persist_state="session", width=140
         )
-        cost = st.number_input(
-            t("Own cost of a customer a month"), 0.0, step=1.0, key=f"{KEY}:cost", persist_state="session", width=210
+        cost = parts.number_box(
+            t("Own cost of a customer a month"),
+            0.0,
+            None,
+            0.0,
+            1.0,
+            key=f"{KEY}:cost",
+            persist_state="session",
+            width=210,
         )
     return replace(
         scenario, cap_ppm=None if cap is None else round(cap * 1e6), floor_ppm=None if floor is None else round(floor * 1e6), kinds=tuple(kinds),
         agreed_too=bool(agreed), alternatives=tuple(instead) or None, hold_out_ppm=round(held * 1e6), stop_months=int(stop), waves=int(waves), wave_months=int(apart), horizon_months=int(horizon), unit_cost=simulate_prices.plain(Decimal(str(cost or 0))),
     )  # fmt: skip
+
+
+def _limit(name: str, title: str, shares: list[float], **more: Any) -> float | None:
+    """By what share a price may change, or no limit."""
+    chosen: float | None = st.selectbox(
+        title, shares, None, lambda part: share(part, 0), key=f"{KEY}:{name}", persist_state="session", width=130,
+        placeholder=t("no limit"), **more,
+    )  # fmt: skip
+    return chosen
 
 
 def in_words(scenario: Scenario, known: list[Series], begins: Sequence[str] = ()) -> str:

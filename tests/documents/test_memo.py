@@ -39,6 +39,10 @@ def test_the_exact_number_stands_first_and_what_is_assumed_has_its_range(found: 
     assert SENTENCE in said
     assert "What would change our mind" in said
     assert "κ 2.5" in said
+    assert "12 of 12 subscriptions get them; all amounts are without VAT" in said
+    assert "Earned in the first year" in said
+    assert "expected NRR" in said
+    assert "Data · +" in said, "a change has its sign"
 
 
 def test_the_same_numbers_give_the_same_bytes(found: dict[str, Any]) -> None:

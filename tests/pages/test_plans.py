@@ -92,6 +92,20 @@ def test_a_draft_opens_in_the_editor_with_its_curve_and_falls(world, page):
     assert "19\\.20" in texts(app)
 
 
+def test_usage_that_is_converted_is_typed_and_drawn_in_the_units_that_are_billed(world, page):
+    storage = replace(CALLS, name="Lagring per GB", meter="mb", convert_by=D(1000))
+    version = draft(world, PriceTerms("NOK", MONTHLY, (FEE, storage)))
+    app = page(plan="pro", version=str(version))
+    app.session_state[f"draft:{version}:chosen"] = 1
+    app.run()
+    said = texts(app)
+    assert "Lagring per GB: 1,000 × mb are one unit" in said
+    assert "The total falls above 100: 100.001 units cost 80\\.80" in said, "a started thousand counts as one"
+    # 150 GB at 0.80: 120.00.
+    amounts = [amount for frame in app.dataframe if "amount" in frame.value for amount in frame.value["amount"]]
+    assert "120.00\u00a0kr" in amounts
+
+
 def test_a_word_where_a_number_belongs_is_named_and_nothing_typed_is_lost(world, page):
     version = draft(world)
     app = page(plan="pro", version=str(version))

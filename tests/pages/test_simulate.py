@@ -21,7 +21,7 @@ from core.store import load
 from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_answer import _room
-from core.ui.simulate_prices import Cell, _tier_today
+from core.ui.simulate_prices import Cell, _step, _tier_today
 from tests.apps import open_page, texts
 from tests.reports.test_simulation import APPROVER, SCENARIO, act, effect, prepared_request, rising
 from tests.world import World, charge, fixed, tier
@@ -145,6 +145,27 @@ def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     assert "letters go out" not in stopped
 
 
+def test_what_was_stopped_is_shown_as_it_was_approved_and_with_todays_base_when_asked(sqlite_engine, page):
+    """Its prices are sold by now, so with today's base nobody would pay more: that is another number than the one approved."""
+    ids = company(sqlite_engine)
+    kept = replace(SCENARIO, from_on=date(2026, 6, 15))
+    key = prepared_request(sqlite_engine, kept)
+    known = effect(sqlite_engine, kept)
+    made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    version = made["price_version_id"]
+    act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
+    act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="not now")
+
+    approved = page(sqlite_engine, person=ids["admin"], scenario="1")
+    assert "fee 299.00 kr → 349.00 kr" in texts(approved).replace("\u00a0", " ").replace("\\", "")
+    assert "numbers are those that were approved" in texts(approved)
+    today = page(sqlite_engine, person=ids["admin"], scenario="1", base="today")
+    assert fee(today).value == 349.0
+    assert "Other numbers were approved" in texts(today)
+    assert "differs from what is kept" not in texts(today)
+    assert any(button.key == "scenario:ask" for button in today.button)
+
+
 def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_engine, page, monkeypatch):
     ids = company(sqlite_engine)
     key = prepared_request(sqlite_engine)
@@ -261,7 +282,12 @@ def test_scenarios_stand_side_by_side(sqlite_engine, page):
 
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
-    assert table["A month"].to_list() == ["+600.00\u00a0kr", "+1,000.00\u00a0kr"]
+    assert table["A month"].to_list() == ["+600\u00a0kr", "+1,000\u00a0kr"]
+    told = [each.replace("\u00a0", " ") for each in table["What differs"]]
+    assert told == ["fee 299.00 kr → 329.00 kr", "fee 299.00 kr → 349.00 kr"]
+    assert [each.replace("\u00a0", " ") for each in table["Scenario"]] == told, (
+        "one name says nothing, so what differs does"
+    )
 
 
 def test_without_subscribers_there_is_nothing_to_simulate(sqlite_engine, page):
@@ -432,7 +458,7 @@ def test_scenarios_of_different_plans_have_a_sum(sqlite_engine, page):
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "Chance of a loss" in frame.value.columns)
     together = table[table["Scenario"] == "Together"]
-    assert together["A month"].to_list() == ["+1,010.00\u00a0kr"]
+    assert together["A month"].to_list() == ["+1,010\u00a0kr"]
     assert all("kr" in told for told in (together["Expected"].item(), together["8 of 10 cases"].item()))
 
 
@@ -443,7 +469,7 @@ def test_bills_below_a_bound_at_which_the_price_falls_are_counted(sqlite_engine,
     next(box for box in app.number_input if box.key.endswith("fee:0:flat_amount")).set_value(110.0).run()
     said = "\n".join(each.value for each in app.warning).replace("\u00a0", " ").replace("\\", "")
     assert "11 units cost 44.00 kr, 6.00 kr less than 10" in said
-    assert "72 looked-at bills" in said
+    assert "72 bills of the last year are just below the bound" in said
 
 
 def test_where_a_tier_was_added_a_box_says_what_its_last_unit_costs_today():
@@ -460,3 +486,31 @@ def test_where_a_tier_was_added_a_box_says_what_its_last_unit_costs_today():
 
     assert told(moved) == [3, 1], "the same tiers, in their places"
     assert told(added) == [3, 3, 1], "a new one below: it costs what it costs today"
+
+
+def test_a_number_that_cannot_be_is_refused_in_a_sentence_and_the_last_one_stays(sqlite_engine, page):
+    company(sqlite_engine)
+    app = page(sqlite_engine)
+    fee(app).set_value(349.0).run()
+    told = month_effect(app)
+    fee(app).set_value(-5.0).run()
+    assert any("−5 is not possible, it takes at least 0. 349 stays." in error.value for error in app.error)
+    assert fee(app).value == 349.0
+    app.number_input(key="simulate:horizon").set_value(36).run()
+    assert not app.error
+    app.number_input(key="simulate:horizon").set_value(0).run()
+    assert any("Horizon, months: 0 is not possible, it takes 1 to 120. 36 stays." in each.value for each in app.error)
+    assert "Expected in 36 months" in figures(app)
+    assert month_effect(app) == told
+
+
+def test_a_step_of_a_price_leads_to_another_price_that_can_be_sold():
+    assert [_step(D(price), 2) for price in ("1.65", "0.40", "4.50", "39", "299")] == [0.03, 0.01, 0.09, 0.78, 6.0]
+
+
+def test_how_what_is_metered_becomes_what_is_billed_is_said(sqlite_engine, page):
+    world = World(sqlite_engine)
+    storage = charge("gb", "usage", "per_unit", tier(unit="2"), meter="mb", name="Storage", convert_by="1000")
+    world.start(world.customer(), world.plan(fixed("100"), storage, code="pro"), date(2025, 1, 1))
+
+    assert "Storage: 1,000 × mb are one unit" in texts(page(sqlite_engine))

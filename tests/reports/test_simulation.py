@@ -201,7 +201,7 @@ def test_nothing_changed_is_zero_for_everybody(engine):
     assert (known.rows["before"] == known.rows["after"]).all()
     told = outcome(engine, replace(SCENARIO, edits=()))
     assert told["exact"]["delta_minor"] == 0
-    assert told["expected"]["gain"] == {"low": 0.0, "middle": 0.0, "high": 0.0, "above_zero": 0.0}
+    assert told["expected"]["gain"] == {"low": 0.0, "middle": 0.0, "high": 0.0, "above_zero": None}
 
 
 def outcome(engine, scenario=SCENARIO, today=TODAY):
@@ -222,6 +222,29 @@ def test_the_same_scenario_is_the_same_bytes_and_every_card_ties_to_the_rows(sql
     assert sum(band["customers"] for band in first["exact"]["bands"]) == rows["customer_id"].n_unique()
     assert first["exact"]["lowest_minor"] <= first["exact"]["after_minor"] <= first["exact"]["highest_minor"]
     assert first["expected"]["gain"]["low"] <= first["expected"]["gain"]["middle"] <= first["expected"]["gain"]["high"]
+
+
+def test_a_bill_that_a_limit_holds_is_within_the_limit_whatever_was_rounded(sqlite_engine):
+    company(sqlite_engine)
+    held = replace(SCENARIO, edits=(Edit("fee", "flat_amount", "599"),), cap_ppm=100_000)
+    told = outcome(sqlite_engine, held)["exact"]
+
+    # 30 % less of 493.35 is 345.345, and so is 345.35: a little more than 10 % above 313.95.
+    assert told["quantiles"]["max"] > 0.10
+    assert {band["from"]: band["customers"] for band in told["bands"] if band["customers"]} == {0.05: 12}
+    assert told["amber"] == 0
+
+
+def test_bands_are_told_in_exact_integers():
+    """Bills of 100.00 a month that change by so much: what a limit held may be off by two minor units a bill, others by none."""
+    changes = [(1_000, 0), (1_002, -5), (1_003, -5), (1_001, 0), (-500, 0), (-501, 5), (-503, 5)]
+    rows = pl.DataFrame(
+        [(number, 12 * 10_000, 12 * (10_000 + change), limit, 1, 0) for number, (change, limit) in enumerate(changes)],
+        schema=["customer_id", "before", "after", "limit", "interval_months", "interval_days"], orient="row",
+    )  # fmt: skip
+    found = {band["from"]: band["customers"] for band in scenarios.bands(rows) if band["customers"]}
+
+    assert found == {0.05: 2, 0.10: 2, -0.20: 2, -0.05: 1}
 
 
 def test_another_plan_to_go_to_never_raises_the_lowest(sqlite_engine):

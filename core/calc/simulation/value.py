@@ -114,13 +114,13 @@ def gain(
 
 
 def break_even_kappa(
-    cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0
-) -> float | None:
-    """The elasticity at which nothing is gained; None when it pays at any, or at none."""
+    cells: Cells, r: Reaction, months: int, yearly: float = YEARLY, unit_cost: float = 0.0, *, besides: float = 0.0,
+) -> float | None:  # fmt: skip
+    """The elasticity at which nothing is gained, with what newcomers bring `besides`; None when it pays at any, or at none."""
     without = project(cells, r, months, changed=False)  # nobody feels anything then, whatever the elasticity
 
     def at(kappa: float) -> float:
-        return float(gain(cells, replace(r, kappa=kappa), months, yearly, unit_cost, without=without))
+        return besides + float(gain(cells, replace(r, kappa=kappa), months, yearly, unit_cost, without=without))
 
     low, high = 0.0, 60.0
     if at(low) <= 0 or at(high) >= 0:
@@ -150,12 +150,12 @@ def drawn(priors: dict[str, Prior], base: Reaction, draws: int, seed: int) -> Re
 
 @dataclass(frozen=True)
 class Range:
-    """P10, P50 and P90 of a number, and the chance that it is above zero."""
+    """P10, P50 and P90 of a number, and the chance that it is above zero; no chance where it is nought in every case."""
 
     low: float
     middle: float
     high: float
-    above_zero: float
+    above_zero: float | None
 
 
 def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
@@ -164,11 +164,12 @@ def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
     low, middle, high = (float(value) for value in np.percentile(values, [10, 50, 90]))
     extra = 1.2815515655446004 * noise
     above = special.ndtr(values / noise) if noise > 0 else values > 0
+    certain = noise == 0 and not values.any()
     return Range(
         middle - math.hypot(middle - low, extra),
         middle,
         middle + math.hypot(high - middle, extra),
-        float(above.mean()),
+        None if certain else float(above.mean()),
     )
 
 
