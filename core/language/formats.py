@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_compact_decimal, format_decimal
+from babel.numbers import NumberPattern, format_compact_decimal, format_decimal, parse_pattern
 
 from core.domain.money import exponent_of, to_major
 
-LOCALES = {"en": "en_GB", "nb": "nb_NO"}
+LOCALES = {"en": Locale("en", "GB"), "nb": Locale("nb", "NO")}
 SIGNS = {"NOK": "kr"}
 MICRO = 10**6
 SHORT_FROM, SHORT_FROM_IN_LETTERS = 10_000_000, 1_000_000  # a card holds fewer digits before "USD" than before "kr"
@@ -24,7 +25,7 @@ def money(amount_minor: int | None, currency: str, language: str, *, sign: bool 
         return ""
     places = exponent_of(currency)
     pattern = "#,##0" + ("." + "0" * places if places else "")
-    written = format_decimal(abs(to_major(amount_minor, currency)), format=pattern, locale=LOCALES[language])
+    written = _written(abs(to_major(amount_minor, currency)), pattern, language)
     before = "−" if amount_minor < 0 else "+" if sign and amount_minor else ""
     return f"{before}{written}\u00a0{SIGNS.get(currency, currency)}"
 
@@ -49,15 +50,25 @@ def price(text: str | Decimal, currency: str, language: str) -> str:
     """A unit price with all its decimals, at least those of the currency."""
     places = exponent_of(currency)
     pattern = "#,##0" + ("." + "0" * places + "#" * (12 - places))
-    return f"{format_decimal(Decimal(text), format=pattern, locale=LOCALES[language])}\u00a0{SIGNS.get(currency, currency)}"
+    return f"{_written(Decimal(text), pattern, language)}\u00a0{SIGNS.get(currency, currency)}"
 
 
 def number(value: int | float | Decimal, language: str, *, places: int | None = None) -> str:
     """A number with the locale's groups; `places` fixes its decimals."""
     if places is not None:
         pattern = "#,##0" + ("." + "0" * places if places else "")
-        return str(format_decimal(value, format=pattern, locale=LOCALES[language]))
-    return str(format_decimal(value, format="#,##0.############", locale=LOCALES[language]))
+        return _written(value, pattern, language)
+    return _written(value, "#,##0.############", language)
+
+
+@lru_cache(maxsize=20_000)  # lists tell the same amounts many times
+def _written(value: int | float | Decimal, pattern: str, language: str) -> str:
+    return str(format_decimal(value, format=_parsed(pattern), locale=LOCALES[language]))
+
+
+@cache
+def _parsed(pattern: str) -> NumberPattern:
+    return parse_pattern(pattern)
 
 
 def quantity(micro: int, language: str, convert_by: str | None = None) -> str:
@@ -118,4 +129,4 @@ def period(start: date, end: date, language: str) -> str:
 
 def country(code: str, language: str) -> str:
     """A country's name: NO → "Norway", "Norge"."""
-    return str(Locale.parse(LOCALES[language]).territories.get(code, code))
+    return str(LOCALES[language].territories.get(code, code))

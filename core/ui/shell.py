@@ -21,7 +21,7 @@ from core.domain.errors import ForbliError
 from core.language import LANGUAGES
 from core.ui import demo, finder, parts, session
 from core.ui.start import is_frozen, warm_up
-from core.ui.text import KEY, browser_language, label, refusal, t
+from core.ui.text import KEY, browser_language, label, refusal, spoken, t
 
 HEALTH = "/healthz"
 # Drawn here: a named icon would be fetched from somebody else's server by every browser.
@@ -109,11 +109,12 @@ def main() -> None:
         st.error(refusal(error), icon=":material/database_off:")
         st.stop()
     begin_language()
-    page = st.navigation(pages(), position="sidebar")
-    sidebar()
-    session.show_said()
-    demo.first_start()
-    page.run()
+    with spoken(st.session_state[KEY]):  # it stays for the run, and a page asks for it thousands of times
+        page = st.navigation(pages(), position="sidebar")
+        sidebar()
+        session.show_said()
+        demo.first_start()
+        page.run()
 
 
 def begin_language() -> None:

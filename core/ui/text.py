@@ -22,7 +22,7 @@ _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
 
 @contextmanager
 def spoken(chosen: str) -> Iterator[None]:
-    """Speak a language whatever the session says: a file is made on a thread that knows no session."""
+    """Speak a language without asking the session: it does not change within a run, and a file is made on a thread that knows none."""
     before = _SPOKEN.set(chosen)
     try:
         yield
