@@ -28,9 +28,15 @@ def periods(view: OneCustomer) -> None:
     """From when to when which prices and quantities held."""
     if view.periods.is_empty():
         return
-    st.header(t("Price periods"), anchor=False, help=t("From when to when the same plan, quantity and add-ons held."))
+    st.header(
+        t("Price periods"),
+        anchor=False,
+        help=t(
+            "From when to when the same plan, quantity and add-ons held, and what that costs a month before VAT: what discounts and limits on a rise take off is not in it."
+        ),
+    )
     names = {each["subscription_id"]: each["external_id"] for each in view.subscriptions}
-    worth = t("A month")
+    worth = t("A month at list prices")
     rows = [
         {
             t("From"): day(row["start"]), t("Last day"): "" if row["end"] == OPEN else day(row["end"] - timedelta(days=1)),
