@@ -60,8 +60,14 @@ def choose(chosen: Series, context: session.Context) -> tuple[Edit, ...]:
     form = _form(chosen, key)
     st.caption(_stated(chosen))
     above = st.container()  # filled last: the boxes show what the editor below has just written
-    with st.expander(t("The whole price list: charges, tiers, included units, minimum"), icon=":material/stairs:"):
-        _whole(form, key, context)
+    whole = st.expander(
+        t("The whole price list: charges, tiers, included units, minimum"), icon=":material/stairs:", key=f"{KEY}:whole", on_change="rerun",
+    )  # fmt: skip
+    if (
+        whole.open or plan_editor.reading_of(form)[0].unreadable
+    ):  # closed, it would cost each step of a slider its many boxes
+        with whole:
+            _whole(form, key, context)
     with above:
         _boxes(form, chosen, key)
     reading, _ = plan_editor.reading_of(form)

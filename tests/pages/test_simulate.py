@@ -349,6 +349,7 @@ LIST = "simulate:prices:pro:NOK:month"
 
 def opened_charge(app, at):
     """The whole price list with one of its charges open."""
+    app.session_state["simulate:whole"] = True
     app.session_state[f"{LIST}:list:chosen"] = at
     return app.run()
 
@@ -370,7 +371,13 @@ def test_included_units_the_minimum_and_another_model_are_part_of_the_price_list
     assert "Calls: Included units none → 2" in texts(app).replace("\\", "")
     app.text_input(key=f"{LIST}:minimum").set_value("200").run()
     assert not app.exception
-    assert month_effect(app).startswith("+")
+    risen = month_effect(app)
+    assert risen.startswith("+")
+    app.session_state["simulate:whole"] = False
+    assert month_effect(app.run()) == risen  # closed, what was typed there stays
+    opened_charge(app, 1)
+    assert app.text_input(key=f"{LIST}:minimum").value == "200"
+    assert box(app.text_input, "Included units").value == "2"
     box(app.selectbox, "Model").set_value("graduated").run()
     assert "Calls (volume → graduated)" in texts(app).replace("\\", "")
     app.button(key=f"{LIST}:reset").click().run()
