@@ -11,6 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ PERSON = "person"
 TIME_ZONE = ZoneInfo("Europe/Oslo")
 LOCAL = Actor("Local administrator", Role.ADMIN)
 T = TypeVar("T")
+_SEEN: ContextVar[list[int] | None] = ContextVar("seen", default=None)  # the revision of this run, once it is known
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,24 @@ def people() -> list[Actor]:
 
 def revision() -> int:
     """The data revision: it rises with every command, and frames are cached by it."""
+    seen = _SEEN.get()
+    if seen:
+        return seen[0]
     with reading(engine()) as session:
-        return session.execute(select(core_table(Revision).c.value)).scalar() or 0
+        found = session.execute(select(core_table(Revision).c.value)).scalar() or 0
+    if seen is not None:
+        seen.append(found)
+    return found
+
+
+@contextmanager
+def one_run() -> Iterator[None]:
+    """Ask for the revision once, and again after each command: a page has dozens of frames. Other threads always ask."""
+    before = _SEEN.set([])
+    try:
+        yield
+    finally:
+        _SEEN.reset(before)
 
 
 @contextmanager
@@ -190,6 +208,9 @@ def act(action: Callable[..., Any], /, key: str, **content: Any) -> Any | None:
     except ForbliError as error:
         st.error(refusal(error), icon=":material/error:")
         return None
+    finally:
+        if seen := _SEEN.get():
+            seen.clear()
     st.session_state.pop(f"command:{key}", None)
     return answer
 

@@ -109,7 +109,8 @@ def main() -> None:
         st.error(refusal(error), icon=":material/database_off:")
         st.stop()
     begin_language()
-    with spoken(st.session_state[KEY]):  # it stays for the run, and a page asks for it thousands of times
+    # What stays for the run is asked for once: a page needs it thousands of times.
+    with spoken(st.session_state[KEY]), session.one_run():
         page = st.navigation(pages(), position="sidebar")
         sidebar()
         session.show_said()
