@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -15,12 +15,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.calc import movements
-from core.calc.calendar import boundary
-from core.calc.recurring import in_minor, monthly
+from core.calc.calendar import boundary, index_on
+from core.calc.recurring import in_minor, monthly, year_share
 from core.calc.simulation import limits
 from core.domain import periods
 from core.domain.money import exponent_of
-from core.domain.periods import YEARLY
+from core.domain.periods import YEARLY, Timing
 from core.domain.plans import PriceStatus
 from core.domain.price_form import fill
 from core.domain.scenarios import Scenario, WhyNot, from_json, to_json
@@ -264,18 +264,27 @@ def recognised(moved: pl.DataFrame, today: date) -> int:
     """The uplift that is earned in the twelve months from today on, day by day, without any reaction: minor units."""
     end = periods.boundary(today, YEARLY, 1)
     days = (pl.lit(end) - pl.col("starts_on")).dt.total_days().clip(0, (end - today).days)
-    uplift = (pl.col("after") - pl.col("before")) * 12 * days
+    uplift = (pl.col("after") - pl.col("before")).cast(pl.Int128) * 12 * days
     return monthly(round(Fraction(int(moved.select(uplift.sum()).item() or 0), (end - today).days)))
 
 
 def invoiced(moved: pl.DataFrame, today: date) -> int:
-    """The uplift on the invoices that fall due in the twelve months from today on: a period in advance is billed whole."""
-    end, start = periods.boundary(today, YEARLY, 1), pl.col("starts_on").dt
-    # Whole months until the end, and one that begins before it.
-    months = (end.year - start.year()) * 12 + end.month - start.month() + (start.day() < end.day).cast(pl.Int32)
-    term = pl.max_horizontal(pl.col("interval_months"), pl.lit(1, dtype=pl.Int32))
-    count = ((months + term - 1) // term).clip(lower_bound=0)
-    return monthly(int(moved.select(((pl.col("after") - pl.col("before")) * term * count).sum()).item() or 0))
+    """The uplift on the invoices that fall due in the twelve months from today on: a period in advance is billed whole, and what is left
+    of one in which the prices change by its days on the next invoice."""
+    end, terms = periods.boundary(today, YEARLY, 1), ("anchor_on", "interval_months", "interval_days")
+    anchor, months, days = (pl.col(name) for name in terms)
+    starts, (top, below) = pl.col("starts_on"), year_share()
+    at = index_on(anchor, months, days, starts)
+    last = index_on(anchor, months, days, pl.lit(end - timedelta(days=1)))
+    begin, following = (boundary(anchor, months, days, n) for n in (at, at + 1))
+    whole, length, rest = last - at, (following - begin).dt.total_days(), (following - starts).dt.total_days()
+    left = pl.when((begin == starts) | (following < end)).then(rest).otherwise(0)
+    uplift = (pl.col("after") - pl.col("before")).cast(pl.Int128) * (whole * length + left)
+    sums = moved.filter(starts < end).group_by(top=top, below=below, length=length).agg(uplift=uplift.sum())
+    parts = (
+        Fraction(int(row["uplift"]) * row["below"], row["top"] * row["length"]) for row in sums.iter_rows(named=True)
+    )
+    return round(sum(parts, Fraction(0)))
 
 
 def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any]:
@@ -292,32 +301,65 @@ def gap(session: Session, ready: Prepared) -> int | None:
     """How far re-rated history is from the invoices: Σ |difference| ÷ Σ invoiced of the last whole period, in millionths, of the currency
     where it is largest.
 
-    Compared are subscriptions without any change in that period, whose recurring and metered lines one invoice billed: their latest
-    looked-at period under the prices then in force, against its lines. None when nothing was billed that could be compared.
+    Compared are subscriptions without any change since that period began, whose recurring and metered lines one invoice billed: their
+    latest looked-at period under the prices then in force, against its lines. None when nothing was billed that could be compared.
     """
-    rated = limits.standing(ready.base, ready.prices)
-    first = (
-        ready.base.invoices.with_columns(rated.invoices.alias("net")).group_by("position", maintain_order=True).first()
+    spans = _last_periods(ready)
+    oldest = spans["begin"].min()
+    if not isinstance(oldest, date):
+        return None
+    line = core_table(DocumentLine).c
+    statement = select(line.subscription_id, line.period_start, line.net_minor.label("billed")).where(
+        line.period_start >= oldest, line.kind.not_in(["one_off", "adjustment"]), line.counts_as_billed
     )
+    lines = load.frame(session, statement, {SUB: pl.Int64, "period_start": pl.Date, "billed": pl.Int64}, many=True)
+    billed = lines.group_by(SUB, "period_start").agg(pl.col("billed").sum())
+    # What a period used is billed with what is paid ahead for the next: until then one invoice has not billed the whole.
+    over = spans.join(billed, left_on=[SUB, "end"], right_on=[SUB, "period_start"], how="semi")
+    known = pl.concat([over, spans.filter(~pl.col("ahead"))]).unique(SUB)
+    for disturbed in (_changed(session, spans, ready.today, oldest), _discounted_before(session, ready)):
+        known = known.filter(~pl.col(SUB).is_in(disturbed.implode()))
+    both = known.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
+    # Currencies never add: the worst of them decides.
+    shares = both.group_by("currency").agg(
+        off=(pl.col("net") - pl.col("billed")).abs().sum(), total=pl.col("billed").abs().sum()
+    ).filter(pl.col("total") > 0)  # fmt: skip
+    return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
+
+
+def _last_periods(ready: Prepared) -> pl.DataFrame:
+    """The last whole period of everybody who is billed by the month: subscription_id, net (re-rated), currency, begin, end, and is
+    anything paid ahead?"""
+    rated = limits.standing(ready.base, ready.prices)
+    nets = ready.base.invoices.with_columns(rated.invoices.alias("net"))
+    first = nets.group_by("position", maintain_order=True).first()
+    ahead = rated.nets.recurring_of(Timing.ADVANCE) != 0
     subs = ready.base.subs.join(first.select("position", "net"), on="position").filter(pl.col("interval_months") == 1)
     anchor, step, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
-    spans = subs.select(SUB, "net", "currency", begin=boundary(anchor, step, days, pl.col("_now") - 1))
+    return subs.select(
+        SUB, "net", "currency", begin=boundary(anchor, step, days, pl.col("_now") - 1),
+        end=boundary(anchor, step, days, pl.col("_now")), ahead=ahead.gather(subs["state"]),
+    )  # fmt: skip
+
+
+def _changed(session: Session, spans: pl.DataFrame, today: date, oldest: date) -> pl.Series:
+    """Whose terms have changed since the period began; a pause or a trial that ends inside it has shortened it. What is planned has not."""
     change = core_table(SubscriptionChange).c
-    oldest = spans["begin"].min()
-    if oldest is None:
-        return None
     moved = load.frame(
         session,
         select(change.subscription_id, change.effective_on, change.until_on).where(
-            (change.effective_on >= oldest) | (change.until_on >= oldest)
+            change.effective_on <= today, (change.effective_on >= oldest) | (change.until_on >= oldest)
         ),
         {SUB: pl.Int64, "effective_on": pl.Date, "until_on": pl.Date},
         many=True,
     )
-    # A pause or a trial that ends inside the period has shortened it.
     last = pl.max_horizontal("effective_on", "until_on")
-    disturbed = moved.join(spans, on=SUB).filter(last >= pl.col("begin"))[SUB].unique()
-    # A coupon that has run out since lowered that period's bill, but no longer lowers today's.
+    return moved.join(spans, on=SUB).filter(last >= pl.col("begin"))[SUB].unique()
+
+
+def _discounted_before(session: Session, ready: Prepared) -> pl.Series:
+    """Who had a coupon that has run out since: it lowered that period's bill, but no longer lowers today's."""
+    change = core_table(SubscriptionChange).c
     granted = load.frame(
         session,
         select(change.subscription_id, change.coupon_id).where(change.coupon_id.is_not(None)),
@@ -329,22 +371,8 @@ def gap(session: Session, ready: Prepared) -> int | None:
         .explode("coupon_id")
         .filter(pl.col("coupon_id") != "")
     )
-    over = granted.join(held.with_columns(pl.col("coupon_id").cast(pl.Int64)), on=[SUB, "coupon_id"], how="anti")[
-        SUB
-    ].unique()
-    quiet = spans.filter(~pl.col(SUB).is_in(disturbed.implode()) & ~pl.col(SUB).is_in(over.implode()))
-    line = core_table(DocumentLine).c
-    statement = select(line.subscription_id, line.period_start, line.net_minor.label("billed")).where(
-        line.period_start >= oldest, line.kind.not_in(["one_off", "adjustment"]), line.counts_as_billed
-    )
-    lines = load.frame(session, statement, {SUB: pl.Int64, "period_start": pl.Date, "billed": pl.Int64}, many=True)
-    billed = lines.group_by(SUB, "period_start").agg(pl.col("billed").sum())
-    both = quiet.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
-    # Currencies never add: the worst of them decides.
-    shares = both.group_by("currency").agg(
-        off=(pl.col("net") - pl.col("billed")).abs().sum(), total=pl.col("billed").abs().sum()
-    ).filter(pl.col("total") > 0)  # fmt: skip
-    return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
+    known = held.with_columns(pl.col("coupon_id").cast(pl.Int64))
+    return granted.join(known, on=[SUB, "coupon_id"], how="anti")[SUB].unique()
 
 
 def drafted_version(scenario_id: Any) -> Any:

@@ -106,6 +106,25 @@ def test_the_looked_at_invoices_are_those_that_were_billed(engine, version):
         assert row["net"] == billed[row["subscription_id"], start], row
 
 
+def test_a_period_that_is_not_billed_yet_and_a_change_that_is_only_planned_are_no_gap(sqlite_engine):
+    """On the day after a period what was used in it is not invoiced: nothing is held against it until the run."""
+    world, _, subscriptions = company(sqlite_engine)
+    world.bill(date(2026, 5, 31))
+    for subscription in subscriptions:
+        world.change(subscription, "quantity", date(2027, 1, 1), quantity_micro=2_000_000)
+
+    def told(day):
+        with reading(sqlite_engine) as session:
+            return scenarios.gap(session, prepared(session, ledger(session, day), day))
+
+    assert told(date(2026, 5, 31)) == 0
+    later = [told(date(2026, 6, day)) for day in range(1, 28)]
+    world.bill(date(2026, 6, 27))
+    assert later[-1] is None
+    assert not any(later)
+    assert told(date(2026, 6, 27)) == 0
+
+
 def test_a_candidate_rated_for_the_base_is_each_subscription_rated_alone(sqlite_engine):
     company(sqlite_engine)
     known = effect(sqlite_engine)
@@ -256,19 +275,28 @@ def test_another_plan_to_go_to_never_raises_the_lowest(sqlite_engine):
 
 
 @pytest.mark.parametrize(
-    ("starts", "term", "earned", "billed"),
+    ("anchor", "starts", "term", "earned", "billed"),
     [
-        (date(2027, 1, 1), 1, 329, 11), (date(2026, 11, 26), 1, 365, 12), (date(2026, 12, 26), 1, 335, 11), (date(2026, 12, 20), 1, 341, 12),
-        (date(2027, 11, 26), 1, 0, 0), (date(2028, 1, 1), 1, 0, 0), (date(2027, 2, 1), 12, 298, 12), (date(2027, 1, 10), 3, 320, 12),
+        (date(2026, 1, 1), date(2027, 1, 1), 1, 329, 11), (date(2026, 1, 26), date(2026, 11, 26), 1, 365, 12),
+        (date(2026, 1, 26), date(2026, 12, 26), 1, 335, 11), (date(2026, 1, 20), date(2026, 12, 20), 1, 341, 12),
+        (date(2026, 1, 26), date(2027, 11, 26), 1, 0, 0), (date(2026, 1, 1), date(2028, 1, 1), 1, 0, 0),
+        (date(2026, 2, 1), date(2027, 2, 1), 12, 298, 12), (date(2026, 1, 10), date(2027, 1, 10), 3, 320, 12),
+        # Within a period: its last 5 of 31 days are billed on 1 January, 31 of 365 with the next year, 15 of 30 no longer in the year.
+        (date(2026, 1, 1), date(2026, 12, 27), 1, 334, 11 + Fraction(5, 31)),
+        (date(2026, 2, 1), date(2027, 1, 1), 12, 329, 12 * (1 + Fraction(31, 365))),
+        (date(2026, 1, 1), date(2027, 11, 16), 1, 10, 0),
     ],
 )  # fmt: skip
-def test_the_first_year_is_counted_by_the_day_and_by_the_invoice(starts, term, earned, billed):
-    """Twelve months from 26 November 2026; 10.00 a month more. In the last: 10 January, April, July, October."""
-    frame = pl.DataFrame({"before": [0], "after": [12_000], "starts_on": [starts], "interval_months": [term]})
+def test_the_first_year_is_counted_by_the_day_and_by_the_invoice(anchor, starts, term, earned, billed):
+    """Twelve months from 26 November 2026; 10.00 a month more. With a term of three: 10 January, April, July, October."""
+    frame = pl.DataFrame(
+        {"before": [0], "after": [12_000], "anchor_on": [anchor], "starts_on": [starts], "interval_months": [term], "interval_days": [0]},
+        schema_overrides={"interval_months": pl.Int32, "interval_days": pl.Int32},
+    )  # fmt: skip
     today = date(2026, 11, 26)
 
     assert scenarios.recognised(frame, today) == round(Fraction(12 * 1000 * earned, 365))
-    assert scenarios.invoiced(frame, today) == billed * 1000
+    assert scenarios.invoiced(frame, today) == round(billed * 1000)
 
 
 def test_two_plans_together_are_expected_in_one_world(sqlite_engine):
