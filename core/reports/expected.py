@@ -103,10 +103,13 @@ def expected(known: Exact, people: People, today: date) -> Expected:
         "exact": exactly, "usage": used - exactly, "churn": npv(no_switch, none) - used, "switching": npv(mid, none) - npv(no_switch, none),
         "acquisition": besides,
     }  # fmt: skip
-    per_month = np.percentile(with_change.revenue, [10, 90], axis=0)
+    ends, chance = (
+        np.percentile(with_change.revenue, [10, 90], axis=0),
+        value.chance_by_month(mid, cells) * value.NINE_OF_TEN,
+    )
     table = pl.DataFrame({
         "month": [after_months(today.replace(day=1), k) for k in range(months)], "before": none.revenue, "after": mid.revenue,
-        "low": per_month[0], "high": per_month[1], "customers_before": none.customers, "customers_after": mid.customers,
+        "low": mid.revenue - np.hypot(mid.revenue - ends[0], chance), "high": mid.revenue + np.hypot(ends[1] - mid.revenue, chance), "customers_before": none.customers, "customers_after": mid.customers,
     })  # fmt: skip
     moved = known.moved
     sums = float(moved["before"].sum()) / 12, float(moved["after"].sum()) / 12

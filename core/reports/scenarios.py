@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -14,6 +15,7 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core import frames
 from core.calc import movements
 from core.calc.calendar import boundary, index_on
 from core.calc.recurring import in_minor, monthly, year_share
@@ -455,46 +457,55 @@ def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:
 
 
 def afterwards(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
-    """Predicted against actual, month by month since the prediction: month, low, middle, high, actual (MRR at the month's end and usage
-    invoiced in it, of the base as it was then), customers_expected, customers. Compared with the frozen prediction, never with a newer one.
+    """Predicted against actual, month by month from the first in which the change is felt: month, low, middle, high, actual (MRR at the
+    month's end and usage invoiced in it, of the base as it was then), customers_expected, customers. Compared with the frozen
+    prediction, never with a newer one.
     """
     frozen = prediction(session, scenario_id)
-    schema = {
-        "month": pl.Date,
-        "low": pl.Float64,
-        "middle": pl.Float64,
-        "high": pl.Float64,
-        "actual": pl.Int64,
-        "customers_expected": pl.Float64,
-        "customers": pl.Int64,
-    }
+    schema: frames.Schema = {
+        "month": pl.Date, "low": pl.Float64, "middle": pl.Float64, "high": pl.Float64, "actual": pl.Int64,
+        "customers_expected": pl.Float64, "customers": pl.Int64,
+    }  # fmt: skip
     if frozen is None:
         return pl.DataFrame(schema=schema)
-    ledger = mrr.ledger(session, today)
-    base = _base_then(session, ledger, frozen["as_of"], frozen["result"]["scenario"])
+    ledger, as_of = mrr.ledger(session, today), frozen["as_of"]
+    base = _base_then(session, ledger, as_of, frozen["result"]["scenario"])
     own = kpis.segment(ledger, kpis.Filters(currency=frozen["result"]["scenario"]["currency"]))
     own = replace(own, steps=own.steps.join(base, on=SUB, how="semi", maintain_order="left"))
-    used = dict(usage_by_month(session, own, frozen["as_of"].replace(day=1), today).iter_rows())
+    used = dict(usage_by_month(session, own, as_of.replace(day=1), today).iter_rows())
     rows = []
-    for told in frozen["result"]["expected"]["months"]:
-        month = date.fromisoformat(f"{told['month']}-01")
-        end = movements.after_months(month, 1) - kpis.DAY
+    for told in _felt_months(frozen["result"]["expected"]["months"], as_of):
+        end = movements.after_months(told["month"], 1) - kpis.DAY
         if end >= today:
             break
         past = own.steps.filter(pl.col("day") <= end)
         last = past.sort(SUB, "day", maintain_order=True).group_by(SUB, maintain_order=True).last()
-        rows.append(
-            (
-                month,
-                told["low"],
-                told["after"],
-                told["high"],
-                monthly(int(last["net_twelfths"].sum())) + used.get(month, 0),
-                told["customers_after"],
-                int((last["net_twelfths"] > 0).sum()),
-            )
-        )
-    return pl.DataFrame(rows, schema=schema, orient="row")
+        actual = monthly(int(last["net_twelfths"].sum())) + used.get(told["month"], 0)
+        rows.append((*told.values(), actual, int((last["net_twelfths"] > 0).sum())))
+    found = pl.DataFrame(
+        rows, schema=["month", "low", "middle", "high", "customers_expected", "actual", "customers"], orient="row"
+    )
+    return frames.conform(found, schema) if rows else pl.DataFrame(schema=schema)
+
+
+def _felt_months(months: list[dict[str, Any]], as_of: date) -> Iterator[dict[str, Any]]:
+    """The predicted months from the first in which the change moves the revenue: month, low, middle, high, customers_expected.
+
+    The prediction counts its months from its own day and tells who is there as each begins; what came is read at the end of calendar
+    months, so whoever leaves in the days between is taken off.
+    """
+    began, until = as_of.replace(day=1), movements.after_months(as_of.replace(day=1), 1)
+    between = (until - as_of).days / (until - began).days
+    felt = False
+    for at, told in enumerate(months):
+        felt = felt or abs(told["after"] - told["before"]) >= 1
+        here, following = (months[min(place, len(months) - 1)]["customers_after"] for place in (at, at + 1))
+        stay = (following / here) ** between if here > 0 else 1.0
+        if felt:
+            yield {
+                "month": date.fromisoformat(f"{told['month']}-01"),
+                **{name: stay * told[key] for name, key in (("low", "low"), ("middle", "after"), ("high", "high"), ("customers_expected", "customers_after"))},
+            }  # fmt: skip
 
 
 def below_band(told: pl.DataFrame) -> int:

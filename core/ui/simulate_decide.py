@@ -431,9 +431,9 @@ def _letters(row: dict[str, Any], context: session.Context) -> bytes:
 
 
 def afterwards(row: dict[str, Any], context: session.Context) -> None:
-    """Predicted against actual, from the day of the prediction on."""
+    """Predicted against actual of what was approved, from the first month in which prices change."""
     frozen = session.frames(scenarios.prediction, row["id"])
-    if frozen is None:
+    if frozen is None or row["step"] not in FROZEN:
         return
     with st.container(border=True):
         st.header(t("Afterwards"), anchor=False)
@@ -442,7 +442,7 @@ def afterwards(row: dict[str, Any], context: session.Context) -> None:
             t("The prediction was frozen on {instant}; it is never replaced.", instant=instant(frozen["recorded_at"]))
         )
         if told.is_empty():
-            st.caption(t("The first whole month after it is not over yet."))
+            st.caption(t("Predicted is held against actual once the first month in which prices change is over."))
             return
         inside = told.filter((pl.col("actual") >= pl.col("low")) & (pl.col("actual") <= pl.col("high"))).height
         st.markdown(t("**{inside} of {all}** months lie inside the band.", inside=inside, all=told.height))
@@ -459,10 +459,11 @@ def afterwards(row: dict[str, Any], context: session.Context) -> None:
             **{name: pl.col(name) / scale for name in ("low", "middle", "high", "actual")},
         )
         x = alt.X("name:N", sort=list(names.values()), title=None)
-        band = (
-            alt.Chart(frame)
-            .mark_area(opacity=0.15, color=charts.COLOURS["assumption"])
-            .encode(x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=row["scenario"].currency), y2="high:Q")
+        look: dict[str, Any] = {"opacity": 0.15, "color": charts.COLOURS["assumption"]}
+        plain = alt.Chart(frame)  # an area of one month is nothing
+        shape = plain.mark_area(**look) if frame.height > 1 else plain.mark_bar(size=24, **look)
+        band = shape.encode(
+            x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=row["scenario"].currency), y2="high:Q"
         )
         line = alt.Chart(frame).mark_line(point=True, color=charts.COLOURS["data"]).encode(x=x, y="actual:Q")
         st.altair_chart(

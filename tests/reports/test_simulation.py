@@ -663,11 +663,17 @@ def test_the_frozen_prediction_is_held_against_what_came(sqlite_engine):
         world.change(subscription, "cancel", date(2026, 7, 10), cause="voluntary")
     with reading(sqlite_engine) as session:
         told = scenarios.afterwards(session, key, date(2026, 9, 15))
-    assert told["month"].to_list() == [date(2026, 6, 1), date(2026, 7, 1), date(2026, 8, 1)]
-    assert told["customers"].to_list() == [12, 12, 3]  # what was paid ahead is still served in July
-    # MRR of those who are there, and what was invoiced of usage: 120 units in each of the months.
-    assert told["actual"].to_list() == [12 * 29_900 + 12_000, 12 * 29_900 + 12_000, 3 * 29_900 + 12_000]
-    assert told["actual"][0] >= told["low"][0]
+    months = {each["month"]: each for each in found["expected"]["months"]}
+    # Nobody's price changes before August: June and July say nothing about the change.
+    assert months["2026-07"]["low"] < months["2026-07"]["after"] == pytest.approx(months["2026-07"]["before"])
+    assert told["month"].to_list() == [date(2026, 8, 1)]
+    assert told["customers"].to_list() == [3]
+    # MRR of those who are there, and what was invoiced of usage: 120 units.
+    assert told["actual"].to_list() == [3 * 29_900 + 12_000]
+    # The prediction counts from the 15th: until the end of a month 16 of 30 days more have gone by.
+    here, following = (months[name]["customers_after"] for name in ("2026-08", "2026-09"))
+    assert told["customers_expected"].to_list() == [pytest.approx(here * (following / here) ** (16 / 30))]
+    assert told["low"][0] < told["middle"][0] < months["2026-08"]["after"]
     assert scenarios.below_band(told) == 1
     assert scenarios.below_band(told.with_columns(low=0.0)) == 0
 

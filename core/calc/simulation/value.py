@@ -148,6 +148,9 @@ def drawn(priors: dict[str, Prior], base: Reaction, draws: int, seed: int) -> Re
     return replace(base, **values)
 
 
+NINE_OF_TEN = 1.2815515655446004  # standard deviations from the middle to the 90 % point
+
+
 @dataclass(frozen=True)
 class Range:
     """P10, P50 and P90 of a number, and the chance that it is above zero; no chance where it is nought in every case."""
@@ -162,7 +165,7 @@ def range_of(values: np.ndarray, noise: float = 0.0) -> Range:
     """The range of drawn values; chance's own `noise` (a standard deviation) is added in quadrature around the median, and to the
     chance of being above zero: each drawn value is the mean of a normal one."""
     low, middle, high = (float(value) for value in np.percentile(values, [10, 50, 90]))
-    extra = 1.2815515655446004 * noise
+    extra = NINE_OF_TEN * noise
     above = special.ndtr(values / noise) if noise > 0 else values > 0
     certain = noise == 0 and not values.any()
     return Range(
@@ -197,6 +200,14 @@ def chance_spread(with_change: Path, without: Path) -> float:
         float(with_change.customers.sum(axis=-1).mean()), 1e-9
     )
     return float(math.sqrt(max(n * leave * (1 - leave), 0.0)) * mean_bill * months / 2)
+
+
+def chance_by_month(path: Path, cells: Cells) -> np.ndarray:
+    """Standard deviation of each month's revenue by chance alone: which of n are still there, √(n·S·(1 − S)) bills of their root mean
+    square size."""
+    n = max(float(cells.n.sum()), 1e-9)
+    stay = np.clip(path.customers / max(float(path.customers[0]), 1e-9), 0.0, 1.0)
+    return np.asarray(np.sqrt(n * stay * (1 - stay)) * math.sqrt(float((cells.n * cells.after**2).sum()) / n))
 
 
 def with_medians(priors: dict[str, Prior], base: Reaction) -> Reaction:
