@@ -52,6 +52,7 @@ AMBER, RED = 0.10, 0.25
 SHOCK = 10  # a rise of less than so many units of the currency is no shock, whatever its share
 SUB = "subscription_id"
 PPM = 10**6
+_WHO = (SUB, "external_id", "name", "currency", "begin")
 
 
 def all_scenarios(session: Session) -> list[dict[str, Any]]:
@@ -296,20 +297,29 @@ def simulate(session: Session, scenario: Scenario, today: date) -> dict[str, Any
     known = exact_effect(session, ready, scenario)
     people = lifetimes.people(session, ledger, kpis.Filters(), today)
     found = outcome(known, expectation.expected(known, people, today))
-    return {**found, "data_hash": data_hash(session), "gap_ppm": gap(session, ready)}
+    return {**found, "data_hash": data_hash(session), "gap_ppm": gap(held_against_invoices(session, ready))}
 
 
-def gap(session: Session, ready: Prepared) -> int | None:
+def gap(held: pl.DataFrame) -> int | None:
     """How far re-rated history is from the invoices: Σ |difference| ÷ Σ invoiced of the last whole period, in millionths, of the currency
-    where it is largest.
+    where it is largest, for they never add. In: `held_against_invoices`. None when nothing was billed that could be compared."""
+    shares = held.group_by("currency").agg(
+        off=(pl.col("net_minor") - pl.col("billed_minor")).abs().sum(), total=pl.col("billed_minor").abs().sum()
+    ).filter(pl.col("total") > 0)  # fmt: skip
+    return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
+
+
+def held_against_invoices(session: Session, ready: Prepared) -> pl.DataFrame:
+    """Re-rated history beside the invoices, the largest difference first: subscription_id, external_id and name of the customer,
+    currency, begin (of the period), net_minor, billed_minor.
 
     Compared are subscriptions without any change since that period began, whose recurring and metered lines one invoice billed: their
-    latest looked-at period under the prices then in force, against its lines. None when nothing was billed that could be compared.
+    latest looked-at period under the prices then in force, against its lines.
     """
     spans = _last_periods(ready)
     oldest = spans["begin"].min()
     if not isinstance(oldest, date):
-        return None
+        return spans.select(*_WHO, net_minor="net", billed_minor="net")
     line = core_table(DocumentLine).c
     statement = select(line.subscription_id, line.period_start, line.net_minor.label("billed")).where(
         line.period_start >= oldest, line.kind.not_in(["one_off", "adjustment"]), line.counts_as_billed
@@ -322,11 +332,8 @@ def gap(session: Session, ready: Prepared) -> int | None:
     for disturbed in (_changed(session, spans, ready.today, oldest), _discounted_before(session, ready)):
         known = known.filter(~pl.col(SUB).is_in(disturbed.implode()))
     both = known.join(billed, left_on=[SUB, "begin"], right_on=[SUB, "period_start"])
-    # Currencies never add: the worst of them decides.
-    shares = both.group_by("currency").agg(
-        off=(pl.col("net") - pl.col("billed")).abs().sum(), total=pl.col("billed").abs().sum()
-    ).filter(pl.col("total") > 0)  # fmt: skip
-    return max((round(1_000_000 * row["off"] / row["total"]) for row in shares.iter_rows(named=True)), default=None)
+    told = both.select(*_WHO, net_minor="net", billed_minor="billed")
+    return told.sort((pl.col("net_minor") - pl.col("billed_minor")).abs(), SUB, descending=[True, False])
 
 
 def _last_periods(ready: Prepared) -> pl.DataFrame:
@@ -337,9 +344,12 @@ def _last_periods(ready: Prepared) -> pl.DataFrame:
     first = nets.group_by("position", maintain_order=True).first()
     ahead = rated.nets.recurring_of(Timing.ADVANCE) != 0
     subs = ready.base.subs.join(first.select("position", "net"), on="position").filter(pl.col("interval_months") == 1)
+    subs = subs.join(
+        ready.people.select("customer_id", "external_id", "name"), on="customer_id", how="left", maintain_order="left"
+    )
     anchor, step, days = pl.col("anchor_on"), pl.col("interval_months"), pl.col("interval_days")
     return subs.select(
-        SUB, "net", "currency", begin=boundary(anchor, step, days, pl.col("_now") - 1),
+        SUB, "external_id", "name", "net", "currency", begin=boundary(anchor, step, days, pl.col("_now") - 1),
         end=boundary(anchor, step, days, pl.col("_now")), ahead=ahead.gather(subs["state"]),
     )  # fmt: skip
 

@@ -34,6 +34,7 @@ from core.ui.simulate_sentence import restore, start_anew
 from core.ui.text import label, language, sentence, t
 
 MOST_COMPARED = 5
+MOST_DIFFERING = 50
 FROZEN = (Step.APPROVED.value, Step.ROLLED_OUT.value, Step.STOPPED.value)
 
 
@@ -189,7 +190,8 @@ def kept_ones(context: session.Context) -> dict[str, Any] | None:
 def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any], context: session.Context) -> None:
     """The memo, and the way to a decision by two."""
     st.header(t("Decide"), anchor=False)
-    gap = session.frames(simulate_reads.gap, context.today)
+    held = session.frames(simulate_reads.held_against_invoices, context.today)
+    gap = scenarios.gap(held)
     whole = {**found, "data_hash": session.frames(scenarios.data_hash), "gap_ppm": gap}
     if gap is None:
         st.caption(t("Nothing was billed yet that re-rated history could be held against."))
@@ -197,6 +199,7 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
         told = t("Re-rated history differs from the invoices by {gap}.", gap=share(gap / 1e6, 3))
         unexplained = f":red[{told}] {t('Nothing can be approved before that is explained.')}"
         st.caption(told if gap <= actions.LARGEST_GAP_PPM else unexplained)
+        _behind_the_gap(held)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.download(
             t("Memo as PDF"),
@@ -216,6 +219,21 @@ def decide(row: dict[str, Any] | None, scenario: Scenario, found: dict[str, Any]
             st.caption(t("What is shown differs from what is kept: save it first."))
             return
         _steps(row, scenario, whole, context)
+
+
+def _behind_the_gap(held: pl.DataFrame) -> None:
+    """Whose last period was billed otherwise than it is rated anew, the largest difference first; choosing one opens the customer."""
+    other = held.filter(pl.col("net_minor") != pl.col("billed_minor"))
+    if other.is_empty():
+        return
+    rated, billed = t("Rated anew"), t("Invoiced")
+    with st.expander(t("{count} periods differ", count=number(other.height))):
+        rows = [
+            {t("Customer"): row["name"], t("Period from"): day(row["begin"]), rated: money(row["net_minor"], row["currency"]),
+             billed: money(row["billed_minor"], row["currency"])}
+            for row in other.head(MOST_DIFFERING).iter_rows(named=True)
+        ]  # fmt: skip
+        parts.customer_rows(rows, other["external_id"].to_list(), key="scenario:gap", money=(rated, billed))
 
 
 def _is_kept(scenario: Scenario, row: dict[str, Any], found: dict[str, Any]) -> bool:
@@ -246,7 +264,11 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
     """Ask, approve, decline: whoever asked cannot approve."""
     step = row["step"]
     asks = step in ("", Step.DECLINED.value, Step.STOPPED.value) and context.may(Permission.SIMULATE_PRICES)
-    if asks and st.button(t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask"):
+    far = (whole["gap_ppm"] or 0) > actions.LARGEST_GAP_PPM
+    if asks and st.button(
+        t("Ask for approval"), icon=":material/how_to_reg:", key="scenario:ask", disabled=far,
+        help=t("Nothing can be approved before that is explained.") if far else None,
+    ):  # fmt: skip
         done = session.act(
             actions.request_approval, key=f"scenario:ask:{row['id']}", scenario_id=row["id"], result=whole, as_of=context.today,
             data_hash=whole["data_hash"], engine_version=scenarios.ENGINE, gap_ppm=whole["gap_ppm"],

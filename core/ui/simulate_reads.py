@@ -123,6 +123,6 @@ def own_reaction(db: Session, today: date) -> Estimate | None:
     return reaction.own_reaction(db, session.carried(mrr.ledger, today), today)
 
 
-def gap(db: Session, today: date) -> int | None:
-    """How far re-rated history is from the invoices, in millionths; None when nothing was billed."""
-    return scenarios.gap(db, session.frames(prepared, today))
+def held_against_invoices(db: Session, today: date) -> pl.DataFrame:
+    """Re-rated history beside the invoices, the largest difference first."""
+    return scenarios.held_against_invoices(db, session.frames(prepared, today))

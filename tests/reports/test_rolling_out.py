@@ -357,7 +357,7 @@ def test_a_period_that_a_pause_has_shortened_is_not_held_against_a_whole_one(eng
         world.bill(date(2026, month, 14))
     with reading(engine) as session:
         ready = simulation.prepared(session, ledger(session, TODAY), TODAY)
-        assert scenarios.gap(session, ready) == 0
+        assert scenarios.gap(scenarios.held_against_invoices(session, ready)) == 0
 
 
 # --- limits on the rise -----------------------------------------------------------------------------------------------------
@@ -476,7 +476,12 @@ def test_who_is_limited_already_is_simulated_with_the_limit_and_not_limited_agai
     world.bill(date(2026, 10, 14))
     again = replace(SCENARIO, name="Again", edits=(Edit("fee", "flat_amount", "650"),), cap_ppm=100_000)
     with reading(world.engine) as session:
-        assert scenarios.gap(session, simulation.prepared(session, ledger(session, later), later)) == 0
+        assert (
+            scenarios.gap(
+                scenarios.held_against_invoices(session, simulation.prepared(session, ledger(session, later), later))
+            )
+            == 0
+        )
     second = effect(world.engine, again, later)
     with_limit = second.moved.select("subscription_id", "before").join(
         known.rows.select("subscription_id", full="priced"), on="subscription_id"
