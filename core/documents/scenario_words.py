@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.calc.simulation.response import Reaction
-from core.documents.price_words import counted, field_name, prices_text, whole_text
+from core.documents.price_words import bound_text, counted, field_name, prices_text, whole_text
 from core.documents.words import Words
 from core.domain.money import parse_decimal
 from core.domain.plans import Charge, PriceTerms
@@ -45,7 +45,7 @@ def differences(compared: Sequence[tuple[Scenario, PriceTerms, str]], words: Wor
     """In which pieces each of these scenarios differs from the others; `compared`: with the prices it begins from and its plan's name."""
     told = [
         [" · ".join((plan, scenario.currency, words.label(scenario.interval))), *_change(scenario, before, words),
-         _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
+         *([] if _limits(scenario, words) else [words.t("no limit")]), _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
          words.t("{count} months", count=scenario.horizon_months)]
         for scenario, before, plan in compared
     ]  # fmt: skip
@@ -65,7 +65,13 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     """What else was chosen about who gets the new prices, and when."""
     t, said = words.t, []
     if scenario.existing is not Existing.NEVER and scenario.waves > 1:
-        said.append(t("in {waves} waves, {months} months apart", waves=scenario.waves, months=scenario.wave_months))
+        said.append(
+            t(
+                "in {waves} waves, {apart}",
+                waves=scenario.waves,
+                apart=t("{count} months apart", count=scenario.wave_months),
+            )
+        )
     if scenario.kinds:
         said.append(t("only {kinds}", kinds=", ".join(words.label(kind) for kind in scenario.kinds)))
     if scenario.exempt:
@@ -145,10 +151,18 @@ def _named(edit: Edit, charge: Charge, cells: dict[str, Any], currency: str, wor
     tier = cells[TIERS][edit.tier] if in_tier and edit.tier < len(cells[TIERS]) else cells
     several = in_tier and len(charge.tiers) > 1
     if several:
-        title = words.t("{name} · tier {tier}", name=title, tier=edit.tier + 1)
+        title = f"{title} {_where(charge, edit.tier, words)}:"
     if edit.column not in ("flat_amount", "unit_amount", "rate_percent", "fixed_amount"):
-        title = f"{title}: {field_name(edit.column, words)}"
+        title = f"{title.removesuffix(':')}: {field_name(edit.column, words)}"
     return _cell(title, edit, tier.get(edit.column, ""), currency, words)
+
+
+def _where(charge: Charge, place: int, words: Words) -> str:
+    """For how much a tier holds: the last one above the bound of the one before."""
+    up_to = charge.tiers[place].up_to
+    if up_to is not None:
+        return bound_text(up_to, words)
+    return words.t("above {bound}", bound=words.number(charge.tiers[place - 1].up_to or 0))
 
 
 def _cell(title: str, edit: Edit, was: Any, currency: str, words: Words) -> str:
@@ -189,10 +203,14 @@ def _limits(scenario: Scenario, words: Words) -> list[str]:
 
 def beyond_text(beyond: Mapping[str, Any], words: Words) -> str:
     """Whose new prices begin after the horizon. In: `beyond` as `reports.scenarios.exact_numbers` tells it."""
-    waves, day = ", ".join(str(wave) for wave in beyond["waves"]), words.day(date.fromisoformat(beyond["first_on"]))
+    waves, day = beyond["waves"], words.day(date.fromisoformat(beyond["first_on"]))
     whom = words.t("{count} subscriptions", count=beyond["subscriptions"])
-    if waves:
-        whom = words.t("{subscriptions} of wave {waves}", subscriptions=whom, waves=waves)
+    if len(waves) == 1:
+        whom = words.t("{subscriptions} of wave {wave}", subscriptions=whom, wave=waves[0])
+    elif waves:
+        in_a_row = waves == list(range(waves[0], waves[-1] + 1))
+        listed = f"{waves[0]}–{waves[-1]}" if in_a_row else ", ".join(str(wave) for wave in waves)
+        whom = words.t("{subscriptions} of waves {waves}", subscriptions=whom, waves=listed)
     return words.t("Not counted: {whom}, whose new prices begin after the horizon, on {day} at the earliest.", whom=whom, day=day)  # fmt: skip
 
 

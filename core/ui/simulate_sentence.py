@@ -16,7 +16,7 @@ from core.documents.scenario_words import existing, sentence
 from core.documents.words import Words
 from core.domain.errors import InvalidInput
 from core.domain.plans import ChargeKind
-from core.domain.scenarios import Existing, Scenario
+from core.domain.scenarios import Existing, Scenario, kept_edits
 from core.domain.subscriptions import CustomerKind
 from core.reports.simulation import first_day
 from core.ui import parts, session, simulate_prices
@@ -45,10 +45,11 @@ def build(known: list[Series], context: session.Context) -> Scenario:
             timed = _when(plain, chosen, context)
             bundled = _bundled(chosen)
         scenario = _more(timed, known)
-    return replace(
+    whole = replace(
         scenario, edits=edits, bundled=bundled, exempt=tuple(state.get(f"{KEY}:exempt", ())),
         capped=tuple(state.get(f"{KEY}:capped", ())),
     )  # fmt: skip
+    return replace(whole, edits=kept_edits(whole))
 
 
 def _when(scenario: Scenario, chosen: Series, context: session.Context) -> Scenario:
