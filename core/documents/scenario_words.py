@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from core.calc.simulation.response import Reaction
@@ -24,13 +25,15 @@ _WORDS = ("timing", "package_rounding", "convert_rounding")
 _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell by cell
 
 
-def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words, begins: Sequence[str] = ()) -> str:
-    """What changes from which prices, for whom and when. `begins`: as `reports.scenarios.exact_numbers` tells it, once it is known."""
+def sentence(
+    scenario: Scenario, before: PriceTerms, plan: str, words: Words, exact: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """What changes from which prices, for whom and when. `exact`: `reports.scenarios.exact_numbers`, once they are known."""
     said = words.t(
         "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval),
         change="; ".join(_change(scenario, before, words)),
     )  # fmt: skip
-    return "; ".join([said, _whom(scenario, words, begins), *_besides(scenario, words)])
+    return "; ".join([said, _whom(scenario, words, exact), *_besides(scenario, words)])
 
 
 def _change(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
@@ -45,7 +48,7 @@ def differences(compared: Sequence[tuple[Scenario, PriceTerms, str]], words: Wor
     """In which pieces each of these scenarios differs from the others; `compared`: with the prices it begins from and its plan's name."""
     told = [
         [" · ".join((plan, scenario.currency, words.label(scenario.interval))), *_change(scenario, before, words),
-         *([] if _limits(scenario, words) else [words.t("no limit")]), _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
+         *([] if _limits(scenario, words) else [words.t("no limit")]), _whom(scenario, words, {}), *_besides(scenario, words), *assumed(scenario, words),
          words.t("{count} months", count=scenario.horizon_months)]
         for scenario, before, plan in compared
     ]  # fmt: skip
@@ -83,13 +86,16 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     return said
 
 
-def _whom(scenario: Scenario, words: Words, begins: Sequence[str]) -> str:
-    """When those who subscribe already get the new prices; a day that the notice does not allow is told with the one that it does."""
+def _whom(scenario: Scenario, words: Words, exact: Mapping[str, Any]) -> str:
+    """When those who subscribe already get the new prices; a day that the notice does not allow is told with the one that it does,
+    and a notice that is too short with the company's own."""
     if scenario.existing is Existing.NEVER:
         return words.t("existing customers keep their prices")
-    notice = words.t("{count} days of notice", count=scenario.notice_days)
+    days = dict.fromkeys(exact.get("notice") or [scenario.notice_days])
+    notice = words.t("{count} days of notice", count="–".join(map(str, days)))
     if scenario.existing is Existing.DATE and scenario.existing_on:
-        asked, real = words.day(scenario.existing_on), [words.day(day) for day in map(date.fromisoformat, begins)]
+        asked, begins = words.day(scenario.existing_on), map(date.fromisoformat, exact.get("begins", ()))
+        real = [words.day(day) for day in begins]
         if real and real != [asked, asked]:
             day = " – ".join(dict.fromkeys(real))
             return words.t("existing customers on {day}, as soon after {asked} as the notice allows, with {notice}", day=day, asked=asked, notice=notice)  # fmt: skip

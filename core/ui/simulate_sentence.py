@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -172,14 +173,12 @@ def _limit(name: str, title: str, shares: list[float], **more: Any) -> float | N
     return chosen
 
 
-def in_words(scenario: Scenario, known: list[Series], begins: Sequence[str] = ()) -> str:
+def in_words(scenario: Scenario, known: list[Series], exact: Mapping[str, Any] = MappingProxyType({})) -> str:
     """The scenario as one sentence."""
     about = (scenario.plan, scenario.currency, scenario.interval)
     here = next((each for each in known if (each.plan, each.currency, each.interval) == about), None)
     try:
-        return (
-            scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()), begins)
-        )
+        return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()), exact)
     except InvalidInput:  # what is wrong with its prices is said where they are rated
         return scenario.name
 

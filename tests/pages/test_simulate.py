@@ -217,6 +217,8 @@ def test_a_day_begins_as_the_notice_allows_and_one_too_early_is_told_with_the_re
     said = "existing customers on 15 Jul 2026, as soon after 1 Jun 2026 as the notice allows, with 30 days of notice"
     assert said in texts(app)
     assert "existing customers on 1 Jun" not in texts(app)
+    app.number_input(key="simulate:notice").set_value(0).run()
+    assert said in texts(app), "the company's own notice holds, not none"
 
 
 def test_waves_that_begin_after_the_horizon_are_said_not_to_count(sqlite_engine, page):
