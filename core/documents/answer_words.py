@@ -99,7 +99,7 @@ def brought_up(exact: Mapping[str, Any], currency: str, words: Words) -> str:
         formats.money(each, currency, words.language, sign=True) for each in (older["delta_minor"], rest)
     )
     return words.t(
-        "{count} subscriptions have older prices than those sold today: {brought} a month is moving them to these, {changed} the change itself",
+        "{count} subscriptions have older prices than those sold today: {brought} a month comes of moving them to these, {changed} of the change itself",
         count=words.number(older["subscriptions"]), brought=brought, changed=changed,
     )  # fmt: skip
 

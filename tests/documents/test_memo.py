@@ -53,7 +53,7 @@ def test_older_prices_and_the_notice_that_holds_are_told(found: dict[str, Any]) 
     exact = {**found["exact"], "older": {"subscriptions": 4, "delta_minor": 15_500}, "notice": [14, 30]}
     said = " ".join(text({**found, "exact": exact}).split())
     assert (
-        "4 subscriptions have older prices than those sold today: +155.00 kr a month is moving them to these, +400.00 kr the"
+        "4 subscriptions have older prices than those sold today: +155.00 kr a month comes of moving them to these, +400.00 kr of the"
         in said
     )
     assert "at their next renewal, with 14–30 days of notice" in said
