@@ -59,7 +59,7 @@ except ForbliError as error:
     st.error(refusal(error), icon=":material/error:")
     simulate_decide.keep(row, scenario, context)
 else:
-    told.markdown(f"**{parts.plain(sentence.in_words(scenario, known, found['exact']['begins']))}**")
+    told.markdown(f"**{parts.plain(sentence.in_words(scenario, known, found['exact']))}**")
     if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
         st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
         simulate_decide.compare(None, context)

@@ -6,10 +6,12 @@ In: the numbers as `reports.scenarios.outcome` tells them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from core.documents.words import Words
 from core.domain.scenarios import Assumption
+from core.language import formats
 
 
 class BreakEven(NamedTuple):
@@ -73,15 +75,44 @@ def chance(hoped: Mapping[str, Any], words: Words) -> str:
     )
 
 
-def spread(exact: Mapping[str, Any], words: Words) -> str:
-    """How much single bills change; nothing where all of them are new."""
-    found = exact["quantiles"]
-    if found["p50"] is None:
+def spread(found: Mapping[str, Any], words: Words) -> str:
+    """How much single bills change; nothing where all of them are new. A rise beyond the limit on it is told with the reason."""
+    shares, cap = found["exact"]["quantiles"], found["scenario"].get("cap_ppm")
+    if shares["p50"] is None:
         return ""
-    middle, most, last = (words.share(found[name], sign=True) for name in ("p50", "p90", "max"))
-    if found["max"] <= 0:
+    middle, most, last = (words.share(shares[name], sign=True) for name in ("p50", "p90", "max"))
+    if shares["max"] <= 0:
         return words.t("no bill rises; the middle one changes by {middle}", middle=middle)
-    return words.t("the middle bill changes by {middle}, nine of ten by {most} or less, the largest rise is {last}", middle=middle, most=most, last=last)  # fmt: skip
+    said = words.t("the middle bill changes by {middle}, nine of ten by {most} or less, the largest rise is {last}", middle=middle, most=most, last=last)  # fmt: skip
+    if cap is None or round(shares["max"], 3) <= cap / 1e6:
+        return said
+    return f"{said}; {words.t('it is more than {share} because discounts come off after the limit', share=words.percent(cap))}"
+
+
+def brought_up(exact: Mapping[str, Any], currency: str, words: Words) -> str:
+    """How much of the effect is moving who has older prices to those that are sold today; nothing where nobody has."""
+    older = exact.get("older")
+    if not older or not older["subscriptions"]:
+        return ""
+    rest = exact["delta_minor"] - older["delta_minor"]
+    brought, changed = (
+        formats.money(each, currency, words.language, sign=True) for each in (older["delta_minor"], rest)
+    )
+    return words.t(
+        "{count} subscriptions have older prices than those sold today: {brought} a month comes of moving them to these, {changed} of the change itself",
+        count=words.number(older["subscriptions"]), brought=brought, changed=changed,
+    )  # fmt: skip
+
+
+def dates(exact: Mapping[str, Any], words: Words) -> str:
+    """When the letters go out and the new prices begin; nothing where nobody who subscribes already gets them."""
+    if not exact.get("letters"):
+        return ""
+    letters, starts = ([words.day(date.fromisoformat(day)) for day in exact[name]] for name in ("letters", "starts"))
+    t, (first, last), (begin, end) = words.t, letters, starts
+    sent = t("letters go out on {day}", day=first) if first == last else t("letters go out from {first} to {last}", first=first, last=last)  # fmt: skip
+    held = t("the new prices begin on {day}", day=begin) if begin == end else t("the new prices begin from {first} to {last}", first=begin, last=end)  # fmt: skip
+    return f"{sent}, {held}"
 
 
 def decisive(hoped: Mapping[str, Any], words: Words) -> list[tuple[str, float, float]]:

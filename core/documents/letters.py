@@ -1,5 +1,5 @@
-"""The letter about a price change: a sentence in the customer's language, with the price as their plan states it, what its usage
-costs from then on, and its limits."""
+"""The letter about a price change: a sentence in the customer's language, with the price as their plan states it, what that price does
+not show, and its limits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from core.calc.pricebook import MICRO
 from core.documents.price_words import counted, limit_text, more_text, prices_text, whole_text
 from core.documents.words import Words
 from core.domain.periods import Interval, Unit
-from core.domain.plans import PriceTerms
+from core.domain.plans import Charge, ChargeKind, PriceTerms
 from core.domain.price_form import interval_name
 from core.reports import letters
-from core.reports.letters import metered
+from core.reports.letters import metered, stands_alone
 
 
 def written(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
@@ -41,7 +41,7 @@ def letter(row: Mapping[str, Any], terms: Mapping[int, PriceTerms]) -> str:
         said = words.t("From {day} other prices hold in {plan}; one {interval} still costs {after} ({how}).", **values)
     else:
         said = words.t("From {day} {plan} costs you {after} per {interval} instead of {before} ({how}).", before=before, **values)  # fmt: skip
-    return " ".join([said, *usage_told(row, terms, words), *(f"{text}." for text in limit_text(row, words))])
+    return " ".join([said, *prices_told(row, terms, words), *(f"{text}." for text in limit_text(row, words))])
 
 
 def how_stated(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: Words) -> str:
@@ -54,23 +54,45 @@ def how_stated(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: W
     return ", ".join(said)
 
 
-def usage_told(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: Words) -> Iterator[str]:
-    """Each price of usage that changes, after and before, in a sentence of its own."""
-    old, new = (metered(terms[row[name]]) for name in ("from_version_id", "price_version_id"))
+def prices_told(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: Words) -> Iterator[str]:
+    """Each price that changes and that the price of a period does not show, after and before, and each add-on that becomes free, in a
+    sentence of its own."""
+    old, new = (
+        {charge.code: charge for charge in terms[row[name]].charges} for name in ("from_version_id", "price_version_id")
+    )
+    held = {part["code"] for part in row["parts"]}
     for code in dict.fromkeys([*new, *old]):
         was, now = old.get(code), new.get(code)
-        if now is None:
-            yield _sentence(words.t("{charge} is no longer charged", charge=old[code].name or code))
-        elif was is None:
-            prices = whole_text(now, row["currency"], words)
-            yield _sentence(words.t("new: {charge} {prices}", charge=now.name or code, prices=prices))
-        elif replace(was, name=now.name) != now:
-            # What belongs to both is not said twice.
-            more = {more_text(each, row["currency"], words) for each in (was, now)}
-            text = prices_text if len(more) == 1 else whole_text
-            before, after = (text(each, row["currency"], words) for each in (was, now))
-            name = (now.name or code) + counted(was, now, words)
-            yield words.t("{charge}: {after} instead of {before}.", charge=name, after=after, before=before)
+        if now and now.kind is ChargeKind.ADDON and now.is_free:
+            if was is None or not was.is_free:
+                yield _included(was if code in held else None, now, row["currency"], words)
+        elif any(stands_alone(each, row) for each in (was, now) if each):
+            yield from _changed(was, now, row["currency"], words)
+
+
+def _included(was: Charge | None, now: Charge, currency: str, words: Words) -> str:
+    """An add-on that costs nothing from then on; `was`: what it cost whoever has it."""
+    name = now.name or now.code
+    if was is None:
+        return words.t("{charge} costs nothing from then on, if you want it.", charge=name)
+    before = prices_text(was, currency, words)
+    return words.t("{charge} is included from then on and costs nothing, instead of {before}.", charge=name, before=before)  # fmt: skip
+
+
+def _changed(was: Charge | None, now: Charge | None, currency: str, words: Words) -> Iterator[str]:
+    """What becomes of a price; nothing where it stays, whatever it is called."""
+    if was and now is None:
+        yield _sentence(words.t("{charge} is no longer charged", charge=was.name or was.code))
+    elif now and was is None:
+        prices = whole_text(now, currency, words)
+        yield _sentence(words.t("new: {charge} {prices}", charge=now.name or now.code, prices=prices))
+    elif was and now and replace(was, name=now.name) != now:
+        # What belongs to both is not said twice.
+        more = {more_text(each, currency, words) for each in (was, now)}
+        text = prices_text if len(more) == 1 else whole_text
+        before, after = (text(each, currency, words) for each in (was, now))
+        name = (now.name or now.code) + counted(was, now, words)
+        yield words.t("{charge}: {after} instead of {before}.", charge=name, after=after, before=before)
 
 
 def _sentence(said: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from core.documents.words import Words
@@ -61,10 +62,13 @@ def _tier_text(tier: Tier, currency: str, words: Words, *, tiered: bool) -> str:
         said.append(words.price(tier.flat_amount, currency))
     where = ""
     if tiered:
-        where = " " + (
-            words.t("above") if tier.up_to is None else words.t("up to {bound}", bound=words.number(tier.up_to))
-        )
+        where = f" {words.t('above') if tier.up_to is None else bound_text(tier.up_to, words)}"
     return " + ".join(said) + where
+
+
+def bound_text(up_to: Decimal, words: Words) -> str:
+    """Where a tier ends."""
+    return words.t("up to {bound}", bound=words.number(up_to))
 
 
 def more_text(charge: Charge, currency: str, words: Words) -> str:

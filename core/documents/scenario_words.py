@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from core.calc.simulation.response import Reaction
-from core.documents.price_words import counted, field_name, prices_text, whole_text
+from core.documents.price_words import bound_text, counted, field_name, prices_text, whole_text
 from core.documents.words import Words
 from core.domain.money import parse_decimal
 from core.domain.plans import Charge, PriceTerms
@@ -24,13 +25,15 @@ _WORDS = ("timing", "package_rounding", "convert_rounding")
 _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell by cell
 
 
-def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words, begins: Sequence[str] = ()) -> str:
-    """What changes from which prices, for whom and when. `begins`: as `reports.scenarios.exact_numbers` tells it, once it is known."""
+def sentence(
+    scenario: Scenario, before: PriceTerms, plan: str, words: Words, exact: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """What changes from which prices, for whom and when. `exact`: `reports.scenarios.exact_numbers`, once they are known."""
     said = words.t(
         "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval),
         change="; ".join(_change(scenario, before, words)),
     )  # fmt: skip
-    return "; ".join([said, _whom(scenario, words, begins), *_besides(scenario, words)])
+    return "; ".join([said, _whom(scenario, words, exact), *_besides(scenario, words)])
 
 
 def _change(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
@@ -45,7 +48,7 @@ def differences(compared: Sequence[tuple[Scenario, PriceTerms, str]], words: Wor
     """In which pieces each of these scenarios differs from the others; `compared`: with the prices it begins from and its plan's name."""
     told = [
         [" · ".join((plan, scenario.currency, words.label(scenario.interval))), *_change(scenario, before, words),
-         _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
+         *([] if _limits(scenario, words) else [words.t("no limit")]), _whom(scenario, words, {}), *_besides(scenario, words), *assumed(scenario, words),
          words.t("{count} months", count=scenario.horizon_months)]
         for scenario, before, plan in compared
     ]  # fmt: skip
@@ -65,7 +68,13 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     """What else was chosen about who gets the new prices, and when."""
     t, said = words.t, []
     if scenario.existing is not Existing.NEVER and scenario.waves > 1:
-        said.append(t("in {waves} waves, {months} months apart", waves=scenario.waves, months=scenario.wave_months))
+        said.append(
+            t(
+                "in {waves} waves, {apart}",
+                waves=scenario.waves,
+                apart=t("{count} months apart", count=scenario.wave_months),
+            )
+        )
     if scenario.kinds:
         said.append(t("only {kinds}", kinds=", ".join(words.label(kind) for kind in scenario.kinds)))
     if scenario.exempt:
@@ -77,13 +86,16 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     return said
 
 
-def _whom(scenario: Scenario, words: Words, begins: Sequence[str]) -> str:
-    """When those who subscribe already get the new prices; a day that the notice does not allow is told with the one that it does."""
+def _whom(scenario: Scenario, words: Words, exact: Mapping[str, Any]) -> str:
+    """When those who subscribe already get the new prices; a day that the notice does not allow is told with the one that it does,
+    and a notice that is too short with the company's own."""
     if scenario.existing is Existing.NEVER:
         return words.t("existing customers keep their prices")
-    notice = words.t("{count} days of notice", count=scenario.notice_days)
+    days = dict.fromkeys(exact.get("notice") or [scenario.notice_days])
+    notice = words.t("{count} days of notice", count="–".join(map(str, days)))
     if scenario.existing is Existing.DATE and scenario.existing_on:
-        asked, real = words.day(scenario.existing_on), [words.day(day) for day in map(date.fromisoformat, begins)]
+        asked, begins = words.day(scenario.existing_on), map(date.fromisoformat, exact.get("begins", ()))
+        real = [words.day(day) for day in begins]
         if real and real != [asked, asked]:
             day = " – ".join(dict.fromkeys(real))
             return words.t("existing customers on {day}, as soon after {asked} as the notice allows, with {notice}", day=day, asked=asked, notice=notice)  # fmt: skip
@@ -145,10 +157,18 @@ def _named(edit: Edit, charge: Charge, cells: dict[str, Any], currency: str, wor
     tier = cells[TIERS][edit.tier] if in_tier and edit.tier < len(cells[TIERS]) else cells
     several = in_tier and len(charge.tiers) > 1
     if several:
-        title = words.t("{name} · tier {tier}", name=title, tier=edit.tier + 1)
+        title = f"{title} {_where(charge, edit.tier, words)}:"
     if edit.column not in ("flat_amount", "unit_amount", "rate_percent", "fixed_amount"):
-        title = f"{title}: {field_name(edit.column, words)}"
+        title = f"{title.removesuffix(':')}: {field_name(edit.column, words)}"
     return _cell(title, edit, tier.get(edit.column, ""), currency, words)
+
+
+def _where(charge: Charge, place: int, words: Words) -> str:
+    """For how much a tier holds: the last one above the bound of the one before."""
+    up_to = charge.tiers[place].up_to
+    if up_to is not None:
+        return bound_text(up_to, words)
+    return words.t("above {bound}", bound=words.number(charge.tiers[place - 1].up_to or 0))
 
 
 def _cell(title: str, edit: Edit, was: Any, currency: str, words: Words) -> str:
@@ -189,10 +209,14 @@ def _limits(scenario: Scenario, words: Words) -> list[str]:
 
 def beyond_text(beyond: Mapping[str, Any], words: Words) -> str:
     """Whose new prices begin after the horizon. In: `beyond` as `reports.scenarios.exact_numbers` tells it."""
-    waves, day = ", ".join(str(wave) for wave in beyond["waves"]), words.day(date.fromisoformat(beyond["first_on"]))
+    waves, day = beyond["waves"], words.day(date.fromisoformat(beyond["first_on"]))
     whom = words.t("{count} subscriptions", count=beyond["subscriptions"])
-    if waves:
-        whom = words.t("{subscriptions} of wave {waves}", subscriptions=whom, waves=waves)
+    if len(waves) == 1:
+        whom = words.t("{subscriptions} of wave {wave}", subscriptions=whom, wave=waves[0])
+    elif waves:
+        in_a_row = waves == list(range(waves[0], waves[-1] + 1))
+        listed = f"{waves[0]}–{waves[-1]}" if in_a_row else ", ".join(str(wave) for wave in waves)
+        whom = words.t("{subscriptions} of waves {waves}", subscriptions=whom, waves=listed)
     return words.t("Not counted: {whom}, whose new prices begin after the horizon, on {day} at the earliest.", whom=whom, day=day)  # fmt: skip
 
 

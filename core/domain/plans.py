@@ -102,6 +102,12 @@ class Charge:
     max_amount: Decimal | None = None
     vat_category: str = "standard"
 
+    @property
+    def is_free(self) -> bool:
+        """Does it cost nothing, however much is taken of it?"""
+        prices = (price for tier in self.tiers for price in (tier.unit_amount, tier.flat_amount, tier.rate_percent))
+        return self.events is None and not self.min_amount and not any(prices)
+
 
 @dataclass(frozen=True)
 class PriceTerms:

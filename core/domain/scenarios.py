@@ -15,9 +15,19 @@ from typing import Any
 
 from core.domain.errors import InvalidInput
 from core.domain.money import parse_decimal
+from core.domain.price_form import TIER_CELLS
 
 LONGEST_HORIZON = 120
 MOST_WAVES = 12
+_COST = {
+    "removed",
+    "model",
+    "tiers",
+    "included_units",
+    "min_amount",
+    "max_amount",
+    *TIER_CELLS,
+}  # columns that say what a charge costs
 
 
 class Existing(StrEnum):
@@ -133,8 +143,8 @@ class Scenario:
 
 
 def kept_edits(scenario: Scenario) -> tuple[Edit, ...]:
-    """The edits that count: an add-on that is included for nothing stays on the list, whatever else was to become of it."""
-    return tuple(edit for edit in scenario.edits if edit.column != "removed" or edit.charge not in scenario.bundled)
+    """The edits that count: an add-on that is included for nothing stays on the list, whatever else it was to cost."""
+    return tuple(edit for edit in scenario.edits if edit.column not in _COST or edit.charge not in scenario.bundled)
 
 
 def check(scenario: Scenario) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from core import frames
 from core.calc import timeline as tl
 from core.calc.billing import discounts
+from core.calc.billing.layout import RECURRING
 from core.calc.billing.price_limits import limit_of
 from core.calc.pricebook import MICRO
 from core.calc.recurring import recurring_lines
@@ -29,16 +31,16 @@ _PLANNED = {
     "before_twelfths": pl.Int64, "after_twelfths": pl.Int64, "cap_ppm": pl.Int64, "floor_ppm": pl.Int64,
 }  # fmt: skip
 _PEOPLE = {"customer_id": pl.Int64, "external_id": pl.String, "name": pl.String, "language": pl.String}
-_PARTS = pl.List(pl.Struct({"name": pl.String, "quantity_micro": pl.Int64}))
+_PARTS = pl.List(pl.Struct({"code": pl.String, "name": pl.String, "quantity_micro": pl.Int64}))
 
 
 @dataclass(frozen=True)
 class Told:
     """What customers are told. `rows`: customer, name, language, external_id, scenario_id, change_id, plan, currency, tax_inclusive,
     interval_unit, interval_count, notice_on, effective_on, from_version_id, price_version_id, before_minor, after_minor, least (is the
-    price after the minimum, which usage counts towards?), discounted (does a coupon of its own lower what is billed then?), cap_ppm,
-    floor_ppm (where they matter to the customer) and parts (name, quantity_micro of the seats and add-ons that both prices count
-    in). `terms`: the price versions that they name.
+    price after the minimum, which usage counts towards?), least_before (was it before?), discounted (does a coupon of its own lower
+    what is billed then?), cap_ppm, floor_ppm (where they matter to the customer) and parts (code, name, quantity_micro of the seats and
+    add-ons that both prices count in). `terms`: the price versions that they name.
 
     Both prices are what one period costs at least, before discounts and usage, with the quantity and add-ons of the day; the price
     after is limited as it will be billed.
@@ -65,6 +67,14 @@ def metered(terms: PriceTerms) -> dict[str, Charge]:
     return {charge.code: charge for charge in terms.charges if charge.kind is ChargeKind.USAGE}
 
 
+def stands_alone(charge: Charge, row: Mapping[str, Any]) -> bool:
+    """Is its price told by itself? What is metered is; where a period costs a minimum, which hides what is below it, the fees are too
+    that the customer has: of add-ons those that it holds."""
+    if charge.kind is ChargeKind.ADDON and charge.code not in {part["code"] for part in row["parts"]}:
+        return False
+    return charge.kind is ChargeKind.USAGE or (charge.kind in RECURRING and (row["least"] or row["least_before"]))
+
+
 def _told(session: Session, rows: pl.DataFrame, today: date) -> Told:
     changes = load.changes(session, rows[SUB])
     named = pl.concat([rows["from_version_id"], rows["price_version_id"]]).unique()
@@ -76,9 +86,10 @@ def _told(session: Session, rows: pl.DataFrame, today: date) -> Told:
     held = track.quantity.join(days, on=SUB).filter(here).select(SUB, "quantity_micro")
     addons = track.addons.join(days, on=SUB).filter(here).select(SUB, "quantity_micro", code="item")
     told = rows.join(held, on=SUB, how="inner", maintain_order="left")
-    for name, version in (("before_minor", "from_version_id"), ("after_minor", "price_version_id")):
-        each = _period(told, addons, prices, version, name)
-        told = told.drop("least", strict=False).join(each, on=SUB, how="left", maintain_order="left")
+    before = _period(told, addons, prices, "from_version_id", "before_minor").rename({"least": "least_before"})
+    after = _period(told, addons, prices, "price_version_id", "after_minor")
+    for each in (before, after):
+        told = told.join(each, on=SUB, how="left", maintain_order="left")
     told = (
         _felt(_limited(told, addons, prices, track), terms)
         .join(_parts(told, addons, prices), on=SUB, how="left", maintain_order="left")
@@ -107,16 +118,19 @@ def _parts(told: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices) -> p
     names = prices.charges.select("code", "price_version_id", "name", "position")
     held = pl.concat([several.select(SUB, "quantity_micro", "code"), addons.select(SUB, "quantity_micro", "code")])
     named = held.join(told.select(SUB, "price_version_id"), on=SUB).join(names, on=["code", "price_version_id"])
-    return named.sort(SUB, "position").group_by(SUB, maintain_order=True).agg(parts=pl.struct("name", "quantity_micro"))
+    return (
+        named.sort(SUB, "position")
+        .group_by(SUB, maintain_order=True)
+        .agg(parts=pl.struct("code", "name", "quantity_micro"))
+    )
 
 
 def _felt(told: pl.DataFrame, terms: dict[int, PriceTerms]) -> pl.DataFrame:
-    """A limit counts for whose price it changes, and where prices of usage change unless the bill goes the other way by past use."""
-    pairs = told.select("from_version_id", "price_version_id").unique().rows()
-    other = {pair: _nameless(terms[pair[0]]) != _nameless(terms[pair[1]]) for pair in pairs}
-    used = pl.Series(
-        [other[pair] for pair in told.select("from_version_id", "price_version_id").rows()], dtype=pl.Boolean
-    )
+    """A limit counts for whose price it changes, and where prices that come on top of it or count towards its minimum change, unless
+    the bill goes the other way by past use."""
+    asked = told.select("from_version_id", "price_version_id", pl.col("least") | pl.col("least_before")).rows()
+    other = {each: _nameless(terms[each[0]], each[2]) != _nameless(terms[each[1]], each[2]) for each in set(asked)}
+    used = pl.Series([other[each] for each in asked], dtype=pl.Boolean)
     rise = pl.col("after_twelfths") - pl.col("before_twelfths")
     return told.with_columns(
         cap_ppm=pl.when((pl.col("limit_minor") < 0) | (used & (rise >= 0))).then("cap_ppm"),
@@ -124,8 +138,10 @@ def _felt(told: pl.DataFrame, terms: dict[int, PriceTerms]) -> pl.DataFrame:
     )
 
 
-def _nameless(terms: PriceTerms) -> list[Charge]:
-    return [replace(charge, name="") for _, charge in sorted(metered(terms).items())]
+def _nameless(terms: PriceTerms, least: bool) -> list[Charge]:
+    """What is metered, and where a period costs the minimum all that counts towards it, without the names."""
+    kinds = {ChargeKind.USAGE, *(RECURRING if least else ())}
+    return [replace(each, name="") for each in sorted(terms.charges, key=lambda each: each.code) if each.kind in kinds]
 
 
 def _limited(told: pl.DataFrame, addons: pl.DataFrame, prices: frames.Prices, track: tl.Timeline) -> pl.DataFrame:

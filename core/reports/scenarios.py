@@ -109,7 +109,8 @@ def exact_numbers(known: Exact) -> dict[str, Any]:
         "recognised_first_year_minor": recognised(moved, known.today), "invoiced_first_year_minor": invoiced(moved, known.today),
         "bands": bands(moved), "quantiles": quantiles(moved), "top_ten_share": _top(moved), **shocked, "segments": segments(moved),
         "edges": [{"charge": edge.charge, **asdict(edge.fall), "bills": edge.bills, "convert_by": edge.convert_by} for edge in known.edges], "why_not": _why_not(known),
-        "begins": _begins(known.moved), "beyond": _after_horizon(known),
+        "begins": _ends(moved.filter(pl.col("wave") == 1)["starts_on"]), "starts": _ends(moved["starts_on"]), "letters": _ends(moved["notice_on"]),
+        "notice": [moved["notice_days"].min(), moved["notice_days"].max()] if moved.height else [], "beyond": _after_horizon(known), "older": _older(moved),
     }  # fmt: skip
 
 
@@ -144,10 +145,17 @@ def _why_not(known: Exact) -> dict[str, int]:
     return {**counts, **({WhyNot.NOT_SERVED.value: known.idle} if known.idle else {})}
 
 
-def _begins(moved: pl.DataFrame) -> list[str]:
-    """The first and the last day on which somebody of the first wave gets the new prices, whatever day was asked for."""
-    days = moved.filter(pl.col("wave") == 1)["starts_on"].unique().sort()
-    return [days[end].isoformat() for end in (0, -1)] if days.len() else []
+def _ends(days: pl.Series) -> list[str]:
+    """The first and the last of some days."""
+    told = days.unique().sort()
+    return [told[end].isoformat() for end in (0, -1)] if told.len() else []
+
+
+def _older(moved: pl.DataFrame) -> dict[str, int]:
+    """Who pays other than the prices sold today, and what of the effect is bringing them up to those: subscriptions, delta_minor."""
+    sold, before = int(moved["sold"].sum()), int(moved["before"].sum())
+    count = int((moved["sold"] != moved["before"]).sum())
+    return {"subscriptions": count, "delta_minor": monthly(sold - before)}
 
 
 def _after_horizon(known: Exact) -> dict[str, Any] | None:

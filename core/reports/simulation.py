@@ -50,17 +50,18 @@ class Prepared:
 @dataclass(frozen=True)
 class Standing:
     """Who has a plan in a currency and interval, as it is today: `subs`, their `base`, what they are billed (`before`), and the
-    cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today; `newest`: what all
-    would pay at the prices sold today; `days`: when the prices of whom change, and for which wishes that was worked out; `bundles`:
-    what each pays for add-ons that a scenario includes, by the add-ons."""
+    cheapest bill among the plans that they may change to; `idle`: how many more have it and are not served today; `newest`: what each
+    would pay at the prices sold today, and `brought_up` with which limits; `days`: when the prices of whom change, and for which wishes
+    that was worked out; `bundles`: what each pays for add-ons that a scenario includes, by the add-ons."""
 
     subs: pl.DataFrame
     base: Base
     before: exact.Rerated
     cheapest: pl.Series
     idle: int
-    newest: int
+    newest: pl.Series
     days: dict[str, tuple[Any, pl.DataFrame]] = field(default_factory=dict, compare=False, repr=False)
+    brought_up: dict[tuple[Any, ...], pl.Series] = field(default_factory=dict, compare=False, repr=False)
     bundles: dict[tuple[str, ...], pl.Series] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -209,7 +210,7 @@ class Exact:
 
     `rows`: a row a subscription of the plan, currency and interval: subscription_id, customer_id, external_id, name, kind, country,
     moved (do its prices change?), why (why not), before, priced (at the new prices), limit, after (twelfths of a minor unit a
-    month), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons),
+    month), sold (after if the prices sold today stayed as they are), felt (after, with the usage that the scenario assumes), starts_on, wave, again (has its price risen within the year before?), cheapest (the cheapest plan it may change to), addon (what it pays for bundled add-ons),
     new_cap_ppm, new_floor_ppm (the limits of its change, null where there is none).
     `new_price_ratio`: new bills ÷ those at the prices sold today of everybody who has the plan, for newcomers. `edges`: bounds at which the new prices fall.
     `idle`: how many have the plan and are not served today (paused, in a trial, beginning later); they keep their prices.
@@ -250,14 +251,15 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     subs, base, before = standing.subs, standing.base, standing.before
     after = exact.rerate(base, new.prices)
     known = subs.hstack(_limits(subs, scenario))
-    limited = _limited(ready, base, base, new, known) or after
+    limited = _limited(ready, base, base, new.prices, known) or after
     usage = dict(scenario.assumptions).get(Assumption.USAGE, 0.0)
     felt = limited
     if usage:
         answering = exact.responding(base, ready.prices, new.prices, usage)
-        felt = _limited(ready, base, answering, new, known) or exact.rerate(answering, new.prices)
+        felt = _limited(ready, base, answering, new.prices, known) or exact.rerate(answering, new.prices)
     rows = known.drop("position").with_columns(
         before=before.worth, priced=after.worth, limited=limited.worth, felt=felt.worth,
+        sold=_brought_up(ready, standing, new, scenario, known),
         addon=_bundled_worth(standing, ready.prices, scenario.bundled),
     )  # fmt: skip
     scoped = _scoped(rows, new, scenario)
@@ -269,13 +271,13 @@ def exact_effect(session: Session, ready: Prepared, scenario: Scenario) -> Exact
     _require_addons(dated.filter("moved"), new)
     told = dated.with_columns(
         priced=pl.when(moved).then("priced").otherwise("before"), after=pl.when(moved).then("limited").otherwise("before"),
-        felt=pl.when(moved).then("felt").otherwise("before"),
+        felt=pl.when(moved).then("felt").otherwise("before"), sold=pl.when(moved).then("sold").otherwise("before"),
         addon=pl.when(moved).then("addon").otherwise(0),
     ).with_columns(
         limit=pl.col("after") - pl.col("priced"),
         again=(reaction.month_of("starts_on") - pl.col("risen_in") < 12).fill_null(False) & (pl.col("after") > pl.col("before")),
     ).drop("risen_in")  # fmt: skip
-    ratio = float(after.worth.sum()) / max(float(standing.newest), 1.0)
+    ratio = float(after.worth.sum()) / max(float(standing.newest.sum()), 1.0)
     return Exact(
         scenario,
         new,
@@ -316,14 +318,32 @@ def _limits(subs: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
     return subs.select(new_cap_ppm=cap.cast(pl.Int64), new_floor_ppm=pl.lit(scenario.floor_ppm, dtype=pl.Int64))
 
 
-def _limited(ready: Prepared, base: Base, answering: Base, new: Candidate, known: pl.DataFrame) -> exact.Rerated | None:
-    """The invoices of the answering base at the new prices with the limits of each; None where nobody has one."""
+def _limited(
+    ready: Prepared, base: Base, answering: Base, prices: frames.Prices, known: pl.DataFrame
+) -> exact.Rerated | None:
+    """The invoices of the answering base at other prices with the limits of each; None where nobody has one."""
     given = known.select(cap_ppm="new_cap_ppm", floor_ppm="new_floor_ppm")
     if given.drop_nulls("cap_ppm").is_empty() and given.drop_nulls("floor_ppm").is_empty():
         return None
-    before, after = limits.stated(base, ready.prices, held=True), limits.stated(answering, new.prices)
+    before, after = limits.stated(base, ready.prices, held=True), limits.stated(answering, prices)
     each = given.select(pl.all().gather(base.invoices["position"]))
-    return exact.rerate(answering, new.prices, limits.added(base, before, after, each))
+    return exact.rerate(answering, prices, limits.added(base, before, after, each))
+
+
+def _brought_up(
+    ready: Prepared, standing: Standing, new: Candidate, scenario: Scenario, known: pl.DataFrame
+) -> pl.Series:
+    """What each would pay after the change if it changed no price: twelfths. Worked out once for its limits, whatever the prices are."""
+    limit = (scenario.cap_ppm, scenario.floor_ppm, scenario.cap_one_ppm, scenario.capped)
+    if limit not in standing.brought_up:
+        limited = _limited(ready, standing.base, standing.base, _sold_today(ready, new), known)
+        standing.brought_up[limit] = limited.worth if limited else standing.newest
+    return standing.brought_up[limit]
+
+
+def _sold_today(ready: Prepared, new: Candidate) -> frames.Prices:
+    """All prices, with those that are sold today in the place of the older ones that the scenario replaces."""
+    return with_terms(ready.prices, new.replaced, new.before, new.plan_id)
 
 
 def _standing(session: Session, ready: Prepared, new: Candidate, scenario: Scenario) -> Standing:
@@ -337,10 +357,9 @@ def _standing(session: Session, ready: Prepared, new: Candidate, scenario: Scena
             raise InvalidInput("Nobody has these prices", code="empty_scope")
         base = narrowed(ready.base, subs["position"])
         cheapest = _cheapest(session, ready, base, scenario, family)
-        sold = with_terms(ready.prices, new.replaced, new.before, new.plan_id)
         ready.today_of[key] = Standing(
             subs, base, limits.standing(base, ready.prices), cheapest, ready.base.idle.filter(here).height,
-            int(exact.rerate(base, sold).worth.sum()),
+            exact.rerate(base, _sold_today(ready, new)).worth,
         )  # fmt: skip
     return ready.today_of[key]
 

@@ -11,7 +11,7 @@ import polars as pl
 import streamlit as st
 
 from core.calc.recurring import monthly
-from core.documents.answer_words import break_even, chance, decisive, reached, spread
+from core.documents.answer_words import break_even, brought_up, chance, decisive, reached, spread
 from core.documents.scenario_words import beyond_text, edge_text
 from core.documents.words import Words
 from core.domain.money import exponent_of
@@ -82,6 +82,9 @@ def _exact_card(found: dict[str, Any], currency: str) -> None:
     if exact["why_not"]:
         left = ", ".join(f"{label(why)} {number(count)}" for why, count in sorted(exact["why_not"].items()))
         st.caption(t("not: {left}", left=left))
+    older = brought_up(exact, currency, Words.of(language()))
+    if older:
+        st.caption(parts.plain(older))
     highest, lowest = (parts.plain(whole_money(exact[f"{end}_minor"], currency)) for end in ("highest", "lowest"))
     st.caption(
         t("if everybody stays {highest}, if everybody takes the cheapest plan {lowest}", highest=highest, lowest=lowest)
@@ -140,7 +143,7 @@ def who_is_hit(known: Exact, found: dict[str, Any], currency: str) -> None:
     left, right = st.columns([2, 3])
     with left:
         _histogram(told)
-        told_spread = spread(found["exact"], Words.of(language()))
+        told_spread = spread(found, Words.of(language()))
         if told_spread:
             st.caption(told_spread)
         if found["exact"]["top_ten_share"]:

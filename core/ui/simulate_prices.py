@@ -17,7 +17,7 @@ from core.domain.money import exponent_of, parse_decimal
 from core.domain.plans import TIERED, Charge, ChargeKind, ChargeModel, Tier
 from core.domain.price_edits import applied, between
 from core.domain.price_form import PLACES_TYPED, PRICES, TIER_CELLS, TIER_COLUMNS, Form, fill
-from core.domain.price_rules import unstorable
+from core.domain.price_rules import LARGEST, unstorable
 from core.domain.scenarios import Edit, Scenario
 from core.ui import parts, plan_charge, plan_editor, session
 from core.ui.format import number, price
@@ -63,18 +63,21 @@ def choose(chosen: Series, context: session.Context) -> tuple[Edit, ...]:
     whole = st.expander(
         t("The whole price list: charges, tiers, included units, minimum"), icon=":material/stairs:", key=f"{KEY}:whole", on_change="rerun",
     )  # fmt: skip
-    if (
-        whole.open or plan_editor.reading_of(form)[0].unreadable
-    ):  # closed, it would cost each step of a slider its many boxes
+    if whole.open or not _usable(form):  # closed, it would cost each step of a slider its many boxes
         with whole:
             _whole(form, key, context)
     with above:
         _boxes(form, chosen, key)
-    reading, _ = plan_editor.reading_of(form)
-    if reading.unreadable or unstorable(reading.terms):
+    if not _usable(form):
         st.error(t("Some cells cannot be read. They are listed above."), icon=":material/error:")
         st.stop()
-    return between(chosen.terms, reading.terms)
+    return between(chosen.terms, plan_editor.reading_of(form)[0].terms)
+
+
+def _usable(form: Form) -> bool:
+    """Can every cell be read and kept?"""
+    reading, _ = plan_editor.reading_of(form)
+    return not reading.unreadable and not unstorable(reading.terms)
 
 
 def _boxes(form: Form, chosen: Series, key: str) -> None:
@@ -184,7 +187,7 @@ def _typed(cell: Cell, name: str) -> None:
     """A changed box goes into the form."""
     typed = st.session_state[name]
     title = parts.plain(cell.charge["name"] or cell.charge["code"])
-    if typed is None or parts.within(title, typed, 0, None, float(cell.value or 0)):
+    if typed is None or parts.within(title, typed, 0, float(LARGEST - 1), float(cell.value or 0)):
         _write(cell, Decimal(0) if typed is None else Decimal(str(typed)))
 
 

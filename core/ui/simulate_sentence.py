@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -16,7 +17,7 @@ from core.documents.scenario_words import existing, sentence
 from core.documents.words import Words
 from core.domain.errors import InvalidInput
 from core.domain.plans import ChargeKind
-from core.domain.scenarios import Existing, Scenario
+from core.domain.scenarios import Existing, Scenario, kept_edits
 from core.domain.subscriptions import CustomerKind
 from core.reports.simulation import first_day
 from core.ui import parts, session, simulate_prices
@@ -45,10 +46,11 @@ def build(known: list[Series], context: session.Context) -> Scenario:
             timed = _when(plain, chosen, context)
             bundled = _bundled(chosen)
         scenario = _more(timed, known)
-    return replace(
+    whole = replace(
         scenario, edits=edits, bundled=bundled, exempt=tuple(state.get(f"{KEY}:exempt", ())),
         capped=tuple(state.get(f"{KEY}:capped", ())),
     )  # fmt: skip
+    return replace(whole, edits=kept_edits(whole))
 
 
 def _when(scenario: Scenario, chosen: Series, context: session.Context) -> Scenario:
@@ -171,14 +173,12 @@ def _limit(name: str, title: str, shares: list[float], **more: Any) -> float | N
     return chosen
 
 
-def in_words(scenario: Scenario, known: list[Series], begins: Sequence[str] = ()) -> str:
+def in_words(scenario: Scenario, known: list[Series], exact: Mapping[str, Any] = MappingProxyType({})) -> str:
     """The scenario as one sentence."""
     about = (scenario.plan, scenario.currency, scenario.interval)
     here = next((each for each in known if (each.plan, each.currency, each.interval) == about), None)
     try:
-        return (
-            scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()), begins)
-        )
+        return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()), exact)
     except InvalidInput:  # what is wrong with its prices is said where they are rated
         return scenario.name
 

@@ -17,7 +17,9 @@ from core.language.glossary import meaning
 KEY = "language"
 _SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
 _SPACES = re.compile(r"[^\S\u00a0\u202f]+")  # not those that keep "1 299 kr" together
-_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$])")
+_MARKS = re.compile(
+    r"(^[+\-]|[\\`*_{}\[\]()<>#.!|~:$])"
+)  # a line that begins with a dash is a list; elsewhere it is a dash
 
 
 @contextmanager

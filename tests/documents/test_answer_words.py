@@ -53,8 +53,28 @@ def test_where_nothing_changes_nothing_is_said_of_chance() -> None:
 
 
 def test_bills_that_only_fall_are_not_told_as_a_rise() -> None:
-    assert answer_words.spread({"quantiles": {"p50": -0.1, "p90": -0.05, "max": -0.01}}, EN).startswith("no bill rises")
-    assert "largest rise is +20.0" in answer_words.spread({"quantiles": {"p50": 0.1, "p90": 0.2, "max": 0.2}}, EN)
+    assert spread(-0.1, -0.05, -0.01).startswith("no bill rises")
+    assert spread(0.1, 0.2, 0.2).endswith("largest rise is +20.0 %")
+
+
+def test_a_rise_beyond_the_limit_has_its_reason() -> None:
+    beyond = "the largest rise is +10.2 %; it is more than 10 % because discounts come off after the limit"
+    assert spread(0.05, 0.1, 0.1016, cap_ppm=100_000).endswith(beyond)
+    assert spread(0.05, 0.1, 0.1004, cap_ppm=100_000).endswith("the largest rise is +10.0 %"), "as it is read"
+
+
+def spread(p50: float, p90: float, most: float, cap_ppm: int | None = None) -> str:
+    """What is said of these changes of single bills."""
+    exact = {"quantiles": {"p50": p50, "p90": p90, "max": most}}
+    return answer_words.spread({"exact": exact, "scenario": {"cap_ppm": cap_ppm}}, EN).replace("\u00a0", " ")
+
+
+def test_letters_and_new_prices_have_their_days() -> None:
+    told = {"letters": ["2026-12-01", "2026-12-01"], "starts": ["2027-01-01", "2027-01-31"]}
+    assert answer_words.dates(told, EN) == (
+        "letters go out on 1 Dec 2026, the new prices begin from 1 Jan 2027 to 31 Jan 2027"
+    )
+    assert answer_words.dates({"letters": [], "starts": []}, EN) == ""
 
 
 def test_low_and_high_are_of_what_the_words_say() -> None:

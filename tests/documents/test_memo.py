@@ -43,6 +43,20 @@ def test_the_exact_number_stands_first_and_what_is_assumed_has_its_range(found: 
     assert "Earned in the first year" in said
     assert "expected NRR" in said
     assert "Data · +" in said, "a change has its sign"
+    assert "; a month at the end +" in said
+    assert "Data of 15 Jun 2026" in said
+    assert "Letters go out on " in said or "Letters go out from " in said
+    assert ", the new prices begin from " in said
+
+
+def test_older_prices_and_the_notice_that_holds_are_told(found: dict[str, Any]) -> None:
+    exact = {**found["exact"], "older": {"subscriptions": 4, "delta_minor": 15_500}, "notice": [14, 30]}
+    said = " ".join(text({**found, "exact": exact}).split())
+    assert (
+        "4 subscriptions have older prices than those sold today: +155.00 kr a month comes of moving them to these, +400.00 kr of the"
+        in said
+    )
+    assert "at their next renewal, with 14–30 days of notice" in said
 
 
 def test_the_same_numbers_give_the_same_bytes(found: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from core.documents.scenario_words import sentence
+from core.documents.scenario_words import beyond_text, differences, sentence
 from core.documents.words import Words
 from core.domain.scenarios import Edit, Existing, Scenario
 from tests.domain.test_price_form import TERMS
@@ -24,7 +24,8 @@ def said(*edits: Edit, language: str = "en", **more: object) -> str:
     ("edits", "words"),
     [
         ((Edit("fee", "flat_amount", "12"),), "Fee 9.500 KWD → 12.000 KWD"),
-        ((Edit("seat", "flat_amount", "25", 1),), "Seats · tier 2 20.000 KWD → 25.000 KWD"),
+        ((Edit("seat", "flat_amount", "25", 1),), "Seats above 5: 20.000 KWD → 25.000 KWD"),
+        ((Edit("u", "package_size", "4"),), "Use up to 10.5: Package size 3 → 4"),
         ((Edit("fee", "unit_amount", "99"),), "prices as they are sold today"),
         ((Edit("a", "removed", "yes"),), "Extra is no longer charged"),
         ((Edit("u", "first_tier_flat_at_zero", "yes"),), "Use: First fee also at zero no → yes"),
@@ -56,3 +57,27 @@ def test_who_is_left_out_and_in_which_waves_is_part_of_what_is_approved() -> Non
     )
     assert "waves" not in said(waves=3, wave_months=2, existing=Existing.NEVER)
     assert said(exempt=("K1", "K2"), language="nb").endswith("; 2 kunder unntatt")
+
+
+def test_waves_are_told_as_people_count_them() -> None:
+    assert "in 2 waves, 1 month apart" in said(waves=2)
+    assert "i 2 bølger med 1 måneds mellomrom" in said(waves=2, language="nb")
+
+    def late(*waves: int) -> str:
+        return beyond_text({"subscriptions": 95, "waves": list(waves), "first_on": "2028-01-01"}, Words.of("en"))
+
+    assert late(2).startswith("Not counted: 95 subscriptions of wave 2, whose")
+    assert late(2, 3, 4).startswith("Not counted: 95 subscriptions of waves 2–4, whose")
+    assert late(2, 4).startswith("Not counted: 95 subscriptions of waves 2, 4, whose")
+
+
+def test_what_an_add_on_costs_is_not_told_of_one_that_is_included() -> None:
+    edits = (Edit("a", "unit_amount", "9"), Edit("a", "package_size", "5"), Edit("fee", "flat_amount", "12"))
+    assert said(*edits, bundled=("a",)).startswith("Fee 9.500 KWD → 12.000 KWD; Extra included; existing customers")
+
+
+def test_what_differs_is_said_of_whoever_has_no_limit_too() -> None:
+    limited = replace(PLAIN, cap_ppm=100_000)
+    told = differences([(each, TERMS, "Pro") for each in (PLAIN, limited)], Words.of("en"))
+    assert told == [["no limit"], ["a rise of 10\u00a0% at most"]]
+    assert differences([(PLAIN, TERMS, "Pro")] * 2, Words.of("en")) == [[], []]

@@ -175,7 +175,7 @@ def test_an_invoice_is_credited_in_full_with_what_follows_said_first(
 
     app = click(open_page(monkeypatch, world.engine, "invoices", number="F2026-000001"), "Credit in full")
     said = texts(app).replace("\u00a0", " ")
-    assert "A credit note of **125\\.00 kr** takes F2026\\-000001 back" in said
+    assert "A credit note of **125\\.00 kr** takes F2026-000001 back" in said
     assert "The next billing run bills these days again" in said
     AppTest.from_function(_dialog, default_timeout=60).run().button[0].click().run()
     assert [(row.kind, row.total_minor) for row in world.documents()][-1] == ("credit_note", 12_500)

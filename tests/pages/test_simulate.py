@@ -22,6 +22,7 @@ from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_answer import _room
 from core.ui.simulate_prices import Cell, _step, _tier_today
+from core.ui.text import plain
 from tests.apps import open_page, texts
 from tests.reports.test_simulation import APPROVER, SCENARIO, act, effect, prepared_request, rising
 from tests.world import World, charge, fixed, tier
@@ -217,6 +218,8 @@ def test_a_day_begins_as_the_notice_allows_and_one_too_early_is_told_with_the_re
     said = "existing customers on 15 Jul 2026, as soon after 1 Jun 2026 as the notice allows, with 30 days of notice"
     assert said in texts(app)
     assert "existing customers on 1 Jun" not in texts(app)
+    app.number_input(key="simulate:notice").set_value(0).run()
+    assert said in texts(app), "the company's own notice holds, not none"
 
 
 def test_waves_that_begin_after_the_horizon_are_said_not_to_count(sqlite_engine, page):
@@ -501,14 +504,22 @@ def test_a_number_that_cannot_be_is_refused_in_a_sentence_and_the_last_one_stays
     fee(app).set_value(349.0).run()
     told = month_effect(app)
     fee(app).set_value(-5.0).run()
-    assert any("−5 is not possible, it takes at least 0. 349 stays." in error.value for error in app.error)
+    limits = "is not possible, it takes 0 to 999,999,999,999. 349 stays."
+    assert any(f"−5 {limits}" in error.value for error in app.error)
     assert fee(app).value == 349.0
+    fee(app).set_value(1e12).run()
+    assert any(f"1,000,000,000,000 {limits}" in error.value for error in app.error)
     app.number_input(key="simulate:horizon").set_value(36).run()
     assert not app.error
     app.number_input(key="simulate:horizon").set_value(0).run()
     assert any("Horizon, months: 0 is not possible, it takes 1 to 120. 36 stays." in each.value for each in app.error)
     assert "Expected in 36 months" in figures(app)
     assert month_effect(app) == told
+
+
+def test_the_name_of_a_box_is_read_aloud_as_it_is_written():
+    assert plain("API-kall + SMS") == "API-kall + SMS"
+    assert (plain("- one"), plain("+ one")) == (r"\- one", r"\+ one"), "no list"
 
 
 def test_a_step_of_a_price_leads_to_another_price_that_can_be_sold():

@@ -328,6 +328,49 @@ def test_a_letter_names_each_price_of_usage_that_changes(engine):
     )
 
 
+def test_where_a_minimum_hides_the_fees_a_letter_names_each_that_changes(sqlite_engine):
+    """499 + 40 a seat are below the 990 that a month costs at least; who uses more pays the 50 more all the same."""
+    world = World(sqlite_engine, NOW)
+    calls = charge("calls", "usage", "per_unit", tier(unit="1"), meter="calls", name="Calls")
+    seat = charge("seat", "seat", "per_unit", tier(unit="40"), name="Seats")
+    boxes = [charge(code, "addon", "per_unit", tier(unit="25"), name=code.title()) for code in ("box", "bag")]
+    plan = world.plan(fixed("499"), seat, *boxes, calls, code="pro", minimum_minor=99_000)
+    little, much = (world.start(world.customer(language="en"), plan, date(2025, 1, 1), quantity=n) for n in (1, 20))
+    for each in (little, much):
+        world.use(each, "calls", date(2026, 4, 20), 900)
+        world.change(each, "addon", date(2025, 1, 1), item="box", quantity_micro=10**6)
+    edits = [
+        ("fee", "flat_amount", "549"),
+        ("seat", "unit_amount", "42"),
+        *((code, "unit_amount", "30") for code in ("box", "bag")),
+    ]
+    key, *_ = approved(sqlite_engine, replace(SCENARIO, edits=tuple(Edit(*edit) for edit in edits), cap_ppm=10_000))
+    rows, texts = told(sqlite_engine, key)
+    said = {row["subscription_id"]: text for row, text in zip(rows, texts, strict=True)}
+
+    assert "one month still costs 990.00 kr (before VAT, at least, with what is used). " in said[little]
+    fees = "fee: 549.00 kr instead of 499.00 kr. Seats: 42.00 kr a unit instead of 40.00 kr a unit. Box: 30.00 kr a unit instead of 25.00 kr a unit."
+    assert fees in said[little]
+    assert "Bag" not in said[little]
+    assert "at most 1 % more" in said[little], "the limit holds for the fees and what is used together"
+    assert "fee" not in said[much], "the price of its month shows them"
+
+
+def test_a_letter_says_that_an_add_on_is_included_from_then_on(sqlite_engine):
+    """To whoever has it as the reason of the fall; whoever has not may take it for nothing, but does not get it unasked."""
+    world = World(sqlite_engine, NOW)
+    plan = world.plan(fixed("300"), charge("x", "addon", "per_unit", tier(unit="39"), name="Fruit"), code="pro")
+    holder, other = (world.start(world.customer(language="en"), plan, date(2025, 1, 1)) for _ in range(2))
+    world.change(holder, "addon", date(2025, 1, 1), item="x", quantity_micro=2 * 10**6)
+    key, *_ = approved(sqlite_engine, replace(SCENARIO, edits=(Edit("fee", "flat_amount", "310"),), bundled=("x",)))
+    rows, texts = told(sqlite_engine, key)
+    said = {row["subscription_id"]: text for row, text in zip(rows, texts, strict=True)}
+
+    assert "with 2 × Fruit costs you 310.00 kr per month instead of 378.00 kr" in said[holder]
+    assert said[holder].endswith("Fruit is included from then on and costs nothing, instead of 39.00 kr a unit.")
+    assert said[other].endswith("Fruit costs nothing from then on, if you want it.")
+
+
 def test_a_limit_is_told_to_those_for_whom_it_matters(engine):
     """300 + 40 a seat becomes 345 + 40 a seat: one seat rises by 13 %, ten by 6 %; an add-on of 100 that is included makes one cheaper."""
     world = World(engine, NOW)

@@ -176,6 +176,24 @@ def test_what_a_subscription_pays_a_month_is_the_mean_of_its_invoices(sqlite_eng
         assert row["worth"] == int(row["net"] * 12 / months + Fraction(1, 2)), row
 
 
+@pytest.mark.parametrize(("cap_ppm", "brought_up"), [(None, 2 * 50), (100_000, 2 * 25)])
+def test_what_brings_older_prices_up_to_those_sold_today_is_told_apart(sqlite_engine, cap_ppm, brought_up):
+    """Two still pay 250, one the 300 that is sold today; all are to pay 330. What is older is the scenario's effect without its edits."""
+    world = World(sqlite_engine, NOW)
+    old = world.plan(fixed("250"), code="pro", valid_from=date(2024, 1, 1))
+    new = world.plan(fixed("300"), plan_id=1, number=2, valid_from=date(2026, 1, 1))
+    for version in (old, old, new):
+        world.start(world.customer(), version, date(2026, 1, 1))
+    dearer = replace(SCENARIO, edits=(Edit("fee", "flat_amount", "330"),), cap_ppm=cap_ppm)
+    numbers = scenarios.exact_numbers(effect(sqlite_engine, dearer))
+    alone = scenarios.exact_numbers(effect(sqlite_engine, replace(dearer, edits=())))
+
+    assert numbers["older"] == {"subscriptions": 2, "delta_minor": 100 * brought_up}
+    assert alone["delta_minor"] == numbers["older"]["delta_minor"]
+    kept = scenarios.exact_numbers(effect(sqlite_engine, replace(dearer, existing=Existing.NEVER)))
+    assert kept["older"] == {"subscriptions": 0, "delta_minor": 0}
+
+
 def test_a_bundled_add_on_takes_its_line_from_those_who_hold_it(sqlite_engine):
     """SC01 and SC02: 299 → 349 with X (39, held by three of ten) included."""
     world = World(sqlite_engine, NOW)
