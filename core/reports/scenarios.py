@@ -29,7 +29,7 @@ from core.reports import kpis, lifetimes, mrr
 from core.reports.bridge import usage_by_month
 from core.reports.expected import Expected
 from core.reports.simulation import Exact, Prepared, exact_effect, prepared
-from core.store import load
+from core.store import load, rollouts
 from core.store.tables import (
     DocumentLine,
     MigrationPlan,
@@ -392,22 +392,21 @@ def draft(session: Session, scenario_id: int) -> str | None:
 
 
 def behind(session: Session, price_version_id: int) -> dict[str, Any] | None:
-    """The approved scenario whose prices a draft is: id, name, count (of the subscriptions that its schedule moves), and before_minor
-    and after_minor, what these are billed a month as it was approved."""
-    approved, scenario, move = core_table(ScenarioDecision).c, core_table(ScenarioRow).c, core_table(MigrationPlan).c
-    row = session.execute(
-        select(scenario.id, scenario.name)
-        .join_from(core_table(ScenarioDecision), core_table(ScenarioRow), scenario.id == approved.scenario_id)
-        .where(approved.price_version_id == price_version_id)
-    ).mappings().first()  # fmt: skip
+    """The approved scenario, not stopped since, whose prices a version is: id, name, count (of the subscriptions that its schedule
+    moves), before_minor and after_minor, what these are billed a month as it was approved, from_on (the day of new customers, or
+    None) and first_on (the first day of existing ones, or None)."""
+    row = rollouts.approved_with(session, price_version_id)
     if row is None:
         return None
-    count, before, after = session.execute(
-        select(func.count(), func.sum(move.before_twelfths), func.sum(move.after_twelfths)).where(
-            move.price_version_id == price_version_id
-        )
-    ).one()
-    return {**row, "count": count, "before_minor": monthly(int(before or 0)), "after_minor": monthly(int(after or 0))}
+    move = core_table(MigrationPlan).c
+    count, before, after, first_on = session.execute(
+        select(func.count(), func.sum(move.before_twelfths), func.sum(move.after_twelfths), func.min(move.effective_on))
+        .where(move.price_version_id == price_version_id)
+    ).one()  # fmt: skip
+    return {
+        "id": row.id, "name": row.name, "count": count, "before_minor": monthly(int(before or 0)), "after_minor": monthly(int(after or 0)),
+        "from_on": from_json(json.loads(row.content)).from_on, "first_on": first_on,
+    }  # fmt: skip
 
 
 def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:

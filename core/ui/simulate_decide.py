@@ -332,6 +332,8 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
             else:
                 st.caption(t("Only new customers get these prices: publish their draft, and nobody has to be moved."))
                 _to_draft(draft)
+                if context.may(Permission.PUBLISH_PRICES):
+                    _stop(row)
             return
         done = int(rows["moved"].sum())
         first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
@@ -357,16 +359,19 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
                 help=t("A dated price change for each subscription; nothing is billed before its day."),
             ):
                 _plan(row, rows.height, context)
-            with st.popover(t("Stop"), icon=":material/stop_circle:"), st.form("stop", border=False):
-                st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
-                note = st.text_input(t("Why"))
-                if st.form_submit_button(t("Stop the roll-out")):
-                    stopped = session.act(
-                        actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note
-                    )
-                    if stopped:
-                        session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
-                        st.rerun()
+            _stop(row)
+
+
+def _stop(row: dict[str, Any]) -> None:
+    """Stop a roll-out, and say why."""
+    with st.popover(t("Stop"), icon=":material/stop_circle:"), st.form("stop", border=False):
+        st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
+        note = st.text_input(t("Why"))
+        if st.form_submit_button(t("Stop the roll-out")):
+            stopped = session.act(actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note)
+            if stopped:
+                session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
+                st.rerun()
 
 
 def _schedule(rows: pl.DataFrame, currency: str) -> None:

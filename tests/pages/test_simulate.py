@@ -112,7 +112,7 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     assert "prediction was frozen" in texts(later)
 
 
-def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
+def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page, monkeypatch):
     ids = company(sqlite_engine)
     nobody = replace(SCENARIO, existing=Existing.NEVER)
     key = prepared_request(sqlite_engine, nobody)
@@ -120,6 +120,10 @@ def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
     made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     waiting = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "publish their draft" in texts(waiting)
+    assert any(button.label == "Stop the roll-out" for button in waiting.button)
+    draft = open_page(monkeypatch, sqlite_engine, "plans", person=ids["admin"], now=TODAY, plan="pro")
+    assert "approved with the scenario “Dearer”, so they cannot be edited" in texts(draft)
+    assert not {"Save draft", "Throw the draft away"} & {button.label for button in draft.button}
     act(
         sqlite_engine,
         publish,
@@ -175,7 +179,8 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     with reading(sqlite_engine) as session:
         behind = scenarios.behind(session, version)
     told = {f"{side}_minor": known.moved[side].sum() // 12 for side in ("before", "after")}
-    assert behind == {"id": key, "name": known.scenario.name, "count": 20, **told}, (
+    days = {"from_on": None, "first_on": known.moves["effective_on"].min()}
+    assert behind == {"id": key, "name": known.scenario.name, "count": 20, **told, **days}, (
         "whoever publishes is told what follows"
     )
     finance = texts(page(sqlite_engine, person=ids["finance"], scenario="1"))
