@@ -21,7 +21,7 @@ from core.domain.plans import PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
 from core.domain.scenarios import Existing, Scenario, Step, from_json, needs_note, to_json
 from core.domain.wording import readable
-from core.store import billing, catalogue, load
+from core.store import billing, catalogue, load, rollouts
 from core.store.save import insert_many, reserve_ids
 from core.store.tables import (
     MigrationPlan,
@@ -199,7 +199,8 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     """Plan the price change of the next subscriptions of an approved scenario whose prices are published: a dated fact each.
 
     Answers how many were `moved`, which were `refused` and why, and how many are `left`. Done once however often it is started.
-    Refused as a whole where the prices begin after somebody's day, or a day has passed: a rise is never billed backwards.
+    Refused as a whole where the prices begin after somebody's day, or where the day of a letter has passed: nobody's notice gets
+    shorter, and a rise is never billed backwards.
     """
     require_scenario(work, scenario_id)
     if step_of(work, scenario_id) not in (Step.APPROVED, Step.ROLLED_OUT):
@@ -219,7 +220,8 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     version = catalogue.price_version(work.session, waiting["price_version_id"][0])
     if version is None or version.status != PriceStatus.PUBLISHED.value:
         raise Conflict("Publish the draft of this scenario first", code="not_published")
-    _require_days(work, scenario_id, version.valid_from)
+    if hindrance := rollouts.hindrance(work.session, scenario_id, today(work)):
+        raise hindrance
     done = change(work, waiting.drop("id"), decide_move, partial=True)
     bad = {row["row"] for row in done["refused"]}
     good = waiting.with_row_index("row").filter(~pl.col("row").is_in(list(bad)))
@@ -234,18 +236,6 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
         _step(work, scenario_id, Step.ROLLED_OUT, "")
     refused = [{SUB: waiting[SUB][row["row"]], "reason": row["reason"]} for row in done["refused"]]
     return {"moved": good.height, "refused": refused, "left": int(left)}
-
-
-def _require_days(work: Work, scenario_id: int, valid_from: date) -> None:
-    """Nobody's day lies before the prices begin, or in the past."""
-    table = core_table(MigrationPlan).c
-    first = work.session.execute(
-        select(func.min(table.effective_on)).where(table.scenario_id == scenario_id, table.change_id.is_(None), table.wave > 0)
-    ).scalar_one()  # fmt: skip
-    if first < today(work):
-        raise Conflict("The first customers were to change on {day}, which has passed: stop this roll-out and ask for approval again", code="late", day=first)  # fmt: skip
-    if first < valid_from:
-        raise Conflict("The prices begin on {begin}, after the day of the first customers, {day}: stop this roll-out and ask for approval again", code="begins_later", begin=valid_from, day=first)  # fmt: skip
 
 
 @command("scenarios.stop", Permission.PUBLISH_PRICES)

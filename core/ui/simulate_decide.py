@@ -24,14 +24,14 @@ from core.domain.scenarios import Scenario, Step, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
 from core.reports.expected import together
-from core.store import billing
+from core.store import billing, rollouts
 from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_answer, simulate_reads
 from core.ui.format import day, instant, money, month, number, share, whole_money
 from core.ui.plan_list import permit
 from core.ui.simulate_reads import KEY
 from core.ui.simulate_sentence import restore, start_anew
-from core.ui.text import label, language, sentence, t
+from core.ui.text import label, language, refusal, sentence, t
 
 MOST_COMPARED = 5
 FROZEN = (Step.APPROVED.value, Step.ROLLED_OUT.value, Step.STOPPED.value)
@@ -339,6 +339,9 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
         first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
         letters_on = t("letters go out on {day}", day=first) if first == last else t("letters go out from {first} to {last}", first=first, last=last)  # fmt: skip
         st.markdown(t("**{done} of {all}** changes are planned; {letters}.", done=number(done), all=number(rows.height), letters=letters_on))  # fmt: skip
+        hindrance = session.frames(rollouts.hindrance, row["id"], context.today)
+        if hindrance is not None:
+            st.warning(refusal(hindrance), icon=":material/event_busy:")
         _schedule(rows, row["scenario"].currency)
         with st.container(horizontal=True, vertical_alignment="center"):
             parts.download(
@@ -355,7 +358,7 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
                 type="primary",
                 icon=":material/play_arrow:",
                 key="rollout:go",
-                disabled=draft is not None,
+                disabled=draft is not None or hindrance is not None,
                 help=t("A dated price change for each subscription; nothing is billed before its day."),
             ):
                 _plan(row, rows.height, context)

@@ -187,6 +187,11 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     assert "Next: whoever may publish prices" in finance
     act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
 
+    late = open_page(
+        monkeypatch, sqlite_engine, "simulate", now="2026-07-03T10:00:00+00:00", person=ids["admin"], scenario="1"
+    )
+    assert "were to be told of their new prices before today, the first on 2 Jul 2026" in texts(late)
+    assert late.button(key="rollout:go").disabled
     app = page(sqlite_engine, person=ids["admin"], scenario="1")
     app.button(key="rollout:go").click().run()
     assert not app.exception

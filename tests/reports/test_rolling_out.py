@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 import pytest
@@ -128,7 +128,7 @@ def test_a_rise_is_never_billed_backwards(sqlite_engine):
     key, *_ = approved(sqlite_engine)
     late = datetime(2026, 9, 1, tzinfo=UTC)
 
-    with pytest.raises(Conflict, match="has passed"):
+    with pytest.raises(Conflict, match="3 subscriptions were to be told"):
         roll_out(sqlite_engine, APPROVER, command_id="late", now=late, scenario_id=key)
     stop(sqlite_engine, APPROVER, command_id="stop", now=late, scenario_id=key, note="Too late")
     ask = {"scenario_id": key, "result": {}, "data_hash": "", "engine_version": "1", "as_of": late.date(), "gap_ppm": 0}
@@ -138,6 +138,20 @@ def test_a_rise_is_never_billed_backwards(sqlite_engine):
         sqlite_engine, APPROVER, command_id="yes again", now=late, scenario_id=key, terms=known.candidate.terms, moves=known.moves
     )  # fmt: skip
     assert planned(sqlite_engine, key)["effective_on"].min() > late.date()
+
+
+def test_nobody_is_told_later_than_was_approved(engine):
+    """Told on 15 June at the earliest, 30 days before: planned a day later, their notice would be shorter."""
+    company(engine, 3)
+    key, known, _ = approved(engine, replace(SCENARIO, notice_days=30))
+    first = known.moves["notice_on"].min()
+    plan = {"scenario_id": key}
+    late = datetime.combine(first + timedelta(days=1), time(12), UTC)
+
+    with pytest.raises(Conflict, match=f"before today, (the first )?on {first}"):
+        roll_out(engine, APPROVER, command_id="late", now=late, **plan)
+    in_time = datetime.combine(first, time(12), UTC)
+    assert roll_out(engine, APPROVER, command_id="in time", now=in_time, **plan)["moved"] == 3
 
 
 def test_prices_that_begin_after_somebody_s_day_move_nobody(sqlite_engine):
