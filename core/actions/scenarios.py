@@ -113,6 +113,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     if as_of is None or today(work) - as_of > FRESH:
         raise Conflict("The figures are older than a week; run them again", code="old_figures")
     _check_notice(work, scenario, moves)
+    _check_order(scenario, moves)
     _check_limits(work, moves, terms)
     require_sound(terms)
     plan_id = _plan_id(work, scenario)
@@ -155,6 +156,16 @@ def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:
     short = told.filter(pl.col("given") < pl.col("needed"))
     if short.height:
         raise Conflict("A notice of at least {days} days is due", code="short_notice", days=short["needed"].max())
+
+
+def _check_order(scenario: Scenario, moves: pl.DataFrame) -> None:
+    """Nobody is moved to prices that are not sold yet."""
+    first: Any = moves["effective_on"].min()
+    if scenario.from_on and first and scenario.from_on > first:
+        raise Conflict(
+            "New customers would get these prices on {begin}, after existing ones on {day}; ask for approval with an earlier day for new customers",
+            code="newcomers_later", begin=scenario.from_on, day=first,
+        )  # fmt: skip
 
 
 def _check_limits(work: Work, moves: pl.DataFrame, terms: PriceTerms) -> None:

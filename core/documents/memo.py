@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from core.documents.answer_words import break_even, chance, decisive, reached, spread
@@ -82,7 +83,8 @@ def said(found: dict[str, Any], words: Words) -> str:
     if prices is None:
         return scenario.name
     begins = found["exact"].get("begins", ())
-    return sentence(scenario, read(prices["before"]).terms, prices["plan"], words, begins)
+    made_on = date.fromisoformat(found["as_of"])
+    return sentence(scenario, read(prices["before"]).terms, prices["plan"], words, made_on, begins=begins)
 
 
 def _band(band: dict[str, Any], share: Any) -> str:

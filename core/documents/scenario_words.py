@@ -24,13 +24,20 @@ _WORDS = ("timing", "package_rounding", "convert_rounding")
 _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell by cell
 
 
-def sentence(scenario: Scenario, before: PriceTerms, plan: str, words: Words, begins: Sequence[str] = ()) -> str:
-    """What changes from which prices, for whom and when. `begins`: as `reports.scenarios.exact_numbers` tells it, once it is known."""
+def sentence(
+    scenario: Scenario, before: PriceTerms, plan: str, words: Words, today: date, *, begins: Sequence[str] = ()
+) -> str:  # fmt: skip
+    """What changes from which prices, for whom and when. `begins`: as `reports.scenarios.exact_numbers` tells it, once it is known.
+
+    A day for new customers is said when it is to come on the day that the numbers are of: else they get the prices once these are
+    published.
+    """
     said = words.t(
         "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval),
         change="; ".join(_change(scenario, before, words)),
     )  # fmt: skip
-    return "; ".join([said, _whom(scenario, words, begins), *_besides(scenario, words)])
+    newcomers = _newcomers(scenario, words) if scenario.from_on and scenario.from_on > today else []
+    return "; ".join([said, *newcomers, _whom(scenario, words, begins), *_besides(scenario, words)])
 
 
 def _change(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
@@ -45,7 +52,7 @@ def differences(compared: Sequence[tuple[Scenario, PriceTerms, str]], words: Wor
     """In which pieces each of these scenarios differs from the others; `compared`: with the prices it begins from and its plan's name."""
     told = [
         [" · ".join((plan, scenario.currency, words.label(scenario.interval))), *_change(scenario, before, words),
-         _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
+         *_newcomers(scenario, words), _whom(scenario, words, ()), *_besides(scenario, words), *assumed(scenario, words),
          words.t("{count} months", count=scenario.horizon_months)]
         for scenario, before, plan in compared
     ]  # fmt: skip
@@ -75,6 +82,11 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     if scenario.agreed_too:
         said.append(t("agreed prices too"))
     return said
+
+
+def _newcomers(scenario: Scenario, words: Words) -> list[str]:
+    """From when new customers get the new prices."""
+    return [words.t("new customers from {day}", day=words.day(scenario.from_on))] if scenario.from_on else []
 
 
 def _whom(scenario: Scenario, words: Words, begins: Sequence[str]) -> str:

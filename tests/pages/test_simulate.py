@@ -135,6 +135,32 @@ def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page, 
     assert "prices: nobody has to be moved" in texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
 
 
+def test_the_day_of_new_customers_is_said_and_is_the_one_that_publishing_proposes(sqlite_engine, page, monkeypatch):
+    ids = company(sqlite_engine)
+    app = page(sqlite_engine, person=ids["product"])
+    fee(app).set_value(349.0).run()
+    app.selectbox(key="simulate:existing").set_value("date").run()
+    app.date_input(key="simulate:from").set_value(date(2026, 8, 1)).run()
+    assert "on 1 Aug 2026, after existing ones on 15 Jul 2026" in texts(app)
+    app.date_input(key="simulate:from").set_value(date(2026, 6, 1)).run()
+    assert "The day for new customers has passed" in texts(app)
+    assert "new customers from" not in texts(app)
+
+    august = replace(SCENARIO, from_on=date(2026, 8, 5))
+    key = prepared_request(sqlite_engine, august)
+    known = effect(sqlite_engine, august)
+    act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    assert "; new customers from 5 Aug 2026;" in texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
+    draft = open_page(monkeypatch, sqlite_engine, "plans", person=ids["admin"], now=TODAY, plan="pro")
+    publishing = next(button for button in draft.button if button.label == "Publish …")
+    publishing.click().run()
+    [day] = draft.date_input
+    assert (day.label, day.value) == ("Valid from", date(2026, 8, 5))
+    draft.session_state[day.key] = date(2026, 12, 1)
+    publishing.click().run()
+    assert "from 5 Aug 2026 on: with a later day here their roll-out cannot be planned" in texts(draft)
+
+
 def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     ids = company(sqlite_engine)
     key = prepared_request(sqlite_engine)

@@ -140,6 +140,15 @@ def test_a_rise_is_never_billed_backwards(sqlite_engine):
     assert planned(sqlite_engine, key)["effective_on"].min() > late.date()
 
 
+def test_new_customers_do_not_get_the_prices_after_existing_ones(sqlite_engine):
+    company(sqlite_engine, 3)
+    july = date(2026, 7, 20)
+    later = replace(SCENARIO, existing=Existing.DATE, existing_on=july, from_on=date(2026, 8, 1))
+
+    with pytest.raises(Conflict, match="on 2026-08-01, after existing ones on 2026-07-20"):
+        approved(sqlite_engine, later)
+
+
 def test_nobody_is_told_later_than_was_approved(engine):
     """Told on 15 June at the earliest, 30 days before: planned a day later, their notice would be shorter."""
     company(engine, 3)
