@@ -354,8 +354,9 @@ def drafted_version(scenario_id: Any) -> Any:
 
 
 def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
-    """The roll-out of a scenario as it was approved last: external_id, customer, name, effective_on, notice_on, wave, before_minor,
-    after_minor (a month), moved (is the change planned?)."""
+    """The roll-out of a scenario as it was approved last, day by day and those first whose bill rises most: external_id, customer,
+    name, effective_on, notice_on, wave, before_minor, after_minor, delta_minor (a month), delta_share (null where nothing was billed
+    before), moved (is the change planned?)."""
     table, owner, undoing = core_table(MigrationPlan).c, core_table(Subscription).c, core_table(SubscriptionChange).c
     undone = select(undoing.undoes_id).where(undoing.undoes_id.is_not(None))
     statement = (
@@ -363,7 +364,7 @@ def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
                (table.change_id.is_not(None) & table.change_id.not_in(undone)).label("moved"))
         .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
         .where(table.scenario_id == scenario_id, table.price_version_id == drafted_version(scenario_id))
-        .order_by(table.effective_on, owner.external_id)
+        .order_by(table.effective_on, (table.after_twelfths - table.before_twelfths).desc(), owner.external_id)
     )  # fmt: skip
     rows = load.frame(
         session,
@@ -376,9 +377,12 @@ def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     names = mrr.people_of(session, today, rows["customer_id"].unique()).select(
         "customer_id", "name", customer="external_id"
     )
-    return rows.join(names, on="customer_id", how="left", maintain_order="left").with_columns(
-        before_minor=in_minor(pl.col("before_twelfths")), after_minor=in_minor(pl.col("after_twelfths"))
-    ).drop("customer_id", "before_twelfths", "after_twelfths")  # fmt: skip
+    told = rows.join(names, on="customer_id", how="left", maintain_order="left").rename(
+        {"before_twelfths": "before", "after_twelfths": "after"}
+    )
+    return share_of(told).with_columns(
+        before_minor=in_minor(pl.col("before")), after_minor=in_minor(pl.col("after")), delta_share="share",
+    ).with_columns(delta_minor=pl.col("after_minor") - pl.col("before_minor")).drop("customer_id", "before", "after", "delta", "share")  # fmt: skip
 
 
 def draft(session: Session, scenario_id: int) -> str | None:

@@ -276,12 +276,18 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
                     )
                 )
                 st.rerun()
-        with st.popover(t("Decline")), st.form("decline", border=False):
-            note = st.text_input(t("Why"))
-            if st.form_submit_button(t("Decline")) and session.act(
-                actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note
-            ):
-                st.rerun()
+        if st.button(t("Decline …"), key="scenario:decline"):
+            st.dialog(t("Decline"))(_decline_form)(row)
+
+
+def _decline_form(row: dict[str, Any]) -> None:
+    """Say no, and why."""
+    with st.form("decline", border=False):
+        note = st.text_input(t("Why"))
+        if not st.form_submit_button(t("Decline"), type="primary"):
+            return
+    if session.act(actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note) is not None:
+        st.rerun()
 
 
 def decided(row: dict[str, Any], context: session.Context) -> bool:
@@ -344,8 +350,16 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
             st.warning(refusal(hindrance), icon=":material/event_busy:")
         _schedule(rows, row["scenario"].currency)
         with st.container(horizontal=True, vertical_alignment="center"):
+            title, name = (
+                (t("Letters as CSV"), "letters")
+                if draft is None
+                else (t("Draft of the letters as CSV"), "letters-draft")
+            )
             parts.download(
-                t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
+                title,
+                lambda: _letters(row, context, draft=draft is not None),
+                f"{name}-{context.today}.csv",
+                key="letters",
             )
             if not context.may(Permission.PUBLISH_PRICES):
                 if done < rows.height:
@@ -366,27 +380,34 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
 
 
 def _stop(row: dict[str, Any]) -> None:
-    """Stop a roll-out, and say why."""
-    with st.popover(t("Stop"), icon=":material/stop_circle:"), st.form("stop", border=False):
-        st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
+    """Stop a roll-out: the question why is asked first."""
+    if st.button(t("Stop …"), icon=":material/stop_circle:", key="rollout:stop"):
+        st.dialog(t("Stop the roll-out"))(_stop_form)(row)
+
+
+def _stop_form(row: dict[str, Any]) -> None:
+    """What stopping does, and why it is done."""
+    st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
+    with st.form("stop", border=False):
         note = st.text_input(t("Why"))
-        if st.form_submit_button(t("Stop the roll-out")):
-            stopped = session.act(actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note)
-            if stopped:
-                session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
-                st.rerun()
+        if not st.form_submit_button(t("Stop the roll-out"), type="primary"):
+            return
+    stopped = session.act(actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note)
+    if stopped:
+        session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
+        st.rerun()
 
 
 def _schedule(rows: pl.DataFrame, currency: str) -> None:
     """Who gets the new prices when, what a month costs before and after, and when the letter goes out."""
-    before, after = t("Today"), t("Then")
+    before, after, difference, change = t("Today"), t("Then"), t("Difference"), t("Change")
     st.caption(t("“Today” and “Then”: an average month before VAT, with the discounts that go on and what was used in the past year. Letters state the price of a period as the plan does, before discounts and without what is used."))  # fmt: skip
     st.dataframe(
         [{t("Customer"): each["name"], t("Subscription"): each["external_id"], before: money(each["before_minor"], currency), after: money(each["after_minor"], currency),
-          t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
+          difference: money(each["delta_minor"], currency, sign=True), change: share(each["delta_share"], sign=True), t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
           t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
         hide_index=True, height=260,
-        column_config=parts.money_columns(before, after) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
+        column_config=parts.money_columns(before, after, difference, change) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
     )  # fmt: skip
 
 
@@ -423,10 +444,12 @@ def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:
     st.rerun()
 
 
-def _letters(row: dict[str, Any], context: session.Context) -> bytes:
-    """One line a customer, in the customer's language: the letter's day, the old and the new price, from when."""
+def _letters(row: dict[str, Any], context: session.Context, *, draft: bool) -> bytes:
+    """One line a customer, in the customer's language: the letter's day, the old and the new price, from when. A draft says in the
+    file that it is one."""
     with reading(context.engine) as db:
-        said = written(db, row["id"], context.today)
+        told = written(db, row["id"], context.today)
+    days = {name: pl.Series(map(day, told[name]), dtype=pl.String) for name in ("notice_on", "effective_on")}
     titles = {
         "customer": t("Id"),
         "name": t("Customer"),
@@ -435,7 +458,10 @@ def _letters(row: dict[str, Any], context: session.Context) -> bytes:
         "effective_on": t("New price from"),
         "letter": t("Text"),
     }
-    return as_csv(Table("letters", said.select(list(titles)), titles, {t("Scenario"): row["name"]}))
+    about = {t("Scenario"): row["name"]}
+    if draft:
+        about[t("Draft")] = t("the prices are not published yet, send nothing of this")
+    return as_csv(Table("letters", told.with_columns(**days).select(list(titles)), titles, about))
 
 
 def afterwards(row: dict[str, Any], context: session.Context) -> None:

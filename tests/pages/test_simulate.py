@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -21,6 +22,7 @@ from core.store import load
 from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_answer import _room
+from core.ui.simulate_decide import _letters
 from core.ui.simulate_prices import Cell, _step, _tier_today
 from tests.apps import open_page, texts
 from tests.reports.test_simulation import APPROVER, SCENARIO, act, effect, prepared_request, rising
@@ -103,6 +105,8 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     assert "Another person" in own.button(key="scenario:approve").help
 
     second = page(sqlite_engine, person=ids["finance"], scenario="1")
+    second.button(key="scenario:decline").click().run()
+    assert second.text_input[-1].label == "Why"
     second.button(key="scenario:approve").click().run()
     assert not second.exception
     assert not second.error
@@ -120,7 +124,7 @@ def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page, 
     made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     waiting = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "publish their draft" in texts(waiting)
-    assert any(button.label == "Stop the roll-out" for button in waiting.button)
+    assert any(button.label == "Stop …" for button in waiting.button)
     draft = open_page(monkeypatch, sqlite_engine, "plans", person=ids["admin"], now=TODAY, plan="pro")
     assert "approved with the scenario “Dearer”, so they cannot be edited" in texts(draft)
     assert not {"Save draft", "Throw the draft away"} & {button.label for button in draft.button}
@@ -161,6 +165,19 @@ def test_the_day_of_new_customers_is_said_and_is_the_one_that_publishing_propose
     assert "from 5 Aug 2026 on: with a later day here their roll-out cannot be planned" in texts(draft)
 
 
+def test_letters_of_prices_that_are_not_published_say_so_and_their_days_are_words(sqlite_engine):
+    company(sqlite_engine)
+    key = prepared_request(sqlite_engine)
+    known = effect(sqlite_engine)
+    act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    context = SimpleNamespace(engine=sqlite_engine, today=date(2026, 6, 15))
+    row = {"id": key, "name": "Dearer"}
+    draft, final = (_letters(row, context, draft=each).decode() for each in (True, False))
+    assert "Draft: the prices are not published yet" in draft.splitlines()[0]
+    assert "Draft" not in final
+    assert ",2 Jul 2026,1 Aug 2026," in final
+
+
 def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     ids = company(sqlite_engine)
     key = prepared_request(sqlite_engine)
@@ -168,6 +185,7 @@ def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     running = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "letters go out" in texts(running)
+    assert "Draft of the letters as CSV" in [button.label for button in running.get("download_button")]
     act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="not now")
 
     stopped = texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
@@ -237,7 +255,7 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     app.button(key="scenario:save").click().run()
     assert not app.exception
     again = page(sqlite_engine, person=ids["admin"], scenario="1")
-    assert any(button.label == "Stop the roll-out" for button in again.button)
+    assert any(button.label == "Stop …" for button in again.button)
     assert "prediction was frozen" in texts(again)
 
 

@@ -241,6 +241,21 @@ def test_a_draft_of_an_earlier_approval_is_free_again(sqlite_engine):
     act(sqlite_engine, prices.publish, APPROVER, "publish", price_version_id=second, valid_from=TODAY)
 
 
+def test_whose_bill_rises_most_stands_first_on_a_day(sqlite_engine):
+    company(sqlite_engine, 6)
+    dearer = (Edit("seat", "unit_amount", "60"), Edit("seat", "unit_amount", "45", 1))
+    key, known, _ = approved(
+        sqlite_engine, replace(SCENARIO, edits=dearer, existing=Existing.DATE, existing_on=date(2026, 8, 1))
+    )
+    rows = planned(sqlite_engine, key)
+
+    assert rows["effective_on"].n_unique() == 1
+    assert rows["delta_minor"].to_list() == sorted(rows["after_minor"] - rows["before_minor"], reverse=True)
+    assert rows["delta_minor"].n_unique() > 1
+    shares = known.moved["after"] / known.moved["before"] - 1
+    assert sorted(rows["delta_share"]) == pytest.approx(sorted(shares))
+
+
 def test_what_a_second_person_has_seen_is_not_replaced(sqlite_engine):
     company(sqlite_engine, 3)
     key = prepared_request(sqlite_engine)
