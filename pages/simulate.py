@@ -52,14 +52,15 @@ assumed, notes = assumptions.chosen()
 scenario = replace(scenario, notes=notes, assumptions=assumed)
 parts.show_refused()
 told = st.empty()
-told.markdown(f"**{parts.plain(sentence.in_words(scenario, known))}**")
+told.markdown(f"**{parts.plain(sentence.in_words(scenario, known, context.today))}**")
 try:
     exact, hoped, found = answer.answered(scenario, context.today)
 except ForbliError as error:
     st.error(refusal(error), icon=":material/error:")
     simulate_decide.keep(row, scenario, context)
 else:
-    told.markdown(f"**{parts.plain(sentence.in_words(scenario, known, found['exact']))}**")
+    told.markdown(f"**{parts.plain(sentence.in_words(scenario, known, context.today, found['exact']))}**")
+    sentence.order_of_days(scenario, found["exact"]["begins"], context.today)
     if sentence.changes_nothing(scenario) and not found["exact"]["delta_minor"]:
         st.info(t("Nothing changes yet: type another price above, or include an add-on."), icon=":material/edit:")
         simulate_decide.compare(None, context)

@@ -18,7 +18,7 @@ from core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.domain.plans import PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound, require_storable
 from core.domain.wording import readable
-from core.store import catalogue, holders
+from core.store import catalogue, holders, rollouts
 from core.store.tables import Person, Plan, PriceVersion, Subscription, core_table
 
 
@@ -49,6 +49,7 @@ def save_draft(
 def _own_draft(work: Work, plan_id: int, version_id: int, seen_at: datetime | None) -> Any:
     """The draft's row; refuses another plan's, and one that was saved after it was looked at."""
     row = require_version(work, version_id, PriceStatus.DRAFT)
+    _require_undecided(work, version_id)
     if row.plan_id != plan_id:
         raise Conflict("This draft belongs to another plan", code="other_plan")
     if seen_at is not None and row.recorded_at > seen_at:
@@ -57,6 +58,16 @@ def _own_draft(work: Work, plan_id: int, version_id: int, seen_at: datetime | No
             author=row.author,
         )  # fmt: skip
     return row
+
+
+def _require_undecided(work: Work, price_version_id: int) -> None:
+    """Refuse to touch what a second person has approved: it is published as it is, or stopped first."""
+    scenario = rollouts.approved_with(work.session, price_version_id)
+    if scenario is not None:
+        raise Conflict(
+            "These prices were approved with the scenario “{name}”: stop its roll-out before you change them", code="approved",
+            name=scenario.name,
+        )  # fmt: skip
 
 
 def _replace(work: Work, row: Any, terms: PriceTerms, values: dict[str, Any]) -> int:
@@ -73,11 +84,15 @@ def _replace(work: Work, row: Any, terms: PriceTerms, values: dict[str, Any]) ->
 
 @command("prices.discard_draft", Permission.DRAFT_PRICES)
 def discard_draft(work: Work, *, price_version_id: int) -> Answer:
-    """Throw a draft away; nothing but a draft can be."""
+    """Throw a draft away; nothing but a draft can be. One that was once decided on stays on record, and is offered nowhere."""
     require_version(work, price_version_id, PriceStatus.DRAFT)
-    catalogue.delete_charges(work.session, price_version_id)
+    _require_undecided(work, price_version_id)
     table = core_table(PriceVersion)
-    work.session.execute(delete(table).where(table.c.id == price_version_id))
+    if rollouts.decided_on(work.session, price_version_id):
+        work.session.execute(update(table).where(table.c.id == price_version_id).values(retired_at=work.now))
+    else:
+        catalogue.delete_charges(work.session, price_version_id)
+        work.session.execute(delete(table).where(table.c.id == price_version_id))
     work.audit(f"price_version:{price_version_id}", "discarded")
     return {"price_version_id": price_version_id}
 
@@ -215,7 +230,7 @@ def _plan_of(work: Work, subscription_id: int, terms: PriceTerms, today: date) -
 def require_version(work: Work, price_version_id: int, status: PriceStatus) -> Any:
     """The version's row; refuses an unknown one and one in another state."""
     row = catalogue.price_version(work.session, price_version_id)
-    if row is None:
+    if row is None or (row.status == PriceStatus.DRAFT.value and row.retired_at is not None):
         raise NotFound("These prices do not exist any more", code="no_price_version")
     if row.status != status.value:
         raise Conflict(

@@ -21,7 +21,7 @@ from core.domain.plans import PriceStatus, PriceTerms
 from core.domain.price_rules import require_sound
 from core.domain.scenarios import Existing, Scenario, Step, from_json, needs_note, to_json
 from core.domain.wording import readable
-from core.store import billing, catalogue, load
+from core.store import billing, catalogue, load, rollouts
 from core.store.save import insert_many, reserve_ids
 from core.store.tables import (
     MigrationPlan,
@@ -113,6 +113,7 @@ def approve(work: Work, *, scenario_id: int, terms: PriceTerms, moves: pl.DataFr
     if as_of is None or today(work) - as_of > FRESH:
         raise Conflict("The figures are older than a week; run them again", code="old_figures")
     _check_notice(work, scenario, moves)
+    _check_order(scenario, moves)
     _check_limits(work, moves, terms)
     require_sound(terms)
     plan_id = _plan_id(work, scenario)
@@ -157,6 +158,16 @@ def _check_notice(work: Work, scenario: Scenario, moves: pl.DataFrame) -> None:
         raise Conflict("A notice of at least {days} days is due", code="short_notice", days=short["needed"].max())
 
 
+def _check_order(scenario: Scenario, moves: pl.DataFrame) -> None:
+    """Nobody is moved to prices that are not sold yet."""
+    first: Any = moves["effective_on"].min()
+    if scenario.from_on and first and scenario.from_on > first:
+        raise Conflict(
+            "New customers would get these prices on {begin}, after existing ones on {day}; ask for approval with an earlier day for new customers",
+            code="newcomers_later", begin=scenario.from_on, day=first,
+        )  # fmt: skip
+
+
 def _check_limits(work: Work, moves: pl.DataFrame, terms: PriceTerms) -> None:
     """Refuse limits that an invoice could not show to the minor unit.
 
@@ -199,7 +210,8 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     """Plan the price change of the next subscriptions of an approved scenario whose prices are published: a dated fact each.
 
     Answers how many were `moved`, which were `refused` and why, and how many are `left`. Done once however often it is started.
-    Refused as a whole where the prices begin after somebody's day, or a day has passed: a rise is never billed backwards.
+    Refused as a whole where the prices begin after somebody's day, or where the day of a letter has passed: nobody's notice gets
+    shorter, and a rise is never billed backwards.
     """
     require_scenario(work, scenario_id)
     if step_of(work, scenario_id) not in (Step.APPROVED, Step.ROLLED_OUT):
@@ -219,7 +231,8 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
     version = catalogue.price_version(work.session, waiting["price_version_id"][0])
     if version is None or version.status != PriceStatus.PUBLISHED.value:
         raise Conflict("Publish the draft of this scenario first", code="not_published")
-    _require_days(work, scenario_id, version.valid_from)
+    if hindrance := rollouts.hindrance(work.session, scenario_id, today(work)):
+        raise hindrance
     done = change(work, waiting.drop("id"), decide_move, partial=True)
     bad = {row["row"] for row in done["refused"]}
     good = waiting.with_row_index("row").filter(~pl.col("row").is_in(list(bad)))
@@ -234,18 +247,6 @@ def roll_out(work: Work, *, scenario_id: int, most: int = 5_000) -> Answer:
         _step(work, scenario_id, Step.ROLLED_OUT, "")
     refused = [{SUB: waiting[SUB][row["row"]], "reason": row["reason"]} for row in done["refused"]]
     return {"moved": good.height, "refused": refused, "left": int(left)}
-
-
-def _require_days(work: Work, scenario_id: int, valid_from: date) -> None:
-    """Nobody's day lies before the prices begin, or in the past."""
-    table = core_table(MigrationPlan).c
-    first = work.session.execute(
-        select(func.min(table.effective_on)).where(table.scenario_id == scenario_id, table.change_id.is_(None), table.wave > 0)
-    ).scalar_one()  # fmt: skip
-    if first < today(work):
-        raise Conflict("The first customers were to change on {day}, which has passed: stop this roll-out and ask for approval again", code="late", day=first)  # fmt: skip
-    if first < valid_from:
-        raise Conflict("The prices begin on {begin}, after the day of the first customers, {day}: stop this roll-out and ask for approval again", code="begins_later", begin=valid_from, day=first)  # fmt: skip
 
 
 @command("scenarios.stop", Permission.PUBLISH_PRICES)

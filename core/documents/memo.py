@@ -84,7 +84,8 @@ def said(found: dict[str, Any], words: Words) -> str:
     scenario, prices = from_json(found["scenario"]), found.get("prices")
     if prices is None:
         return scenario.name
-    return sentence(scenario, read(prices["before"]).terms, prices["plan"], words, found["exact"])
+    made_on = date.fromisoformat(found["as_of"])
+    return sentence(scenario, read(prices["before"]).terms, prices["plan"], words, made_on, exact=found["exact"])
 
 
 def _lines(*texts: str) -> list[str]:

@@ -26,14 +26,20 @@ _SHAPES = (KIND, TIERS, "model")  # with them a charge is told whole, not cell b
 
 
 def sentence(
-    scenario: Scenario, before: PriceTerms, plan: str, words: Words, exact: Mapping[str, Any] = MappingProxyType({})
-) -> str:
-    """What changes from which prices, for whom and when. `exact`: `reports.scenarios.exact_numbers`, once they are known."""
+    scenario: Scenario, before: PriceTerms, plan: str, words: Words, today: date, *,
+    exact: Mapping[str, Any] = MappingProxyType({}),
+) -> str:  # fmt: skip
+    """What changes from which prices, for whom and when. `exact`: `reports.scenarios.exact_numbers`, once they are known.
+
+    A day for new customers is said when it is to come on the day that the numbers are of: else they get the prices once these are
+    published.
+    """
     said = words.t(
         "{plan}, per {interval}: {change}", plan=plan, interval=words.label(scenario.interval),
         change="; ".join(_change(scenario, before, words)),
     )  # fmt: skip
-    return "; ".join([said, _whom(scenario, words, exact), *_besides(scenario, words)])
+    newcomers = _newcomers(scenario, words) if scenario.from_on and scenario.from_on > today else []
+    return "; ".join([said, *newcomers, _whom(scenario, words, exact), *_besides(scenario, words)])
 
 
 def _change(scenario: Scenario, before: PriceTerms, words: Words) -> list[str]:
@@ -48,7 +54,7 @@ def differences(compared: Sequence[tuple[Scenario, PriceTerms, str]], words: Wor
     """In which pieces each of these scenarios differs from the others; `compared`: with the prices it begins from and its plan's name."""
     told = [
         [" · ".join((plan, scenario.currency, words.label(scenario.interval))), *_change(scenario, before, words),
-         *([] if _limits(scenario, words) else [words.t("no limit")]), _whom(scenario, words, {}), *_besides(scenario, words), *assumed(scenario, words),
+         *([] if _limits(scenario, words) else [words.t("no limit")]), *_newcomers(scenario, words), _whom(scenario, words, {}), *_besides(scenario, words), *assumed(scenario, words),
          words.t("{count} months", count=scenario.horizon_months)]
         for scenario, before, plan in compared
     ]  # fmt: skip
@@ -84,6 +90,11 @@ def _besides(scenario: Scenario, words: Words) -> list[str]:
     if scenario.agreed_too:
         said.append(t("agreed prices too"))
     return said
+
+
+def _newcomers(scenario: Scenario, words: Words) -> list[str]:
+    """From when new customers get the new prices."""
+    return [words.t("new customers from {day}", day=words.day(scenario.from_on))] if scenario.from_on else []
 
 
 def _whom(scenario: Scenario, words: Words, exact: Mapping[str, Any]) -> str:

@@ -36,7 +36,9 @@ def chores(session: Session, today: date) -> dict[str, int]:
     run, parked, version = core_table(BillingRun).c, core_table(Parked).c, core_table(PriceVersion).c
     last_run = session.execute(select(func.max(run.id))).scalar()
     left_out = select(func.count(parked.customer_id.distinct())).where(parked.run_id == last_run)
-    drafts = select(func.count(case((version.status == PriceStatus.DRAFT, 1)))).where(version.subscription_id.is_(None))
+    drafts = select(func.count(case((version.status == PriceStatus.DRAFT, 1)))).where(
+        version.subscription_id.is_(None), version.retired_at.is_(None)
+    )
     return {
         "due": billing.due_subscriptions(session, today)["customer_id"].n_unique(),
         "review": session.execute(left_out).scalar_one() if last_run else 0,

@@ -133,11 +133,15 @@ def one_plan(session: Session, code: str, day: date) -> OnePlan:
 
 
 def _versions(session: Session, plan_id: int) -> pl.DataFrame:
-    """The plan's own versions, newest first; prices agreed for one subscription stand on that subscription's page."""
+    """The plan's own versions, newest first, without drafts that were thrown away; prices agreed for one subscription stand on that
+    subscription's page."""
     table = core_table(PriceVersion).c
     columns = [table.id.label("price_version_id"), *(table[name] for name in list(VERSIONS)[1:])]
+    thrown_away = (table.status == PriceStatus.DRAFT.value) & table.retired_at.is_not(None)
     statement = (
-        select(*columns).where(table.plan_id == plan_id, table.subscription_id.is_(None)).order_by(table.id.desc())
+        select(*columns)
+        .where(table.plan_id == plan_id, table.subscription_id.is_(None), ~thrown_away)
+        .order_by(table.id.desc())
     )
     return load.frame(session, statement, VERSIONS)
 

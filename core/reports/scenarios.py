@@ -31,7 +31,7 @@ from core.reports import kpis, lifetimes, mrr
 from core.reports.bridge import usage_by_month
 from core.reports.expected import Expected
 from core.reports.simulation import Exact, Prepared, exact_effect, prepared
-from core.store import load
+from core.store import load, rollouts
 from core.store.tables import (
     DocumentLine,
     MigrationPlan,
@@ -402,8 +402,9 @@ def drafted_version(scenario_id: Any) -> Any:
 
 
 def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
-    """The roll-out of a scenario as it was approved last: external_id, customer, name, effective_on, notice_on, wave, before_minor,
-    after_minor (a month), moved (is the change planned?)."""
+    """The roll-out of a scenario as it was approved last, day by day and those first whose bill rises most: external_id, customer,
+    name, effective_on, notice_on, wave, before_minor, after_minor, delta_minor (a month), delta_share (null where nothing was billed
+    before), moved (is the change planned?)."""
     table, owner, undoing = core_table(MigrationPlan).c, core_table(Subscription).c, core_table(SubscriptionChange).c
     undone = select(undoing.undoes_id).where(undoing.undoes_id.is_not(None))
     statement = (
@@ -411,7 +412,7 @@ def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
                (table.change_id.is_not(None) & table.change_id.not_in(undone)).label("moved"))
         .join_from(core_table(MigrationPlan), core_table(Subscription), owner.id == table.subscription_id)
         .where(table.scenario_id == scenario_id, table.price_version_id == drafted_version(scenario_id))
-        .order_by(table.effective_on, owner.external_id)
+        .order_by(table.effective_on, (table.after_twelfths - table.before_twelfths).desc(), owner.external_id)
     )  # fmt: skip
     rows = load.frame(
         session,
@@ -424,9 +425,12 @@ def schedule(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
     names = mrr.people_of(session, today, rows["customer_id"].unique()).select(
         "customer_id", "name", customer="external_id"
     )
-    return rows.join(names, on="customer_id", how="left", maintain_order="left").with_columns(
-        before_minor=in_minor(pl.col("before_twelfths")), after_minor=in_minor(pl.col("after_twelfths"))
-    ).drop("customer_id", "before_twelfths", "after_twelfths")  # fmt: skip
+    told = rows.join(names, on="customer_id", how="left", maintain_order="left").rename(
+        {"before_twelfths": "before", "after_twelfths": "after"}
+    )
+    return share_of(told).with_columns(
+        before_minor=in_minor(pl.col("before")), after_minor=in_minor(pl.col("after")), delta_share="share",
+    ).with_columns(delta_minor=pl.col("after_minor") - pl.col("before_minor")).drop("customer_id", "before", "after", "delta", "share")  # fmt: skip
 
 
 def draft(session: Session, scenario_id: int) -> str | None:
@@ -440,22 +444,21 @@ def draft(session: Session, scenario_id: int) -> str | None:
 
 
 def behind(session: Session, price_version_id: int) -> dict[str, Any] | None:
-    """The approved scenario whose prices a draft is: id, name, count (of the subscriptions that its schedule moves), and before_minor
-    and after_minor, what these are billed a month as it was approved."""
-    approved, scenario, move = core_table(ScenarioDecision).c, core_table(ScenarioRow).c, core_table(MigrationPlan).c
-    row = session.execute(
-        select(scenario.id, scenario.name)
-        .join_from(core_table(ScenarioDecision), core_table(ScenarioRow), scenario.id == approved.scenario_id)
-        .where(approved.price_version_id == price_version_id)
-    ).mappings().first()  # fmt: skip
+    """The approved scenario, not stopped since, whose prices a version is: id, name, count (of the subscriptions that its schedule
+    moves), before_minor and after_minor, what these are billed a month as it was approved, from_on (the day of new customers, or
+    None) and first_on (the first day of existing ones, or None)."""
+    row = rollouts.approved_with(session, price_version_id)
     if row is None:
         return None
-    count, before, after = session.execute(
-        select(func.count(), func.sum(move.before_twelfths), func.sum(move.after_twelfths)).where(
-            move.price_version_id == price_version_id
-        )
-    ).one()
-    return {**row, "count": count, "before_minor": monthly(int(before or 0)), "after_minor": monthly(int(after or 0))}
+    move = core_table(MigrationPlan).c
+    count, before, after, first_on = session.execute(
+        select(func.count(), func.sum(move.before_twelfths), func.sum(move.after_twelfths), func.min(move.effective_on))
+        .where(move.price_version_id == price_version_id)
+    ).one()  # fmt: skip
+    return {
+        "id": row.id, "name": row.name, "count": count, "before_minor": monthly(int(before or 0)), "after_minor": monthly(int(after or 0)),
+        "from_on": from_json(json.loads(row.content)).from_on, "first_on": first_on,
+    }  # fmt: skip
 
 
 def prediction(session: Session, scenario_id: int) -> dict[str, Any] | None:

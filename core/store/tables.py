@@ -239,7 +239,8 @@ class PlanPolicy(Table, table=True):
 
 
 class PriceVersion(Table, table=True):
-    """Prices of a plan in one currency and interval; frozen once published. Negotiated when `subscription_id` is set."""
+    """Prices of a plan in one currency and interval; frozen once published. Negotiated when `subscription_id` is set. A draft with
+    `retired_at` was thrown away after somebody had decided on it."""
 
     __tablename__ = "price_version"
     __table_args__ = (UniqueConstraint("plan_id", "currency", "interval_unit", "interval_count", "number"),)

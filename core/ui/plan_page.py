@@ -12,6 +12,7 @@ from core.domain.errors import NotFound
 from core.domain.periods import MONTHLY
 from core.domain.plans import PriceStatus, PriceTerms
 from core.reports import plans as reads
+from core.reports import scenarios
 from core.reports.plans import OnePlan
 from core.ui import parts, plan_editor, plan_policies, plan_preview, session
 from core.ui.format import day, instant, number
@@ -98,7 +99,10 @@ def _versions(found: OnePlan, context: session.Context) -> None:
     st.query_params["version"] = str(version_id)
     version = rows[version_id]
     _version_head(version)
-    if version["status"] == PriceStatus.DRAFT:
+    approved = session.frames(scenarios.behind, version_id) if version["status"] == PriceStatus.DRAFT else None
+    if approved is not None:
+        _approved(approved)
+    if version["status"] == PriceStatus.DRAFT and approved is None:
         plan_editor.show(found.plan, version, context)
     else:
         _published(version, context)
@@ -145,8 +149,18 @@ def _version_head(version: dict[str, Any]) -> None:
         st.caption(t("Note: {note}", note=parts.plain(version["note"])))
 
 
+def _approved(scenario: dict[str, Any]) -> None:
+    """Why a draft cannot be edited, and the way to the scenario that it was approved with."""
+    st.info(
+        t("These prices were approved with the scenario “{name}”, so they cannot be edited: publish them as they are, or stop the roll-out of the scenario first.",
+          name=parts.plain(scenario["name"])),
+        icon=":material/lock:",
+    )  # fmt: skip
+    parts.link("simulate", t("To the scenario"), query={"scenario": str(scenario["id"])}, icon=":material/science:")
+
+
 def _published(version: dict[str, Any], context: session.Context) -> None:
-    """A frozen version: what it says, its curve and a bill."""
+    """A version that nobody edits: what it says, its curve and a bill."""
     terms = session.frames(reads.terms, version["price_version_id"])
     left, right = st.columns([11, 9], gap="medium")
     with left.container(border=True):

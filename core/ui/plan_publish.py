@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -13,7 +14,7 @@ from core.reports import plans as reads
 from core.reports import scenarios
 from core.reports.plans import Effect
 from core.ui import parts, plan_editor, session
-from core.ui.format import money, number
+from core.ui.format import day, money, number
 from core.ui.plan_words import day_format, finding_text
 from core.ui.text import t
 
@@ -43,7 +44,7 @@ def _publish_form(plan: dict[str, Any], version: dict[str, Any]) -> None:
     if effect.second_person and version["author"] == context.actor.name:
         _second_person(context)
         return
-    valid_from = st.date_input(t("Valid from"), context.today, key=f"valid_from:{version_id}", format=day_format())
+    valid_from = _valid_from(version_id, scenario, context.today)
     st.caption(t("Published prices are frozen: they can be retired, and followed by a new version, but never edited."))
     typed = st.text_input(t("Type {code} to confirm", code=plan["code"]), key=f"confirm:{version_id}")
     if typed and typed.strip() != plan["code"]:
@@ -55,6 +56,20 @@ def _publish_form(plan: dict[str, Any], version: dict[str, Any]) -> None:
         plan_editor.forget(version_id)
         session.say(t("The prices are published"))
         st.rerun()
+
+
+def _valid_from(version_id: int, scenario: dict[str, Any] | None, today: date) -> date:
+    """The day that new customers get the prices, as the scenario behind them says it; and what is odd about another one."""
+    approved_on = (scenario and scenario["from_on"]) or today
+    chosen = st.date_input(
+        t("Valid from"), max(today, approved_on), key=f"valid_from:{version_id}", format=day_format()
+    )
+    first = scenario and scenario["first_on"]
+    if chosen < today:
+        st.warning(t("This day has passed: new subscriptions can be dated back to it, and get these prices."), icon=":material/history:")  # fmt: skip
+    if first and chosen > first:
+        st.warning(t("Existing customers get these prices from {day} on: with a later day here their roll-out cannot be planned.", day=day(first)), icon=":material/event_busy:")  # fmt: skip
+    return chosen
 
 
 def _effect(effect: Effect) -> None:

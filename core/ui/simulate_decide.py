@@ -24,14 +24,14 @@ from core.domain.scenarios import Scenario, Step, to_json
 from core.exchange.export import Table, as_csv
 from core.reports import scenarios
 from core.reports.expected import together
-from core.store import billing
+from core.store import billing, rollouts
 from core.store.engine import reading
 from core.ui import charts, parts, session, simulate_answer, simulate_reads
 from core.ui.format import day, instant, money, month, number, share, whole_money
 from core.ui.plan_list import permit
 from core.ui.simulate_reads import KEY
 from core.ui.simulate_sentence import restore, start_anew
-from core.ui.text import label, language, sentence, t
+from core.ui.text import label, language, refusal, sentence, t
 
 MOST_COMPARED = 5
 MOST_DIFFERING = 50
@@ -298,12 +298,18 @@ def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], conte
                     )
                 )
                 st.rerun()
-        with st.popover(t("Decline")), st.form("decline", border=False):
-            note = st.text_input(t("Why"))
-            if st.form_submit_button(t("Decline")) and session.act(
-                actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note
-            ):
-                st.rerun()
+        if st.button(t("Decline …"), key="scenario:decline"):
+            st.dialog(t("Decline"))(_decline_form)(row)
+
+
+def _decline_form(row: dict[str, Any]) -> None:
+    """Say no, and why."""
+    with st.form("decline", border=False):
+        note = st.text_input(t("Why"))
+        if not st.form_submit_button(t("Decline"), type="primary"):
+            return
+    if session.act(actions.decline, key=f"scenario:decline:{row['id']}", scenario_id=row["id"], note=note) is not None:
+        st.rerun()
 
 
 def decided(row: dict[str, Any], context: session.Context) -> bool:
@@ -354,15 +360,28 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
             else:
                 st.caption(t("Only new customers get these prices: publish their draft, and nobody has to be moved."))
                 _to_draft(draft)
+                if context.may(Permission.PUBLISH_PRICES):
+                    _stop(row)
             return
         done = int(rows["moved"].sum())
         first, last = (day(getattr(rows["notice_on"], end)()) for end in ("min", "max"))
         letters_on = t("letters go out on {day}", day=first) if first == last else t("letters go out from {first} to {last}", first=first, last=last)  # fmt: skip
         st.markdown(t("**{done} of {all}** changes are planned; {letters}.", done=number(done), all=number(rows.height), letters=letters_on))  # fmt: skip
+        hindrance = session.frames(rollouts.hindrance, row["id"], context.today)
+        if hindrance is not None:
+            st.warning(refusal(hindrance), icon=":material/event_busy:")
         _schedule(rows, row["scenario"].currency)
         with st.container(horizontal=True, vertical_alignment="center"):
+            title, name = (
+                (t("Letters as CSV"), "letters")
+                if draft is None
+                else (t("Draft of the letters as CSV"), "letters-draft")
+            )
             parts.download(
-                t("Letters as CSV"), lambda: _letters(row, context), f"letters-{context.today}.csv", key="letters"
+                title,
+                lambda: _letters(row, context, draft=draft is not None),
+                f"{name}-{context.today}.csv",
+                key="letters",
             )
             if not context.may(Permission.PUBLISH_PRICES):
                 if done < rows.height:
@@ -375,32 +394,42 @@ def roll_out(row: dict[str, Any], context: session.Context) -> None:
                 type="primary",
                 icon=":material/play_arrow:",
                 key="rollout:go",
-                disabled=draft is not None,
+                disabled=draft is not None or hindrance is not None,
                 help=t("A dated price change for each subscription; nothing is billed before its day."),
             ):
                 _plan(row, rows.height, context)
-            with st.popover(t("Stop"), icon=":material/stop_circle:"), st.form("stop", border=False):
-                st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
-                note = st.text_input(t("Why"))
-                if st.form_submit_button(t("Stop the roll-out")):
-                    stopped = session.act(
-                        actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note
-                    )
-                    if stopped:
-                        session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
-                        st.rerun()
+            _stop(row)
+
+
+def _stop(row: dict[str, Any]) -> None:
+    """Stop a roll-out: the question why is asked first."""
+    if st.button(t("Stop …"), icon=":material/stop_circle:", key="rollout:stop"):
+        st.dialog(t("Stop the roll-out"))(_stop_form)(row)
+
+
+def _stop_form(row: dict[str, Any]) -> None:
+    """What stopping does, and why it is done."""
+    st.caption(t("Changes that are not in force yet are taken back; those that are stay."))
+    with st.form("stop", border=False):
+        note = st.text_input(t("Why"))
+        if not st.form_submit_button(t("Stop the roll-out"), type="primary"):
+            return
+    stopped = session.act(actions.stop, key=f"rollout:stop:{row['id']}", scenario_id=row["id"], note=note)
+    if stopped:
+        session.say(t("{count} changes are taken back.", count=number(stopped["taken_back"])))
+        st.rerun()
 
 
 def _schedule(rows: pl.DataFrame, currency: str) -> None:
     """Who gets the new prices when, what a month costs before and after, and when the letter goes out."""
-    before, after = t("Today"), t("Then")
+    before, after, difference, change = t("Today"), t("Then"), t("Difference"), t("Change")
     st.caption(t("“Today” and “Then”: an average month before VAT, with the discounts that go on and what was used in the past year. Letters state the price of a period as the plan does, before discounts and without what is used."))  # fmt: skip
     st.dataframe(
         [{t("Customer"): each["name"], t("Subscription"): each["external_id"], before: money(each["before_minor"], currency), after: money(each["after_minor"], currency),
-          t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
+          difference: money(each["delta_minor"], currency, sign=True), change: share(each["delta_share"], sign=True), t("Letter"): each["notice_on"], t("New price from"): each["effective_on"], t("Wave"): str(each["wave"]) if each["wave"] else t("needs a look"),
           t("Planned"): "✓" if each["moved"] else ""} for each in rows.head(500).iter_rows(named=True)],
         hide_index=True, height=260,
-        column_config=parts.money_columns(before, after) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
+        column_config=parts.money_columns(before, after, difference, change) | {name: st.column_config.DateColumn(format="localized") for name in (t("Letter"), t("New price from"))},
     )  # fmt: skip
 
 
@@ -437,10 +466,12 @@ def _plan(row: dict[str, Any], count: int, context: session.Context) -> None:
     st.rerun()
 
 
-def _letters(row: dict[str, Any], context: session.Context) -> bytes:
-    """One line a customer, in the customer's language: the letter's day, the old and the new price, from when."""
+def _letters(row: dict[str, Any], context: session.Context, *, draft: bool) -> bytes:
+    """One line a customer, in the customer's language: the letter's day, the old and the new price, from when. A draft says in the
+    file that it is one."""
     with reading(context.engine) as db:
-        said = written(db, row["id"], context.today)
+        told = written(db, row["id"], context.today)
+    days = {name: pl.Series(map(day, told[name]), dtype=pl.String) for name in ("notice_on", "effective_on")}
     titles = {
         "customer": t("Id"),
         "name": t("Customer"),
@@ -449,7 +480,10 @@ def _letters(row: dict[str, Any], context: session.Context) -> bytes:
         "effective_on": t("New price from"),
         "letter": t("Text"),
     }
-    return as_csv(Table("letters", said.select(list(titles)), titles, {t("Scenario"): row["name"]}))
+    about = {t("Scenario"): row["name"]}
+    if draft:
+        about[t("Draft")] = t("the prices are not published yet, send nothing of this")
+    return as_csv(Table("letters", told.with_columns(**days).select(list(titles)), titles, about))
 
 
 def afterwards(row: dict[str, Any], context: session.Context) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -21,7 +21,7 @@ from core.domain.scenarios import Existing, Scenario, kept_edits
 from core.domain.subscriptions import CustomerKind
 from core.reports.simulation import first_day
 from core.ui import parts, session, simulate_prices
-from core.ui.format import number, share
+from core.ui.format import day, number, share
 from core.ui.plan_words import day_format
 from core.ui.simulate_reads import KEY, Series
 from core.ui.text import label, language, t
@@ -173,14 +173,33 @@ def _limit(name: str, title: str, shares: list[float], **more: Any) -> float | N
     return chosen
 
 
-def in_words(scenario: Scenario, known: list[Series], exact: Mapping[str, Any] = MappingProxyType({})) -> str:
+def in_words(
+    scenario: Scenario, known: list[Series], today: date, exact: Mapping[str, Any] = MappingProxyType({})
+) -> str:
     """The scenario as one sentence."""
     about = (scenario.plan, scenario.currency, scenario.interval)
     here = next((each for each in known if (each.plan, each.currency, each.interval) == about), None)
     try:
-        return scenario.name if here is None else sentence(scenario, here.terms, here.name, Words.of(language()), exact)
+        words = Words.of(language())
+        if here is None:
+            return scenario.name
+        return sentence(scenario, here.terms, here.name, words, today, exact=exact)
     except InvalidInput:  # what is wrong with its prices is said where they are rated
         return scenario.name
+
+
+def order_of_days(scenario: Scenario, begins: Sequence[str], today: date) -> None:
+    """What is odd about the day for new customers."""
+    if scenario.from_on is None:
+        return
+    first = min(map(date.fromisoformat, begins), default=None)
+    if scenario.from_on < today:
+        st.caption(t("The day for new customers has passed: they get these prices from the day on which they are published."))  # fmt: skip
+    elif first is not None and scenario.from_on > first:
+        st.warning(
+            t("New customers would get these prices on {begin}, after existing ones on {day}: that cannot be approved. Choose an earlier day for new customers.",
+              begin=day(scenario.from_on), day=day(first)), icon=":material/event_busy:",
+        )  # fmt: skip
 
 
 def changes_nothing(scenario: Scenario) -> bool:

@@ -12,11 +12,12 @@ from core.documents.words import Words
 from core.domain.scenarios import Edit, Existing, Scenario
 from tests.domain.test_price_form import TERMS
 
+TODAY = date(2026, 11, 27)
 PLAIN = Scenario("Dearer", "pro", "KWD", interval="quarter")
 
 
 def said(*edits: Edit, language: str = "en", **more: object) -> str:
-    told = sentence(replace(PLAIN, edits=edits, **more), TERMS, "Pro", Words.of(language))  # type: ignore[arg-type]
+    told = sentence(replace(PLAIN, edits=edits, **more), TERMS, "Pro", Words.of(language), TODAY)  # type: ignore[arg-type]
     return told.replace("\u00a0", " ").removeprefix("Pro, per quarter: ").removeprefix("Pro, per kvartal: ")
 
 
@@ -48,6 +49,15 @@ def test_for_whom_and_when_is_said_with_its_day() -> None:
     assert said(**on).endswith("; existing customers on 1 Jan 2027, with 30 days of notice")
     assert said(existing=Existing.NEVER).endswith("; existing customers keep their prices")
     assert said(notice_days=1, language="nb").endswith("; eksisterende kunder ved neste fornyelse, med 1 dags varsel")
+
+
+def test_new_customers_have_a_day_of_their_own_when_it_is_to_come() -> None:
+    june = date(2027, 6, 1)
+    assert said(from_on=june).endswith("; new customers from 1 Jun 2027; existing customers at their next renewal, with 30 days of notice")  # fmt: skip
+    assert "; nye kunder fra 1. juni 2027; eksisterende kunder" in said(from_on=june, language="nb")
+    assert said(from_on=TODAY) == said(from_on=date(2026, 1, 1)) == said()
+    later = [(replace(PLAIN, from_on=day), TERMS, "Pro") for day in (TODAY, june)]
+    assert differences(later, Words.of("en")) == [["new customers from 27 Nov 2026"], ["new customers from 1 Jun 2027"]]
 
 
 def test_who_is_left_out_and_in_which_waves_is_part_of_what_is_approved() -> None:

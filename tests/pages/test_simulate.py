@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -21,6 +22,7 @@ from core.store import load
 from core.store.engine import reading
 from core.store.tables import Person
 from core.ui.simulate_answer import _room
+from core.ui.simulate_decide import _letters
 from core.ui.simulate_prices import Cell, _step, _tier_today
 from core.ui.text import plain
 from tests.apps import open_page, texts
@@ -104,6 +106,8 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     assert "Another person" in own.button(key="scenario:approve").help
 
     second = page(sqlite_engine, person=ids["finance"], scenario="1")
+    second.button(key="scenario:decline").click().run()
+    assert second.text_input[-1].label == "Why"
     second.button(key="scenario:approve").click().run()
     assert not second.exception
     assert not second.error
@@ -113,7 +117,7 @@ def test_a_scenario_is_kept_asked_for_approved_and_stands_as_a_draft(sqlite_engi
     assert "prediction was frozen" in texts(later)
 
 
-def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
+def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page, monkeypatch):
     ids = company(sqlite_engine)
     nobody = replace(SCENARIO, existing=Existing.NEVER)
     key = prepared_request(sqlite_engine, nobody)
@@ -121,6 +125,10 @@ def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
     made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     waiting = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "publish their draft" in texts(waiting)
+    assert any(button.label == "Stop …" for button in waiting.button)
+    draft = open_page(monkeypatch, sqlite_engine, "plans", person=ids["admin"], now=TODAY, plan="pro")
+    assert "approved with the scenario “Dearer”, so they cannot be edited" in texts(draft)
+    assert not {"Save draft", "Throw the draft away"} & {button.label for button in draft.button}
     act(
         sqlite_engine,
         publish,
@@ -132,6 +140,45 @@ def test_prices_for_new_customers_only_lead_to_their_draft(sqlite_engine, page):
     assert "prices: nobody has to be moved" in texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
 
 
+def test_the_day_of_new_customers_is_said_and_is_the_one_that_publishing_proposes(sqlite_engine, page, monkeypatch):
+    ids = company(sqlite_engine)
+    app = page(sqlite_engine, person=ids["product"])
+    fee(app).set_value(349.0).run()
+    app.selectbox(key="simulate:existing").set_value("date").run()
+    app.date_input(key="simulate:from").set_value(date(2026, 8, 1)).run()
+    assert "on 1 Aug 2026, after existing ones on 15 Jul 2026" in texts(app)
+    app.date_input(key="simulate:from").set_value(date(2026, 6, 1)).run()
+    assert "The day for new customers has passed" in texts(app)
+    assert "new customers from" not in texts(app)
+
+    august = replace(SCENARIO, from_on=date(2026, 8, 5))
+    key = prepared_request(sqlite_engine, august)
+    known = effect(sqlite_engine, august)
+    act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    assert "; new customers from 5 Aug 2026;" in texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
+    draft = open_page(monkeypatch, sqlite_engine, "plans", person=ids["admin"], now=TODAY, plan="pro")
+    publishing = next(button for button in draft.button if button.label == "Publish …")
+    publishing.click().run()
+    [day] = draft.date_input
+    assert (day.label, day.value) == ("Valid from", date(2026, 8, 5))
+    draft.session_state[day.key] = date(2026, 12, 1)
+    publishing.click().run()
+    assert "from 5 Aug 2026 on: with a later day here their roll-out cannot be planned" in texts(draft)
+
+
+def test_letters_of_prices_that_are_not_published_say_so_and_their_days_are_words(sqlite_engine):
+    company(sqlite_engine)
+    key = prepared_request(sqlite_engine)
+    known = effect(sqlite_engine)
+    act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
+    context = SimpleNamespace(engine=sqlite_engine, today=date(2026, 6, 15))
+    row = {"id": key, "name": "Dearer"}
+    draft, final = (_letters(row, context, draft=each).decode() for each in (True, False))
+    assert "Draft: the prices are not published yet" in draft.splitlines()[0]
+    assert "Draft" not in final
+    assert ",2 Jul 2026,1 Aug 2026," in final
+
+
 def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     ids = company(sqlite_engine)
     key = prepared_request(sqlite_engine)
@@ -139,6 +186,7 @@ def test_a_stopped_roll_out_offers_no_letters(sqlite_engine, page):
     act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     running = page(sqlite_engine, person=ids["admin"], scenario="1")
     assert "letters go out" in texts(running)
+    assert "Draft of the letters as CSV" in [button.label for button in running.get("download_button")]
     act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="not now")
 
     stopped = texts(page(sqlite_engine, person=ids["admin"], scenario="1"))
@@ -176,13 +224,19 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     with reading(sqlite_engine) as session:
         behind = scenarios.behind(session, version)
     told = {f"{side}_minor": known.moved[side].sum() // 12 for side in ("before", "after")}
-    assert behind == {"id": key, "name": known.scenario.name, "count": 20, **told}, (
+    days = {"from_on": None, "first_on": known.moves["effective_on"].min()}
+    assert behind == {"id": key, "name": known.scenario.name, "count": 20, **told, **days}, (
         "whoever publishes is told what follows"
     )
     finance = texts(page(sqlite_engine, person=ids["finance"], scenario="1"))
     assert "Next: whoever may publish prices" in finance
     act(sqlite_engine, publish, APPROVER, "publish", price_version_id=version, valid_from=date(2026, 6, 15))
 
+    late = open_page(
+        monkeypatch, sqlite_engine, "simulate", now="2026-07-03T10:00:00+00:00", person=ids["admin"], scenario="1"
+    )
+    assert "were to be told of their new prices before today, the first on 2 Jul 2026" in texts(late)
+    assert late.button(key="rollout:go").disabled
     app = page(sqlite_engine, person=ids["admin"], scenario="1")
     app.button(key="rollout:go").click().run()
     assert not app.exception
@@ -202,7 +256,7 @@ def test_a_roll_out_stays_on_the_page_when_its_prices_are_what_is_sold(sqlite_en
     app.button(key="scenario:save").click().run()
     assert not app.exception
     again = page(sqlite_engine, person=ids["admin"], scenario="1")
-    assert any(button.label == "Stop the roll-out" for button in again.button)
+    assert any(button.label == "Stop …" for button in again.button)
     assert "prediction was frozen" in texts(again)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 import pytest
@@ -13,17 +13,17 @@ from core.actions.scenarios import approve, request_approval, roll_out, save_sce
 from core.calc.simulation import exact, limits
 from core.documents.letters import written
 from core.domain.access import Actor, Role
-from core.domain.errors import Conflict, InvalidInput
+from core.domain.errors import Conflict, InvalidInput, NotFound
 from core.domain.scenarios import Edit, Existing, to_json
 from core.language import formats
 from core.reports import expected as expectation
-from core.reports import kpis, lifetimes, reaction, scenarios, simulation
+from core.reports import kpis, lifetimes, overview, plans, reaction, scenarios, simulation
 from core.reports.ahead import ahead
 from core.reports.contents import contents_of
 from core.reports.letters import told_of
 from core.reports.mrr import ledger
 from core.store import load
-from core.store.catalogue import price_version
+from core.store.catalogue import price_version, terms_of
 from core.store.engine import reading
 from core.store.tables import Plan
 from tests.reports.test_simulation import (
@@ -45,13 +45,14 @@ from tests.world import World, assert_books_hold, charge, fixed, tier
 DEARER_CALLS = replace(SCENARIO, edits=(Edit("calls", "unit_amount", "1.0"),))
 
 
-def approved(engine, scenario=SCENARIO, *, valid_from=TODAY):
-    """Asked for, approved and published; the scenario's id, what was approved, and the new version."""
+def approved(engine, scenario=SCENARIO, *, valid_from=TODAY, publish=True):
+    """Asked for, approved and (unless only drafted) published; the scenario's id, what was approved, and the new version."""
     key = prepared_request(engine, scenario)
     known = effect(engine, scenario)
     made = act(engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     version = made["price_version_id"]
-    act(engine, prices.publish, APPROVER, "publish", price_version_id=version, valid_from=valid_from)
+    if publish:
+        act(engine, prices.publish, APPROVER, "publish", price_version_id=version, valid_from=valid_from)
     return key, known, version
 
 
@@ -127,7 +128,7 @@ def test_a_rise_is_never_billed_backwards(sqlite_engine):
     key, *_ = approved(sqlite_engine)
     late = datetime(2026, 9, 1, tzinfo=UTC)
 
-    with pytest.raises(Conflict, match="has passed"):
+    with pytest.raises(Conflict, match="3 subscriptions were to be told"):
         roll_out(sqlite_engine, APPROVER, command_id="late", now=late, scenario_id=key)
     stop(sqlite_engine, APPROVER, command_id="stop", now=late, scenario_id=key, note="Too late")
     ask = {"scenario_id": key, "result": {}, "data_hash": "", "engine_version": "1", "as_of": late.date(), "gap_ppm": 0}
@@ -137,6 +138,29 @@ def test_a_rise_is_never_billed_backwards(sqlite_engine):
         sqlite_engine, APPROVER, command_id="yes again", now=late, scenario_id=key, terms=known.candidate.terms, moves=known.moves
     )  # fmt: skip
     assert planned(sqlite_engine, key)["effective_on"].min() > late.date()
+
+
+def test_new_customers_do_not_get_the_prices_after_existing_ones(sqlite_engine):
+    company(sqlite_engine, 3)
+    july = date(2026, 7, 20)
+    later = replace(SCENARIO, existing=Existing.DATE, existing_on=july, from_on=date(2026, 8, 1))
+
+    with pytest.raises(Conflict, match="on 2026-08-01, after existing ones on 2026-07-20"):
+        approved(sqlite_engine, later)
+
+
+def test_nobody_is_told_later_than_was_approved(engine):
+    """Told on 15 June at the earliest, 30 days before: planned a day later, their notice would be shorter."""
+    company(engine, 3)
+    key, known, _ = approved(engine, replace(SCENARIO, notice_days=30))
+    first = known.moves["notice_on"].min()
+    plan = {"scenario_id": key}
+    late = datetime.combine(first + timedelta(days=1), time(12), UTC)
+
+    with pytest.raises(Conflict, match=f"before today, (the first )?on {first}"):
+        roll_out(engine, APPROVER, command_id="late", now=late, **plan)
+    in_time = datetime.combine(first, time(12), UTC)
+    assert roll_out(engine, APPROVER, command_id="in time", now=in_time, **plan)["moved"] == 3
 
 
 def test_prices_that_begin_after_somebody_s_day_move_nobody(sqlite_engine):
@@ -160,6 +184,76 @@ def test_letters_say_what_was_approved_also_weeks_later(sqlite_engine):
     assert sorted(rows["after_minor"]) == sorted(round(worth / 12) for worth in told["after"])
     act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="Too many left")
     assert not planned(sqlite_engine, key)["moved"].any()
+
+
+@pytest.mark.parametrize("existing", [Existing.RENEWAL, Existing.NEVER])
+def test_prices_that_were_approved_stay_as_they_are_until_the_roll_out_is_stopped(engine, existing):
+    company(engine, 3)
+    scenario = replace(SCENARIO, existing=existing)
+    key, known, version = approved(engine, scenario, publish=False)
+    with reading(engine) as session:
+        plan = price_version(session, version).plan_id
+    dearer = {"plan_id": plan, "price_version_id": version, "terms": replace(known.candidate.terms, trial_days=9)}
+
+    with pytest.raises(Conflict, match="scenario “Dearer”: stop its roll-out"):
+        act(engine, prices.save_draft, ASKER, "other", **dearer)
+    with pytest.raises(Conflict, match="scenario “Dearer”: stop its roll-out"):
+        act(engine, prices.discard_draft, ASKER, "away", price_version_id=version)
+    act(engine, stop, APPROVER, "stop", scenario_id=key, note="Not now")
+    act(engine, prices.save_draft, ASKER, "other again", **dearer)
+    with reading(engine) as session:
+        assert terms_of(session, version).trial_days == 9
+        assert scenarios.behind(session, version) is None
+
+
+def test_a_draft_that_was_decided_on_is_thrown_away_and_its_decisions_stay(engine):
+    company(engine, 3)
+    key, _, version = approved(engine, publish=False)
+    act(engine, stop, APPROVER, "stop", scenario_id=key, note="Not now")
+    with reading(engine) as session:
+        before = scenarios.decisions(session, key)
+
+    act(engine, prices.discard_draft, ASKER, "away", price_version_id=version)
+
+    with reading(engine) as session:
+        assert scenarios.decisions(session, key) == before
+        assert version not in plans.one_plan(session, "pro", TODAY).versions["price_version_id"]
+        assert overview.chores(session, TODAY)["drafts"] == 0
+    for again in (prices.discard_draft, lambda *all, **more: prices.publish(*all, valid_from=TODAY, **more)):
+        with pytest.raises(NotFound, match="do not exist any more"):
+            act(engine, again, APPROVER, "again", price_version_id=version)
+
+
+def test_a_draft_of_an_earlier_approval_is_free_again(sqlite_engine):
+    company(sqlite_engine, 3)
+    key, known, first = approved(sqlite_engine, publish=False)
+    act(sqlite_engine, stop, APPROVER, "stop", scenario_id=key, note="Not now")
+    ask = {"scenario_id": key, "result": {}, "data_hash": "", "engine_version": "1", "as_of": TODAY, "gap_ppm": 0}
+    act(sqlite_engine, request_approval, ASKER, "ask again", **ask)
+    terms = known.candidate.terms
+    second = act(sqlite_engine, approve, APPROVER, "again", scenario_id=key, terms=terms, moves=known.moves)[
+        "price_version_id"
+    ]
+
+    act(sqlite_engine, prices.discard_draft, ASKER, "away", price_version_id=first)
+    with pytest.raises(Conflict, match="stop its roll-out"):
+        act(sqlite_engine, prices.discard_draft, ASKER, "away too", price_version_id=second)
+    act(sqlite_engine, prices.publish, APPROVER, "publish", price_version_id=second, valid_from=TODAY)
+
+
+def test_whose_bill_rises_most_stands_first_on_a_day(sqlite_engine):
+    company(sqlite_engine, 6)
+    dearer = (Edit("seat", "unit_amount", "60"), Edit("seat", "unit_amount", "45", 1))
+    key, known, _ = approved(
+        sqlite_engine, replace(SCENARIO, edits=dearer, existing=Existing.DATE, existing_on=date(2026, 8, 1))
+    )
+    rows = planned(sqlite_engine, key)
+
+    assert rows["effective_on"].n_unique() == 1
+    assert rows["delta_minor"].to_list() == sorted(rows["after_minor"] - rows["before_minor"], reverse=True)
+    assert rows["delta_minor"].n_unique() > 1
+    shares = known.moved["after"] / known.moved["before"] - 1
+    assert sorted(rows["delta_share"]) == pytest.approx(sorted(shares))
 
 
 def test_what_a_second_person_has_seen_is_not_replaced(sqlite_engine):

@@ -420,7 +420,8 @@ def test_prices_for_new_customers_only_are_known_as_an_approved_scenario_too(sql
     made = act(sqlite_engine, approve, APPROVER, "yes", scenario_id=key, terms=known.candidate.terms, moves=known.moves)
     with reading(sqlite_engine) as session:
         told = scenarios.behind(session, made["price_version_id"])
-        assert told == {"id": key, "name": nobody.name, "count": 0, "before_minor": 0, "after_minor": 0}
+        nothing = {"count": 0, "before_minor": 0, "after_minor": 0, "from_on": None, "first_on": None}
+        assert told == {"id": key, "name": nobody.name, **nothing}
         assert scenarios.draft(session, key) == "pro"
 
 
