@@ -168,15 +168,14 @@ def do_simulate(options: argparse.Namespace, engine: Engine, now: datetime) -> R
     from core.documents.words import Words
     from core.domain.scenarios import from_toml
     from core.reports.scenarios import simulate
-    from core.store.billing import company_profile
+    from core.store.billing import company_name
     from core.store.engine import reading
 
     scenario, today = from_toml(_text(options.scenario, "scenario")), options.as_of or now.date()
     with reading(engine) as session:
         found = simulate(session, scenario, today)
         if options.memo:
-            company = company_profile(session, today).legal_name
-            paper = memo(found, options.language, company=company, notes=scenario.notes)
+            paper = memo(found, options.language, company=company_name(session, today), notes=scenario.notes)
             _write(options.memo, paper.content)
     told = {"sentence": said(found, Words.of(options.language)), **found}
     if not options.json:  # people read the sentence

@@ -14,6 +14,8 @@ from pypdf import PdfReader
 from sqlalchemy import Engine
 
 from core.__main__ import DONE, REFUSED, main
+from core.domain.errors import Conflict
+from core.store import billing
 from tests.apps import url_of
 from tests.reports.test_simulation import company
 
@@ -147,6 +149,10 @@ def test_the_figures_of_a_company_month_by_month(run: Any) -> None:
     assert run("metrics", "--from", "2024-01-01", "--to", "2024-01-31", "--by", "moon")[0] == REFUSED
 
 
+def _nobody(*_: object) -> None:
+    raise Conflict("Fill in your company in Settings before billing", code="no_company")
+
+
 def test_a_scenario_file_makes_its_memo(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -164,5 +170,8 @@ def test_a_scenario_file_makes_its_memo(
     said = PdfReader(paper).pages[0].extract_text().replace("\u00a0", " ")
     assert "fee 299.00 kr → 349.00 kr; new: Signing 10.00 kr" in " ".join(said.split())
     assert json.loads(capsys.readouterr().out)["exact"]["moved"] == 4
+    monkeypatch.setattr(billing, "company_profile", _nobody)  # as after an import: the company is not filled in
+    assert main([*asked, "--memo", str(paper)]) == DONE
+    capsys.readouterr()
     assert main([*asked, "--memo", str(tmp_path)]) == REFUSED
     assert "cannot be written" in json.loads(capsys.readouterr().out)["error"]

@@ -353,6 +353,14 @@ def company_profile(session: Session, as_of: date) -> Any:
     return row
 
 
+def company_name(session: Session, as_of: date) -> str:
+    """The company's name on papers that bill nothing; "" while nobody has filled it in."""
+    try:
+        return str(company_profile(session, as_of).legal_name)
+    except Conflict:
+        return ""
+
+
 def own_limit(company: Any, role: Role) -> int:
     """Up to which amount, in minor units of the company's currency, one person of the role may charge or credit alone."""
     return int(getattr(company, OWN_LIMIT[role])) if role in OWN_LIMIT else 0

@@ -108,7 +108,7 @@ def download(context: session.Context, found: Figures, months: pl.DataFrame, seg
 
     def made() -> bytes:
         with session.read() as db:
-            company = str(billing.company_profile(db, context.today).legal_name)
+            company = billing.company_name(db, context.today)
         return kpi_page(
             replace(found, months=months),
             movement_charts.as_svg(months, found.currency),

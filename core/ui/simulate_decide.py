@@ -257,7 +257,7 @@ def _memo(
 
 def _company(context: session.Context) -> str:
     with session.read() as db:
-        return str(billing.company_profile(db, context.today).legal_name)
+        return billing.company_name(db, context.today)
 
 
 def _steps(row: dict[str, Any], scenario: Scenario, whole: dict[str, Any], context: session.Context) -> None:
