@@ -7,7 +7,6 @@ priced (`rating.priced_quantity`). Representation: performance.md section 1.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -94,10 +93,13 @@ def _rising(each: np.ndarray, ends: list[int]) -> bool:
 
 def _rows_of(book: PriceBook) -> list[list[int]]:
     """The numbers of each component's rows in the book."""
-    rows: list[list[int]] = [[] for _ in book.components]
-    for number, row in enumerate(book.rows):
-        rows[row.component].append(number)
-    return rows
+    if "rows" not in book.tables:
+        rows: list[list[int]] = [[] for _ in book.components]
+        for number, row in enumerate(book.rows):
+            rows[row.component].append(number)
+        book.tables["rows"] = rows
+    found: list[list[int]] = book.tables["rows"]
+    return found
 
 
 def _rate_stretch(scaled: Scaled, row: int, quantity: np.ndarray, out: np.ndarray) -> None:
@@ -124,18 +126,14 @@ def terms(book: PriceBook, component: pl.Series, step: int = 1, used: list[int] 
 
 def _most_tiers(book: PriceBook, used: list[int] | None = None) -> int:
     """Most tiers that one of the used components has."""
-    if "counts" not in book.tables:
-        book.tables["counts"] = Counter(row.component for row in book.rows)
-    counts: Counter[int] = book.tables["counts"]
-    return max((counts[index] for index in used), default=1) if used is not None else max(counts.values(), default=1)
+    rows = _rows_of(book)
+    return max((len(rows[index]) for index in (range(len(rows)) if used is None else used)), default=1)
 
 
 def _component_table(book: PriceBook, scaled: Scaled) -> pl.DataFrame:
     """One row a component: `start`, and `bound_1`… where its second, third… tier begins, NEVER where it has none; where the book has
     too many tiers for that, `component` to search for."""
-    firsts: list[list[int]] = [[] for _ in book.components]
-    for row, first in zip(book.rows, scaled.first, strict=True):
-        firsts[row.component].append(first)
+    firsts = [[scaled.first[row] for row in rows] for rows in _rows_of(book)]
     ends = accumulate(len(own) for own in firsts)
     most = _most_tiers(book)
     columns: dict[str, pl.Series] = {

@@ -18,7 +18,7 @@ from core.domain.periods import Interval, Unit
 from core.domain.plans import Charge, ChargeKind, PriceTerms
 from core.domain.price_form import interval_name
 from core.reports import letters
-from core.reports.letters import metered, stands_alone
+from core.reports.letters import is_metered, stands_alone
 
 
 def written(session: Session, scenario_id: int, today: date) -> pl.DataFrame:
@@ -49,7 +49,7 @@ def how_stated(row: Mapping[str, Any], terms: Mapping[int, PriceTerms], words: W
     said = [words.t("with VAT") if row["tax_inclusive"] else words.t("before VAT")]
     if row["discounted"]:
         said.append(words.t("before the discount"))
-    if metered(terms[row["price_version_id"]]):
+    if is_metered(terms[row["price_version_id"]]):
         said.append(words.t("at least, with what is used") if row["least"] else words.t("without what is used"))
     return ", ".join(said)
 

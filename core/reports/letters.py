@@ -62,9 +62,9 @@ def told_of(session: Session, customer_id: int, today: date) -> Told:
     return Told(ahead, {}) if ahead.is_empty() else _told(session, ahead, today)
 
 
-def metered(terms: PriceTerms) -> dict[str, Charge]:
-    """The charges that usage is billed by, by their codes."""
-    return {charge.code: charge for charge in terms.charges if charge.kind is ChargeKind.USAGE}
+def is_metered(terms: PriceTerms) -> bool:
+    """Is anything billed by usage?"""
+    return any(charge.kind is ChargeKind.USAGE for charge in terms.charges)
 
 
 def stands_alone(charge: Charge, row: Mapping[str, Any]) -> bool:
